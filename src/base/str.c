@@ -1,0 +1,142 @@
+/* src/base/str.c: see str.h. */
+#define _GNU_SOURCE
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+_Noreturn void spd_out_of_memory(void)
+{
+    static const char text[] = "<2>spoed: out of memory; stopping, nothing acknowledged is lost\n";
+    ssize_t n = write(2, text, sizeof text - 1);
+    (void)n;
+    abort();
+}
+
+void *spd_must_malloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+    if (!p) spd_out_of_memory();
+    return p;
+}
+
+void *spd_must_realloc(void *p, size_t n)
+{
+    p = realloc(p, n ? n : 1);
+    if (!p) spd_out_of_memory();
+    return p;
+}
+
+void spd_free(void *p)
+{
+    free(p);
+}
+
+void spd_str_done(struct spd_str *s)
+{
+    if (s->ptr) {
+        explicit_bzero(s->ptr, s->cap);
+        free(s->ptr);
+    }
+    s->ptr = NULL;
+    s->len = s->cap = 0;
+    s->rc = SPD_OK;
+}
+
+void spd_str_clear(struct spd_str *s)
+{
+    s->len = 0;
+    s->rc = SPD_OK;
+    if (s->ptr) s->ptr[0] = 0;
+}
+
+static bool room(struct spd_str *s, size_t n)
+{
+    if (s->rc) return false;
+    if (n > s->max || s->len > s->max - n) {
+        s->rc = SPD_LIMIT;
+        return false;
+    }
+    if (s->cap - s->len <= n) {
+        size_t cap = s->cap ? s->cap * 2 : 64;
+        char *p;
+        while (cap - s->len <= n) cap *= 2;
+        p = malloc(cap);
+        if (!p) {
+            s->rc = SPD_NOMEM;
+            return false;
+        }
+        if (s->len) memcpy(p, s->ptr, s->len);
+        if (s->ptr) {
+            explicit_bzero(s->ptr, s->cap);
+            free(s->ptr);
+        }
+        s->ptr = p, s->cap = cap;
+    }
+    return true;
+}
+
+void spd_str_add(struct spd_str *s, spd_sv v)
+{
+    if (!room(s, v.len)) return;
+    if (v.len) memcpy(s->ptr + s->len, v.ptr, v.len);
+    s->len += v.len;
+    s->ptr[s->len] = 0;
+}
+
+void spd_str_addz(struct spd_str *s, const char *z)
+{
+    spd_str_add(s, spd_sv_from(z));
+}
+
+void spd_str_addc(struct spd_str *s, char c)
+{
+    spd_str_add(s, spd_sv_of(&c, 1));
+}
+
+void spd_str_addi(struct spd_str *s, int64_t v)
+{
+    char buf[24], *p = buf + sizeof buf;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0) *--p = '-';
+    spd_str_add(s, spd_sv_of(p, (size_t)(buf + sizeof buf - p)));
+}
+
+void spd_str_addf(struct spd_str *s, const char *fmt, ...)
+{
+    va_list ap, again;
+    int n;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    if (n < 0) {
+        if (!s->rc) s->rc = SPD_BUG;
+    } else if (room(s, (size_t)n)) {
+        vsnprintf(s->ptr + s->len, (size_t)n + 1, fmt, again);
+        s->len += (size_t)n;
+    }
+    va_end(again);
+    va_end(ap);
+}
+
+void spd_str_json(struct spd_str *s, spd_sv v)
+{
+    size_t from = 0;
+    spd_str_addc(s, '"');
+    for (size_t i = 0; i < v.len; i++) {
+        unsigned char c = (unsigned char)v.ptr[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+        spd_str_add(s, spd_sv_of(v.ptr + from, i - from));
+        from = i + 1;
+        if (c == '"' || c == '\\') spd_str_addc(s, '\\'), spd_str_addc(s, (char)c);
+        else if (c == '\n') spd_str_addz(s, "\\n");
+        else if (c == '\r') spd_str_addz(s, "\\r");
+        else if (c == '\t') spd_str_addz(s, "\\t");
+        else spd_str_addf(s, "\\u%04x", c);
+    }
+    spd_str_add(s, spd_sv_of(v.ptr + from, v.len - from));
+    spd_str_addc(s, '"');
+}

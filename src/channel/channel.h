@@ -1,0 +1,50 @@
+/* src/channel/channel.h: how one outbox row leaves the house. Not here: when and to whom (core, queue).
+ *
+ * A channel is a const table entry; adding one is one file and one line in channel.c's table. send() runs
+ * in a worker thread and may block up to total_timeout; it never logs a value of the payload. */
+#ifndef SPD_CHANNEL_CHANNEL_H
+#define SPD_CHANNEL_CHANNEL_H
+
+#include "model/model.h"
+
+struct spd_channel_config { /* one entry of channels: or send: ; borrowed for the channel's life */
+    spd_sv name, type, mode;  /* off observe live */
+    spd_sv to;                /* url of the destination: mllp://host:port, https://…, smtp://… */
+    spd_sv secret;            /* content of secret_file */
+    spd_sv from;              /* mail */
+    bool insecure;            /* plain text beyond loopback was asked for in writing */
+    spd_usec connect_timeout, total_timeout; /* defaults 3 s, 8 s */
+    spd_sv sending_application, sending_facility, receiving_application, receiving_facility; /* MSH-3..6 of hl7; "" = swapped from the order */
+    bool reconnect_per_message;
+    spd_sv charset;
+    spd_sv language;          /* of the site */
+};
+
+struct spd_delivery { /* everything send() may look at; borrowed during the call */
+    struct spd_outbox row;
+    struct spd_item item;     /* id 0: none */
+    spd_sv source_raw;        /* raw bytes of that system's last order message; empty: none */
+    spd_usec now;
+    spd_sv report_text;       /* OUTBOX_REPORT */
+};
+
+struct spd_sending { /* in the caller's arena */
+    spd_sv detail;  /* one line without patient data: "AA", "HTTP 503", "connect: refused" */
+    spd_sv answer;  /* what the peer said, at most 64 kB */
+    spd_sv sent;    /* the bytes that went out (or would have) */
+    spd_usec retry_after; /* 0: the queue's own back-off */
+};
+
+struct spd_channel {
+    const char *type; /* "webhook", "smtp", "hl7" */
+    enum spd_rc (*open)(const struct spd_channel_config *config, void **ret_self, struct spd_err *err);
+    /* Builds the bytes without sending (mode observe). INVALID: cannot be built, *ret.detail says why. */
+    enum spd_rc (*build)(void *self, const struct spd_delivery *d, struct spd_sending *ret, struct spd_arena *arena);
+    enum spd_outcome (*send)(void *self, const struct spd_delivery *d, struct spd_sending *ret, struct spd_arena *arena);
+    void (*close)(void *self); /* NULL is a no-op */
+};
+
+const struct spd_channel *spd_channel_find(spd_sv type); /* NULL: no such type */
+const struct spd_channel *const *spd_channels(size_t *ret_n);
+
+#endif

@@ -1,0 +1,110 @@
+/* src/core/core.h: the use cases: order in, result in, decide, acknowledge, accept, sweep.
+ *
+ * One function, spd_core_apply, takes (store in a transaction, event) and makes every change the event
+ * asks for: rows, decisions, outbox rows, timers, and the journal row itself. It never begins, commits,
+ * parses a message or blocks, and asks no clock: event->at is now. The same journal applied to an empty
+ * store gives the same rows byte for byte.
+ *
+ * Threads: the writer thread alone. Readers use spd_view through spd_core_view on their own read store
+ * only in the writer's thread too (models and policy are the core's); other threads read the published
+ * list (list/list.h). */
+#ifndef SPD_CORE_CORE_H
+#define SPD_CORE_CORE_H
+
+#include "result/codes.h"
+#include "rules/rules.h"
+#include "store/store.h"
+
+struct spd_core;
+
+enum spd_outcome_of_event {
+    SPD_DID_APPLY = 1,   /* it had its effect */
+    SPD_DID_DUPLICATE,   /* seen before: the first one's answer, no second effect */
+    SPD_DID_STALE,       /* older than what is known: logged, changed nothing */
+    SPD_DID_PARK,        /* kept for a person */
+    SPD_DID_IGNORE,      /* not for us: counted */
+    SPD_DID_REFUSE       /* an action that is not allowed now: rc and text say why */
+};
+extern const char *const spd_did_names[];
+
+struct spd_receipt { /* in the batch's arena: copy what must outlive the completion */
+    enum spd_rc rc;             /* OK, or of a refused action: DENIED 403, NOTFOUND 404, EXISTS 409,
+                                 * STALE 412, INVALID 422, UNKNOWN 428 */
+    enum spd_outcome_of_event did;
+    enum spd_answer answer;     /* for a message: what to answer; UNSET otherwise */
+    spd_sv reason, reason_nl, reason_en; /* key and sentences; "" when there is nothing to say */
+    int64_t id;                 /* result, parked, alert, draft version ... of the use case; 0 none */
+    int64_t message;            /* message id */
+    int64_t revision;           /* journal number */
+    const int64_t *items;       /* items touched */
+    size_t n_items;
+    const struct spd_outbox *claimed; /* EVENT_CLAIM: the rows */
+    size_t n_claimed;
+    spd_sv holder;              /* EXISTS on claim: who has it */
+};
+
+/* codes is borrowed for the core's life. */
+struct spd_core *spd_core_new(const struct spd_codes *codes);
+void spd_core_free(struct spd_core *core);
+/* Compiles the active policy, models, people and settings that the store holds (start-up). NOTFOUND:
+ * none yet, a config event must come first. */
+enum spd_rc spd_core_open(struct spd_core *core, struct spd_store *store, struct spd_err *err);
+
+/* One event inside the writer's savepoint. SPD_OK: *ret is set (also for refused actions). Any other rc:
+ * the caller rolls back to the savepoint and calls spd_core_undo. */
+enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store, const struct spd_event *event,
+                           struct spd_arena *arena, struct spd_receipt *ret, struct spd_err *err);
+void spd_core_undo(struct spd_core *core);      /* the event's savepoint was rolled back */
+void spd_core_committed(struct spd_core *core); /* the batch was committed */
+void spd_core_rolled_back(struct spd_core *core, struct spd_store *store); /* the whole batch was lost: reread */
+
+/* Next moment at which a timer is due (0: none), and the ids that are due by now. */
+enum spd_rc spd_core_next_timer(struct spd_store *store, spd_usec *ret_due, int64_t *ret_id, struct spd_err *err);
+
+/* Items changed since the last call, in id order, each once. Borrowed until the next apply. */
+size_t spd_core_take_dirty(struct spd_core *core, const int64_t **ret_ids);
+/* Things for the stream: alerts and alarms changed since the last call. */
+struct spd_note { const char *kind; /* "alert", "alarm", "health" */ int64_t id; int64_t item; };
+size_t spd_core_take_notes(struct spd_core *core, const struct spd_note **ret);
+
+/* ---- the composite that readers see ---------------------------------------------------------- */
+struct spd_view_ai {
+    spd_sv model, version, name, link, display;
+    enum spd_mode mode;
+    enum spd_ai_state state;
+    const struct spd_finding *findings;
+    size_t n_findings;
+    spd_usec expected_at, at;
+    bool required;
+    const spd_sv *notes;
+    size_t n_notes;
+};
+struct spd_view {
+    struct spd_item item;
+    enum spd_status status;
+    spd_sv level_name;
+    const struct spd_view_ai *ai;
+    size_t n_ai;
+    const int64_t *linked;       /* other items of the same study */
+    size_t n_linked;
+    struct spd_alert alert;      /* the most urgent open one, else the newest; id 0: none */
+    struct spd_draft draft;      /* id 0: none offered */
+    spd_usec viewed_at;          /* time of the event it was made at */
+    spd_usec exam_at;
+    spd_sv modality_aet;
+    bool on_modality_list;       /* a step not yet acquired */
+};
+enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *store, int64_t item, spd_usec now,
+                          struct spd_view *ret, struct spd_arena *arena, struct spd_err *err);
+
+/* What the rest of the brain may know of the active rules. Writer thread only. */
+const struct spd_policy *spd_core_policy(const struct spd_core *core); /* NULL before a config event */
+const struct spd_models *spd_core_models(const struct spd_core *core);
+const struct spd_people *spd_core_people(const struct spd_core *core);
+const struct spd_settings *spd_core_settings(const struct spd_core *core);
+
+/* Encodes an event for the journal and back ("version byte, type, payload"). */
+void spd_event_encode(const struct spd_event *event, struct spd_str *out);
+enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_arena *arena, struct spd_err *err);
+
+#endif
