@@ -1,0 +1,71 @@
+/* src/cli/main.c: the `spoed` command: options, table, help. */
+#define _GNU_SOURCE
+#include "cli/cli.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf(cli->json ? "{\"version\": \"%s\"}\n" : "spoed %s\n", "0.1.0");
+    return SPD_EXIT_OK;
+}
+
+/* Declared here, defined in cmd_<name>.c. */
+#define COMMANDS(X)                                                                                \
+    X(version, "version", "print the version")
+
+#define TABLE(name, usage, summary) {#name, usage, summary, cmd_##name},
+const struct spd_command spd_commands[] = {COMMANDS(TABLE){NULL, NULL, NULL, NULL}};
+
+static void help(FILE *to)
+{
+    fprintf(to, "usage: spoed [-c FILE] [--json] [--quiet] [--no-color] COMMAND …\n\n");
+    for (const struct spd_command *c = spd_commands; c->name; c++)
+        fprintf(to, "  %-48s %s\n", c->usage, c->summary);
+    fprintf(to, "\n-c FILE  configuration, default /etc/spoed/spoed.yaml\n"
+                "exit: 0 ok, 1 failure, 2 usage, 3 configuration or policy invalid, 4 policy tests failed,\n"
+                "      5 store needs migration\n");
+}
+
+/* Takes the general options out of argv, wherever they stand. */
+static int take_options(struct spd_cli *cli, int argc, char **argv)
+{
+    int n = 1;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "-c") && i + 1 < argc) cli->config = argv[++i];
+        else if (!strcmp(argv[i], "--json")) cli->json = true;
+        else if (!strcmp(argv[i], "--quiet")) cli->quiet = true;
+        else if (!strcmp(argv[i], "--no-color")) cli->color = false;
+        else argv[n++] = argv[i];
+    }
+    argv[n] = NULL;
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    static char self[PATH_MAX];
+    struct spd_cli cli = {"/etc/spoed/spoed.yaml", false, false, isatty(1) && !getenv("NO_COLOR"), self};
+    ssize_t k = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (k > 0) self[k] = 0;
+    argc = take_options(&cli, argc, argv);
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        help(argc < 2 ? stderr : stdout);
+        return argc < 2 ? SPD_EXIT_USAGE : SPD_EXIT_OK;
+    }
+    for (const struct spd_command *c = spd_commands; c->name; c++)
+        if (!strcmp(c->name, argv[1])) {
+            if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
+                printf("usage: spoed %s\n%s\n", c->usage, c->summary);
+                return SPD_EXIT_OK;
+            }
+            return c->run(&cli, argc - 1, argv + 1);
+        }
+    fprintf(stderr, "spoed: no such command: %s (see spoed --help)\n", argv[1]);
+    return SPD_EXIT_USAGE;
+}
