@@ -18,6 +18,8 @@ struct spd_channel_config { /* one entry of channels: or send: ; borrowed for th
     bool reconnect_per_message;
     spd_sv charset;
     spd_sv language;          /* of the site */
+    const struct spd_zone *zone; /* hl7: of the times that we write; NULL = UTC */
+    int max_tries;            /* hl7: AE so many times becomes permanent; 0 = 5 */
 };
 
 struct spd_delivery { /* everything send() may look at; borrowed during the call */
