@@ -103,7 +103,6 @@ void spd_channel_curl_guard(CURL *c, const struct spd_channel_config *config, co
     spd_usec connect = config->connect_timeout ? config->connect_timeout : SPD_SEC(3);
     spd_usec total = config->total_timeout ? config->total_timeout : SPD_SEC(8);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols);
-    curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect / 1000));
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)(total / 1000));
@@ -150,7 +149,7 @@ static spd_sv text_of(const json_t *o, const char *key, struct spd_arena *arena)
                              : SPD_SV_NONE;
 }
 
-enum spd_rc spd_channel_page(const struct spd_outbox *row, struct spd_page *ret, spd_sv *ret_body,
+enum spd_rc spd_channel_page(const struct spd_outbox *row, struct spd_page_text *ret, spd_sv *ret_body,
                              struct spd_arena *arena, struct spd_err *err)
 {
     json_t *o = json_loadb(row->payload.ptr ? row->payload.ptr : "", row->payload.len,
@@ -172,6 +171,6 @@ enum spd_rc spd_channel_page(const struct spd_outbox *row, struct spd_page *ret,
     json_decref(o);
     if (!body) spd_out_of_memory();
     *ret_body = spd_arena_dup(arena, spd_sv_from(body));
-    free(body); /* jansson's own allocation */
+    spd_free(body);
     return SPD_OK;
 }

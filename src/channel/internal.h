@@ -33,13 +33,13 @@ struct spd_channel_sink { /* CURLOPT_WRITEDATA: keeps the first 64 kB, then stop
 };
 size_t spd_channel_sink_write(char *p, size_t size, size_t n, void *sink);
 
-struct spd_page { /* the fields of a page's JSON; in arena */
+struct spd_page_text { /* the fields of a page's JSON; in arena */
     spd_sv page_id, level, text, link;
     int64_t step;
     bool repeat;
 };
 /* Reads row.payload and marks a repeated sending. ret_body: compact JSON to send. */
-enum spd_rc spd_channel_page(const struct spd_outbox *row, struct spd_page *ret, spd_sv *ret_body,
+enum spd_rc spd_channel_page(const struct spd_outbox *row, struct spd_page_text *ret, spd_sv *ret_body,
                              struct spd_arena *arena, struct spd_err *err);
 
 #endif

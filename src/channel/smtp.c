@@ -93,7 +93,7 @@ static enum spd_rc smtp_build(void *self, const struct spd_delivery *d, struct s
                               struct spd_arena *arena)
 {
     struct smtp *s = self;
-    struct spd_page page = {0};
+    struct spd_page_text page = {0};
     spd_sv body;
     struct spd_str m = SPD_STR_INIT(256 * 1024);
     bool nl = spd_sv_is(s->config->language, "nl");

@@ -6,7 +6,8 @@
  * (Retry-After is honoured); anything else permanent; a time-out or a lost connection after connecting is
  * unknown, since the peer may have had it.
  *
- * Threads: one self per worker. The libcurl handle keeps its connection between pages. */
+ * Each page gets a connection of its own: on a kept one libcurl cannot tell "never connected" from "sent, no
+ * answer", and that is the difference between temporary and unknown. Threads: one self per worker. */
 #define _GNU_SOURCE
 #include "channel/internal.h"
 
@@ -59,7 +60,7 @@ static enum spd_rc webhook_build(void *self, const struct spd_delivery *d, struc
                                  struct spd_arena *arena)
 {
     struct webhook *w = self;
-    struct spd_page page;
+    struct spd_page_text page;
     bool plain;
     if (spd_channel_page(&d->row, &page, &ret->sent, arena, NULL)) {
         ret->detail = SPD_SV("the page is not JSON");
@@ -122,6 +123,8 @@ static enum spd_outcome webhook_send(void *self, const struct spd_delivery *d, s
     curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, ret->sent.ptr);
     curl_easy_setopt(w->curl, CURLOPT_WRITEFUNCTION, spd_channel_sink_write);
     curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, &sink);
+    curl_easy_setopt(w->curl, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(w->curl, CURLOPT_FORBID_REUSE, 1L);
     rc = curl_easy_perform(w->curl);
     curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(w->curl, CURLINFO_RETRY_AFTER, &retry);
