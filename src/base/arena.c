@@ -16,17 +16,22 @@ struct block {
 
 struct spd_arena {
     struct block *head; /* newest first; the last one is kept by reset */
-    size_t max, total;
+    size_t max, total, first;
     bool failed;
 };
 
 enum { FIRST = 4096, LARGEST = 256 * 1024 };
 
-struct spd_arena *spd_arena_new(size_t max_bytes)
+struct spd_arena *spd_arena_new_sized(size_t max_bytes, size_t first)
 {
     struct spd_arena *a = calloc(1, sizeof *a);
-    if (a) a->max = max_bytes;
+    if (a) a->max = max_bytes, a->first = first ? first : FIRST;
     return a;
+}
+
+struct spd_arena *spd_arena_new(size_t max_bytes)
+{
+    return spd_arena_new_sized(max_bytes, 0);
 }
 
 static void drop(struct block *b)
@@ -69,7 +74,7 @@ void *spd_arena_alloc(struct spd_arena *arena, size_t n)
     }
     n = (n + 15) & ~(size_t)15;
     if (!b || b->cap - b->used < n) {
-        size_t cap = b ? b->cap * 2 : FIRST;
+        size_t cap = b ? b->cap * 2 : arena->first;
         if (cap > LARGEST) cap = LARGEST;
         if (cap < n) cap = n;
         b = malloc(sizeof *b + cap);

@@ -12,6 +12,8 @@
 struct spd_arena;
 
 struct spd_arena *spd_arena_new(size_t max_bytes); /* owned, free with spd_arena_free; NULL on NOMEM */
+/* For many small ones that live long: the first block is made of exactly that size (0: the usual). */
+struct spd_arena *spd_arena_new_sized(size_t max_bytes, size_t first);
 void spd_arena_free(struct spd_arena *arena);      /* NULL is a no-op */
 void spd_arena_reset(struct spd_arena *arena);     /* empties and wipes, keeps the first block */
 void *spd_arena_alloc(struct spd_arena *arena, size_t n); /* zeroed, aligned to 16; NULL beyond max */

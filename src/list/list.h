@@ -14,15 +14,16 @@
 #include "core/core.h"
 
 struct spd_board;
-struct spd_list; /* one published version */
+/* struct spd_list, one published version: the head is the generic shape of model/desc.h (v, n) and is
+ * nobody's business; use the functions below. */
 
 struct spd_row { /* immutable once published; owned by the lists that hold it */
     struct spd_view view;
     int64_t revision; /* journal number it was made at */
 };
 
-struct spd_board *spd_board_new(void);
-void spd_board_free(struct spd_board *b);
+struct spd_board *spd_board_new(void);   /* an empty list is published, revision 0 */
+void spd_board_free(struct spd_board *b); /* every list got from it must be given back before */
 /* [writer] Copies the view. A view that is neither open nor listed stays findable as "closed" among the
  * last 2,000 closed ones. */
 void spd_board_put(struct spd_board *b, const struct spd_view *view, int64_t revision);
@@ -44,7 +45,7 @@ size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row);   /* 
 /* All rows (listed or not) with item id > after, in id order; NULL at the end. */
 const struct spd_row *spd_list_next_by_id(const struct spd_list *l, int64_t after);
 
-/* The stream: notes of what changed, kept for the last 10,000 revisions, for server-sent events. */
+/* The stream: notes of what changed, the last 20,000 of them, for server-sent events. */
 struct spd_change { int64_t revision; char kind[12]; /* item, alert, alarm, health */ int64_t id; };
 /* [writer] */
 void spd_board_note(struct spd_board *b, const char *kind, int64_t id, int64_t revision);

@@ -38,12 +38,14 @@ struct spd_writer_options {
     size_t size; /* sizeof(struct spd_writer_options) */
     size_t queue_max;  /* events waiting; default 4096 */
     size_t batch_max;  /* default 256 */
+    size_t bytes_max;  /* bytes that waiting events may hold; default 256 MiB */
 };
 
 /* Starts the thread. store is borrowed and used by nobody else until stop. Owned. */
 enum spd_rc spd_writer_start(struct spd_store *store, const struct spd_writer_ops *ops, void *self,
                              const struct spd_writer_options *options, struct spd_writer **ret, struct spd_err *err);
-/* Drains what is queued, commits, joins. NULL is a no-op. Submits after it return DENIED. */
+/* Drains what is queued, commits, joins, frees. NULL is a no-op. A submit while it drains returns DENIED;
+ * none may come once it has returned: the host stops its doors first. */
 void spd_writer_stop(struct spd_writer *w);
 /* Copies the event (deep) into the queue. AGAIN when full. The completion is called exactly once iff OK is
  * returned; done may be NULL. Thread-safe. */
@@ -52,6 +54,7 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
  * receipt. Returns the completion's rc, or AGAIN. Not from the writer thread. */
 enum spd_rc spd_writer_call(struct spd_writer *w, const struct spd_event *event,
                             void (*copy)(void *ctx, const struct spd_receipt *receipt), void *ctx);
+/* failed: events that were not committed. last_commit_usec: how long the last batch took, begin to commit. */
 struct spd_writer_stats { uint64_t events, batches, failed; size_t waiting; spd_usec last_commit_usec; };
 struct spd_writer_stats spd_writer_stats(struct spd_writer *w);
 
