@@ -14,7 +14,6 @@ struct hl7_ack {
     spd_sv location;   /* ERR-2: "PID^1^3"; may be empty */
     spd_sv time;       /* MSH-7 */
     spd_sv control_id; /* MSH-10 of the answer */
-    bool original;     /* the severity was asked for as AA, AE, AR whatever MSH-15 says */
 };
 /* m may hold only a header, or be NULL when not even that could be read. Appends nothing when the sender
  * wants no such answer (MSH-15, MSH-16). */

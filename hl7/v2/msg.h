@@ -7,7 +7,7 @@
  * Not here: what a field means, character sets (charset.h: convert first, parse afterwards).
  * Invariants: every slice lies within raw; concatenating the segments with their ends gives raw back.
  * Limits: 2,000 segments, 512 fields in a segment, no NUL byte; MSH-2 has four or five different
- * characters that are neither letters nor digits (three are read too when no sub-component is declared).
+ * printable characters that are neither letters nor digits.
  * Threads: a parsed message is read-only and may be read by several. Do not copy the struct: it may point
  * into itself. This code lives in other people's processes too: out of memory is NOMEM. */
 #ifndef HL7_V2_MSG_H
@@ -30,7 +30,7 @@ struct hl7_value { /* raw: still escaped; for NULL the two quotes */
     enum hl7_presence is;
 };
 
-struct hl7_delims { char field, comp, rep, esc, sub, trunc; }; /* sub, esc, trunc may be 0: not declared */
+struct hl7_delims { char field, comp, rep, esc, sub, trunc; }; /* trunc 0: not declared (before 2.7) */
 
 struct hl7_seg { /* without its end */
     const char *ptr;
@@ -45,6 +45,7 @@ struct hl7_msg {
     struct hl7_seg *segs;
     size_t n_segs;
     size_t joined; /* lines that were no segment */
+    unsigned char kind[256]; /* of each byte: 0 content, else 1 + enum hl7_mark */
     struct hl7_seg few[HL7_FEW_SEGMENTS];
 };
 

@@ -1,0 +1,104 @@
+/* hl7/v2/ack.c: see ack.h. */
+#include "hl7/v2/ack.h"
+
+/* A piece of the sender's own message, with its own delimiters: only line ends and control characters
+ * could do harm. */
+static void copy(struct spd_str *out, spd_sv raw, char esc)
+{
+    for (size_t i = 0; i < raw.len; i++) {
+        unsigned char c = (unsigned char)raw.ptr[i];
+        if (c < 0x20 || c == 0x7F) spd_str_addf(out, "%cX%02X%c", esc, c, esc);
+        else spd_str_addc(out, (char)c);
+    }
+}
+
+static spd_sv msh(const struct hl7_msg *m, unsigned field)
+{
+    return m && m->n_segs ? hl7_field(m, &m->segs[0], field).raw : SPD_SV_NONE;
+}
+
+/* Is an answer of this severity wanted by a condition of table 0155? */
+static bool wanted(spd_sv condition, char severity)
+{
+    if (spd_sv_ieq(condition, SPD_SV("AL"))) return true;
+    if (spd_sv_ieq(condition, SPD_SV("ER"))) return severity != 'A';
+    return spd_sv_ieq(condition, SPD_SV("SU")) && severity == 'A';
+}
+
+/* 'A' original mode, 'C' accept acknowledgement, 0 none. Where only an application answer is asked for it
+ * goes out here, on the connection that asked. */
+static char mode(const struct hl7_msg *m, char severity)
+{
+    spd_sv accept = spd_sv_trim(msh(m, 15)), application = spd_sv_trim(msh(m, 16));
+    if (m && m->n_segs && spd_sv_is(hl7_get(m, &m->segs[0], 9, 1, 1, 0).raw, "ACK")) return 0;
+    if (spd_sv_empty(accept) && spd_sv_empty(application)) return 'A';
+    if (wanted(accept, severity)) return 'C';
+    return wanted(application, severity) ? 'A' : 0;
+}
+
+static bool at_least_2_5(spd_sv version)
+{
+    return version.len >= 3 && version.ptr[0] == '2' && version.ptr[1] == '.' && version.ptr[2] >= '5';
+}
+
+static void error_segment(const struct hl7_ack *a, const struct hl7_delims *d,
+                          struct spd_str *out)
+{
+
+    const char f = d->field, c = d->comp;
+    spd_str_addf(out, "ERR%c%c", f, f);
+    for (size_t i = 0; i < a->location.len; i++) spd_str_addc(out, a->location.ptr[i] == '^' ? c : a->location.ptr[i]);
+    spd_str_addc(out, f);
+    spd_sv code = a->code.len ? a->code : a->severity == 'E' ? SPD_SV("206") : SPD_SV("207");
+    hl7_escape(d, code, out);
+    spd_str_addf(out, "%c%cHL70357%cE", c, c, f);
+    spd_str_addf(out, "%c%c%c%c", f, f, f, f);
+    hl7_escape(d, a->text, out);
+    spd_str_addc(out, '\r');
+}
+
+static void head(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d, struct spd_str *out)
+{
+    static const unsigned swapped[] = {5, 6, 3, 4};
+    const char f = d->field;
+    spd_sv trigger = m && m->n_segs ? hl7_get(m, &m->segs[0], 9, 1, 2, 0).raw : SPD_SV_NONE;
+    spd_sv version = msh(m, 12), processing = msh(m, 11);
+    spd_str_addf(out, "MSH%c%c%c%c%c", f, d->comp, d->rep, d->esc, d->sub);
+    if (d->trunc) spd_str_addc(out, d->trunc);
+    for (size_t i = 0; i < 4; i++) {
+        spd_str_addc(out, f);
+        copy(out, msh(m, swapped[i]), d->esc);
+    }
+    spd_str_addc(out, f);
+    hl7_escape(d, a->time, out);
+    spd_str_addf(out, "%c%cACK", f, f);
+    if (trigger.len) {
+        spd_str_addc(out, d->comp);
+        copy(out, trigger, d->esc);
+        if (at_least_2_5(version)) spd_str_addf(out, "%cACK", d->comp);
+    }
+    spd_str_addc(out, f);
+    hl7_escape(d, a->control_id, out);
+    spd_str_addc(out, f);
+    copy(out, processing.len ? processing : SPD_SV("P"), d->esc);
+    spd_str_addc(out, f);
+    copy(out, version.len ? version : SPD_SV("2.5"), d->esc);
+    spd_str_addc(out, '\r');
+}
+
+void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_str *out)
+{
+    static const struct hl7_delims usual = {'|', '^', '~', '\\', '&', 0};
+    const struct hl7_delims *d = m && m->n_segs ? &m->d : &usual;
+    char how = mode(m, a->severity);
+    if (!how) return;
+    head(m, a, d, out);
+    spd_str_addf(out, "MSA%c%c%c%c", d->field, how, a->severity, d->field);
+    copy(out, msh(m, 10), d->esc);
+    if (a->text.len) {
+        spd_str_addc(out, d->field);
+        hl7_escape(d, a->text, out);
+    }
+    spd_str_addc(out, '\r');
+    if (a->severity != 'A' && at_least_2_5(msh(m, 12))) error_segment(a, d, out);
+}
