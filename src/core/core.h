@@ -43,8 +43,9 @@ struct spd_receipt { /* in the batch's arena: copy what must outlive the complet
     spd_sv holder;              /* EXISTS on claim: who has it */
 };
 
-/* codes is borrowed for the core's life. */
-struct spd_core *spd_core_new(const struct spd_codes *codes);
+struct spd_templates;
+/* codes and templates (NULL: the compiled-in set) are borrowed for the core's life. */
+struct spd_core *spd_core_new(const struct spd_codes *codes, const struct spd_templates *templates);
 void spd_core_free(struct spd_core *core);
 /* Compiles the active policy, models, people and settings that the store holds (start-up). NOTFOUND:
  * none yet, a config event must come first. */

@@ -483,3 +483,13 @@ void *spd_list_add(struct spd_list *list, size_t elem, struct spd_arena *arena)
     }
     return (char *)list->v + elem * list->n++;
 }
+
+void *spd_list_push(struct spd_list *list, size_t elem, size_t extra, struct spd_arena *arena)
+{
+    char *v = spd_arena_must(arena, elem * (list->n + extra + 1));
+    if (list->n) memcpy(v, list->v, elem * list->n);
+    list->v = v;
+    v += elem * (extra ? list->n : 0);
+    list->n += extra;
+    return v;
+}

@@ -69,4 +69,13 @@ void *spd_list_add(struct spd_list *list, size_t elem_size, struct spd_arena *ar
     ((__typeof__((list_ptr)->v))spd_list_add((struct spd_list *)(void *)(list_ptr),                \
                                              sizeof *(list_ptr)->v, (arena)))
 
+/* For a list that came out of a store (it may be borrowed and exactly as long as it is): copies it with
+ * extra more zeroed elements and returns the first of those (or, for 0, the copy). */
+void *spd_list_push(struct spd_list *list, size_t elem_size, size_t extra, struct spd_arena *arena);
+#define SPD_LIST_PUSH(list_ptr, arena)                                                             \
+    ((__typeof__((list_ptr)->v))spd_list_push((struct spd_list *)(void *)(list_ptr),               \
+                                              sizeof *(list_ptr)->v, 1, (arena)))
+#define SPD_LIST_OWN(list_ptr, arena)                                                              \
+    ((void)spd_list_push((struct spd_list *)(void *)(list_ptr), sizeof *(list_ptr)->v, 0, (arena)))
+
 #endif
