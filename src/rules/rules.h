@@ -65,7 +65,9 @@ struct spd_hit { /* a rule that said yes (or cannot tell) */
     spd_usec repeat;
     const struct spd_fact_result *result;  /* the finding that made it so; NULL if none needed */
     const struct spd_finding *finding;
-    spd_sv unknown_nl, unknown_en; /* cannot tell: which fact is missing */
+    spd_sv unknown_nl, unknown_en; /* cannot tell: which fact is missing ("modaliteit", "modality") */
+    bool again; /* a further finding (other concept, site or side) of the rule before it: one reason, but
+                 * a page sequence of its own */
 };
 struct spd_decided {
     int level;        /* most urgent of the order's own level and all rules that say yes */
