@@ -16,7 +16,9 @@ enum { MESSAGE_MAX = 16 << 20 };
 
 struct hl7 {
     const struct spd_channel_config *config;
-    struct spd_mllp_client *client;
+    struct spd_mllp_client *client; /* NULL: not connected */
+    char host[256];
+    int port;
 };
 
 static bool parse_url(spd_sv url, char *host, size_t host_max, int *ret_port)
@@ -40,23 +42,27 @@ static bool parse_url(spd_sv url, char *host, size_t host_max, int *ret_port)
 
 static enum spd_rc hl7_open(const struct spd_channel_config *config, void **ret_self, struct spd_err *err)
 {
-    char host[256];
-    int port = 0;
-    struct hl7 *h;
-    if (!parse_url(config->to, host, sizeof host, &port))
-        return spd_fail(err, SPD_INVALID, "to", "HL7 needs mllp://host:port");
-    h = spd_must_malloc(sizeof *h);
+    struct hl7 *h = spd_must_malloc(sizeof *h);
     h->config = config;
-    h->client = spd_mllp_client_new(host, port);
+    if (!parse_url(config->to, h->host, sizeof h->host, &h->port)) {
+        spd_free(h);
+        return spd_fail(err, SPD_INVALID, "to", "HL7 needs mllp://host:port");
+    }
     *ret_self = h;
     return SPD_OK;
+}
+
+static void disconnect(struct hl7 *h)
+{
+    spd_mllp_close(h->client);
+    h->client = NULL;
 }
 
 static void hl7_close(void *self)
 {
     struct hl7 *h = self;
     if (!h) return;
-    spd_mllp_client_free(h->client);
+    disconnect(h);
     spd_free(h);
 }
 
@@ -120,7 +126,7 @@ static enum spd_outcome judge(struct hl7 *h, const struct spd_delivery *d, struc
     spd_sv code = field(ret->answer, "MSA", 1), id = field(ret->answer, "MSA", 2);
     int tries = h->config->max_tries > 0 ? h->config->max_tries : 5;
     if (!spd_sv_eq(id, d->row.control_id)) {
-        spd_mllp_client_close(h->client);
+        disconnect(h);
         ret->detail = SPD_SV("the answer is to another message");
         return SPD_OUTCOME_UNKNOWN;
     }
@@ -137,32 +143,40 @@ static enum spd_outcome judge(struct hl7 *h, const struct spd_delivery *d, struc
                                        (long long)d->row.attempts, tries);
         return d->row.attempts >= tries ? SPD_OUTCOME_PERMANENT : SPD_OUTCOME_TEMPORARY;
     }
-    spd_mllp_client_close(h->client);
+    disconnect(h);
     ret->detail = SPD_SV("an answer without a known MSA-1");
     return SPD_OUTCOME_UNKNOWN;
+}
+
+/* A kept connection on which something lies unasked, or that the peer has closed, is not used again. */
+static enum spd_rc exchange(struct hl7 *h, struct spd_sending *ret, struct spd_arena *arena, struct spd_err *err)
+{
+    const struct spd_channel_config *c = h->config;
+    enum spd_rc rc = SPD_OK;
+    if (h->client && spd_mllp_stale(h->client)) disconnect(h);
+    if (!h->client)
+        rc = spd_mllp_connect(h->host, h->port, c->connect_timeout ? c->connect_timeout : SPD_SEC(3), &h->client, err);
+    if (rc) return SPD_AGAIN;
+    rc = spd_mllp_exchange(h->client, ret->sent, c->total_timeout ? c->total_timeout : SPD_SEC(8),
+                           SPD_CHANNEL_ANSWER_MAX, &ret->answer, arena, err);
+    if (rc) disconnect(h);
+    return rc;
 }
 
 static enum spd_outcome hl7_send(void *self, const struct spd_delivery *d, struct spd_sending *ret,
                                  struct spd_arena *arena)
 {
     struct hl7 *h = self;
-    const struct spd_channel_config *c = h->config;
-    struct spd_str answer = SPD_STR_INIT(SPD_CHANNEL_ANSWER_MAX);
     struct spd_err err = {SPD_OK, "", ""};
-    enum spd_outcome outcome;
+    enum spd_outcome outcome = SPD_OUTCOME_UNKNOWN;
     enum spd_rc rc;
     if (hl7_build(self, d, ret, arena)) return SPD_OUTCOME_PERMANENT;
-    rc = spd_mllp_client_exchange(h->client, ret->sent, c->connect_timeout ? c->connect_timeout : SPD_SEC(3),
-                                  c->total_timeout ? c->total_timeout : SPD_SEC(8), &answer, &err);
-    ret->answer = spd_arena_dup(arena, spd_str_sv(&answer));
-    spd_str_done(&answer);
-    if (rc == SPD_OK) {
-        outcome = judge(h, d, ret, arena);
-    } else {
-        ret->detail = spd_arena_printf(arena, "%s: %s", err.place, err.text);
-        outcome = rc == SPD_AGAIN ? SPD_OUTCOME_TEMPORARY : SPD_OUTCOME_UNKNOWN;
-    }
-    if (c->reconnect_per_message) spd_mllp_client_close(h->client);
+    rc = exchange(h, ret, arena, &err);
+    if (rc == SPD_OK) outcome = judge(h, d, ret, arena);
+    else if (rc == SPD_AGAIN) outcome = SPD_OUTCOME_TEMPORARY;
+    else if (rc == SPD_INVALID) outcome = SPD_OUTCOME_PERMANENT;
+    if (rc) ret->detail = spd_arena_dup(arena, spd_sv_from(err.text));
+    if (h->config->reconnect_per_message) disconnect(h);
     return outcome;
 }
 

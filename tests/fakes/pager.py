@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import hmac
 import json
+import socketserver
 import sys
 import threading
 import time
@@ -33,6 +34,13 @@ class Pager:
 
         class Server(ThreadingHTTPServer):
             allow_reuse_address, daemon_threads = True, True
+
+            def server_bind(self):  # HTTPServer's own asks the resolver for a name, which may take long
+                socketserver.TCPServer.server_bind(self)
+                self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+            def handle_error(self, request, address):
+                pass  # a client that goes away is part of the tests
 
         self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
