@@ -1,0 +1,15 @@
+# src/store/schema.cmake: puts the numbered .sql files of src/store/schema/ into the program as texts. A file
+# that has been released is never changed: a change of the schema is the next number.
+file(GLOB spd_schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/store/schema/[0-9][0-9][0-9][0-9].sql)
+list(SORT spd_schema_files)
+set(spd_schema_text "/* made by src/store/schema.cmake from src/store/schema/ */\n")
+foreach(file ${spd_schema_files})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(READ ${file} sql)
+  string(REPLACE "\\" "\\\\" sql "${sql}")
+  string(REPLACE "\"" "\\\"" sql "${sql}")
+  string(REPLACE "\n" "\\n\"\n\"" sql "${sql}")
+  string(APPEND spd_schema_text "\"${sql}\",\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/spd_schema.inc CONTENT "${spd_schema_text}" @ONLY)
+include_directories(${CMAKE_BINARY_DIR}/generated)
