@@ -1,27 +1,27 @@
-/* src/net/mllp_client.h: one outgoing MLLP connection, blocking: send a message, wait for one answer.
- * Not here: what the answer says, retries, TLS.
+/* src/net/mllp_client.h: one MLLP connection out, blocking: send a frame, read one frame back.
  *
- * Invariants: after any failure the socket is closed, so that a late answer to this message can never be
- * taken for the answer to the next. A kept connection on which bytes lie waiting before we send is closed
- * too: those bytes answer nothing that we asked. One thread at a time. */
+ * Not here: what the answer means (MSA-2 is compared by the channel). After anything but OK the
+ * connection must be closed: an answer that comes late would be taken for the next one's. Plain TCP.
+ * Threads: one connection belongs to one thread at a time. */
 #ifndef SPD_NET_MLLP_CLIENT_H
 #define SPD_NET_MLLP_CLIENT_H
 
+#include "base/arena.h"
 #include "base/clock.h"
-#include "base/str.h"
+#include "base/rc.h"
 
 struct spd_mllp_client;
 
-/* host: an address or a name; nothing is connected yet. Owned; spd_mllp_client_free. */
-struct spd_mllp_client *spd_mllp_client_new(const char *host, int port);
-void spd_mllp_client_free(struct spd_mllp_client *c); /* NULL is a no-op */
-void spd_mllp_client_close(struct spd_mllp_client *c); /* the next exchange connects anew */
-
-/* Sends message (without frame) and reads one framed answer into answer (appended; its ceiling is the
- * limit). OK. AGAIN: could not connect, or the frame did not go out whole: the peer cannot have taken it.
- * IO: it went out, and no answer came within total (the rest of it after connecting). PROTO: bytes came
- * that are no frame. LIMIT: the answer is too large. */
-enum spd_rc spd_mllp_client_exchange(struct spd_mllp_client *c, spd_sv message, spd_usec connect,
-                                     spd_usec total, struct spd_str *answer, struct spd_err *err);
+/* AGAIN: could not connect (err.text: "connect: refused" and the like). Owned. */
+enum spd_rc spd_mllp_connect(const char *host, int port, spd_usec timeout, struct spd_mllp_client **ret,
+                             struct spd_err *err);
+void spd_mllp_close(struct spd_mllp_client *c); /* NULL is a no-op */
+/* Has the peer closed it, or sent something unasked, since the last call? Then it is of no use. */
+bool spd_mllp_stale(struct spd_mllp_client *c);
+/* total: from the first byte sent to the whole answer. AGAIN: nothing or only part was sent, it may be sent
+ * again; UNKNOWN: it was sent, no answer came in time or the connection broke; PROTO: the answer is no
+ * frame. INVALID: message holds a frame byte. The answer is in arena, at most max bytes. */
+enum spd_rc spd_mllp_exchange(struct spd_mllp_client *c, spd_sv message, spd_usec total, size_t max,
+                              spd_sv *ret_answer, struct spd_arena *arena, struct spd_err *err);
 
 #endif
