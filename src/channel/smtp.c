@@ -20,6 +20,14 @@ struct source { /* CURLOPT_READDATA */
     bool all_read;
 };
 
+/* After a time-out libcurl still says QUIT and waits for its answer as long as the server likes; this ends
+ * that wait. Non-zero stops the transfer. */
+static int is_over(void *deadline, curl_off_t dt, curl_off_t dn, curl_off_t ut, curl_off_t un)
+{
+    (void)dt, (void)dn, (void)ut, (void)un;
+    return spd_clock_monotonic() > *(const spd_usec *)deadline;
+}
+
 static size_t read_mail(char *to, size_t size, size_t n, void *ctx)
 {
     struct source *s = ctx;
@@ -152,6 +160,8 @@ static enum spd_outcome smtp_send(void *self, const struct spd_delivery *d, stru
                                   struct spd_arena *arena)
 {
     struct smtp *s = self;
+    spd_usec total = s->config->total_timeout ? s->config->total_timeout : SPD_SEC(8);
+    spd_usec deadline = spd_clock_monotonic() + total;
     struct source source;
     struct spd_channel_sink sink = {SPD_STR_INIT(SPD_CHANNEL_ANSWER_MAX + 1), false};
     struct curl_slist *to = NULL;
@@ -171,6 +181,9 @@ static enum spd_outcome smtp_send(void *self, const struct spd_delivery *d, stru
     curl_easy_setopt(s->curl, CURLOPT_READFUNCTION, read_mail);
     curl_easy_setopt(s->curl, CURLOPT_READDATA, &source);
     curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, is_over);
+    curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, &deadline);
+    curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(s->curl, CURLOPT_FRESH_CONNECT, 1L); /* mail servers close idle connections */
     curl_easy_setopt(s->curl, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(s->curl, CURLOPT_HEADERFUNCTION, ignore);
