@@ -202,7 +202,7 @@ enum spd_rc spd_sqlite_migrate(struct sqlite3 *db, const char *path, const struc
     if ((rc = run(db, true, "migrate", "BEGIN IMMEDIATE", err))) return rc;
     if (!(rc = apply(db, schema, from, err))) rc = run(db, true, "migrate", "COMMIT", err);
     if (rc && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    if (!rc) spd_log(SPD_LOG_NOTICE, "database schema brought up to date", SPD_LI("from", (int64_t)from),
+    if (!rc && from) spd_log(SPD_LOG_NOTICE, "database schema brought up to date", SPD_LI("from", (int64_t)from),
                      SPD_LI("to", (int64_t)schema->n));
     return rc;
 }

@@ -15,6 +15,7 @@
 #ifndef SPD_STORE_STORE_H
 #define SPD_STORE_STORE_H
 
+#include "base/str.h"
 #include "model/model.h"
 
 enum spd_table {
@@ -76,7 +77,7 @@ struct spd_key {
     enum spd_key_kind kind;
     spd_sv text;
 };
-/* The keys of an object, in arena, in a fixed order, without duplicates. */
+/* The keys of an object, in arena (texts may borrow from the object), in a fixed order, without duplicates. */
 size_t spd_store_keys(enum spd_table table, const void *object, struct spd_key **ret_keys,
                       struct spd_arena *arena);
 /* Key texts. In arena. */
@@ -98,9 +99,12 @@ struct spd_store_ops { /* all required */
     enum spd_rc (*savepoint)(void *self, struct spd_err *err);      /* one level */
     enum spd_rc (*release)(void *self, struct spd_err *err);
     void (*rollback_to)(void *self);                                /* and releases it */
-    /* old: the object as it is stored now (from get), NULL = insert. */
+    /* old: the object as it is stored now (from get), NULL = insert. EXISTS; NOTFOUND when old is not there.
+     * After SPD_IO or SPD_AGAIN from a write the whole transaction is spoilt: roll back. */
     enum spd_rc (*put)(void *self, enum spd_table t, const void *object, const void *old, struct spd_err *err);
     enum spd_rc (*del)(void *self, enum spd_table t, const void *old, struct spd_err *err);
+    /* Texts and lists of *ret stand in the arena, or in the store until the next begin (the in-memory store
+     * hands out its own block, also of what is replaced or deleted meanwhile). Never write through them. */
     enum spd_rc (*get)(void *self, enum spd_table t, int64_t id, void *ret, struct spd_arena *arena,
                        struct spd_err *err);
     /* ids with that key, ascending, id > after, at most max. */
@@ -110,7 +114,7 @@ struct spd_store_ops { /* all required */
      * (due,id) > (after_due, after_id). */
     enum spd_rc (*due)(void *self, enum spd_table t, spd_usec until, spd_usec after_due, int64_t after_id,
                        int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err);
-    /* rows in id order, id > after (or < before, descending, when descending); at most max ids */
+    /* rows in id order, id > after; descending: id < after, and after <= 0 starts at the newest; at most max */
     enum spd_rc (*scan)(void *self, enum spd_table t, int64_t after, bool descending, int64_t *ret_ids,
                         size_t max, size_t *ret_n, struct spd_err *err);
     enum spd_rc (*max_id)(void *self, enum spd_table t, int64_t *ret, struct spd_err *err);

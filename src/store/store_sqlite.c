@@ -49,7 +49,7 @@ struct lite {
 static enum spd_rc fail(struct lite *s, const char *place, struct spd_err *err)
 {
     enum spd_rc rc = spd_sqlite_fail(s->db, s->writer, place, err);
-    if (rc != SPD_EXISTS) s->spoilt = true;
+    if (rc == SPD_IO || rc == SPD_AGAIN) s->spoilt = true;
     return rc;
 }
 
@@ -182,10 +182,8 @@ static enum spd_rc bind_row(struct lite *s, sqlite3_stmt *st, enum spd_table t, 
             spd_desc_member_json(c->v[i].member, (const char *)object + c->v[i].base, &s->json);
         end[i] = s->json.len;
     }
-    if (!spd_str_ok(&s->json)) {
-        s->spoilt = true;
+    if (!spd_str_ok(&s->json))
         return spd_fail(err, SPD_LIMIT, spd_table_name(t), "put: the lists of the row are too large");
-    }
     for (size_t i = 0; i < c->n; from = end[i++]) {
         if (set && !(set[i / 64] >> (i % 64) & 1)) continue;
         at++;

@@ -409,6 +409,7 @@ CREATE TABLE finding(
 
 CREATE INDEX timer_due ON timer(due, id);
 CREATE INDEX outbox_due ON outbox(due, id) WHERE state IN ('queued', 'sending');
+CREATE INDEX outbox_state ON outbox(state, id);
 CREATE INDEX item_status ON item(status, id);
 CREATE INDEX item_name ON item(patient_name);
 CREATE INDEX alert_state ON alert(state, id);
