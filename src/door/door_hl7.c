@@ -1,0 +1,247 @@
+/* src/door/door_hl7.c: see door_hl7.h. */
+#define _GNU_SOURCE
+#include "door/door_hl7.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+
+enum { LISTENERS = 16 };
+#define ARENA_MAX ((size_t)160 << 20)
+#define ACK_MAX ((size_t)64 << 10)
+
+struct listener {
+    struct spd_door_hl7 *door;
+    struct spd_mllp *mllp; /* set before the first frame can matter: see start lock */
+};
+
+struct spd_door_hl7 {
+    struct spd_door_hl7_host host;
+    struct listener listeners[LISTENERS];
+    size_t n;
+    pthread_mutex_t starting; /* held while a listener's mllp pointer is not set yet */
+    char prefix[9];           /* of our control ids: differs at every start */
+    atomic_uint_fast64_t counter, aa, ae, ar, silent, queue_full, unlisted;
+};
+
+struct job { /* one message between its event and its answer; lives in its arena */
+    struct spd_arena *arena;
+    struct listener *from;
+    struct spd_mllp *mllp;
+    struct spd_mllp_ticket ticket;
+    struct spd_message_in envelope; /* with the raw bytes */
+    enum spd_answer on_unusable;
+    const struct spd_zone *zone;
+    bool parking; /* the first event failed by itself; this is the second try */
+};
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+static void count(struct spd_door_hl7 *d, enum spd_answer answer, bool said)
+{
+    if (!said) atomic_fetch_add(&d->silent, 1);
+    else if (answer == SPD_ANSWER_AA || answer == SPD_ANSWER_CA) atomic_fetch_add(&d->aa, 1);
+    else if (answer == SPD_ANSWER_AE || answer == SPD_ANSWER_CE) atomic_fetch_add(&d->ae, 1);
+    else atomic_fetch_add(&d->ar, 1);
+}
+
+static void answer(struct job *j, enum spd_answer with, spd_sv text)
+{
+    struct spd_door_hl7 *d = j->from->door;
+    struct spd_str out = SPD_STR_INIT(ACK_MAX);
+    char id[24];
+    snprintf(id, sizeof id, "%s%08llx", d->prefix,
+             (unsigned long long)atomic_fetch_add(&d->counter, 1) & 0xffffffffu);
+    hl7_ack_for(j->envelope.raw, with, text, d->host.now(d->host.self), j->zone, spd_sv_from(id), &out);
+    count(d, with, out.len > 0);
+    spd_mllp_answer(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE);
+    spd_str_done(&out);
+    spd_arena_free(j->arena);
+}
+
+static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *receipt);
+
+/* The event can never be applied: keep the message for a person instead of asking for it for ever. */
+static bool park_instead(struct job *j)
+{
+    struct spd_message_event e = {
+        .message = j->envelope, .park = 1, .why = SPD_SV("unusable"), .alarm = SPD_SV("event-failed"),
+        .why_nl = SPD_SV("Het bericht kon niet worden verwerkt; een fout van Spoed"),
+        .why_en = SPD_SV("The message could not be processed; a fault of Spoed"),
+    };
+    struct spd_event event = {SPD_EVENT_MESSAGE, 0, {&e}};
+    if (j->parking) return false;
+    j->parking = true;
+    e.message.answer = (int)j->on_unusable;
+    e.message.reason = e.why_en;
+    return spd_writer_submit(j->from->door->host.writer, &event, completed, j) == SPD_OK;
+}
+
+/* In the writer's thread, after the commit. */
+static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *receipt)
+{
+    struct job *j = ctx;
+    enum spd_answer with;
+    if (rc && !spd_rc_is_retryable(rc) && park_instead(j)) return;
+    if (rc) {
+        answer(j, SPD_ANSWER_AE, SPD_SV("not stored, send again"));
+        return;
+    }
+    with = receipt->answer ? receipt->answer : SPD_ANSWER_AA;
+    answer(j, with, with == SPD_ANSWER_AA ? SPD_SV_NONE
+                    : receipt->reason_en.len ? receipt->reason_en : receipt->reason);
+}
+
+/* ---- the event ------------------------------------------------------------------------------- */
+static struct spd_message_in *envelope_of(struct spd_event *e)
+{
+    switch (e->type) {
+    case SPD_EVENT_ORDER: return &e->u.order->message;
+    case SPD_EVENT_PATIENT: return &e->u.patient->message;
+    case SPD_EVENT_REPORT: return &e->u.report->message;
+    case SPD_EVENT_RESULT: return &e->u.result->message;
+    case SPD_EVENT_MESSAGE: return &e->u.message->message;
+    default: return NULL;
+    }
+}
+
+static bool procedure(void *ctx, spd_sv code, struct hl7_procedure *ret)
+{
+    const struct spd_procedure *p = spd_codes_procedure(ctx, code);
+    if (p) *ret = (struct hl7_procedure){p->code, p->modality, p->body_part, p->region};
+    return p != NULL;
+}
+
+/* MSH-3 and MSH-4 as far as they can be read: they help to find the peer. */
+static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
+{
+    struct hl7_msg m;
+    *ret_3 = *ret_4 = SPD_SV_NONE;
+    if (hl7_msg_header(&m, frame, NULL) || !m.n_segs) return;
+    *ret_3 = hl7_get(&m, &m.segs[0], 3, 1, 1, 0).raw;
+    *ret_4 = hl7_get(&m, &m.segs[0], 4, 1, 1, 0).raw;
+}
+
+/* A sender that nobody wrote down: results are parked, everything else is turned away, both are kept. */
+static void unlisted(struct spd_event *event, struct spd_arena *arena)
+{
+    struct spd_message_in *in = envelope_of(event);
+    struct spd_message_event *e;
+    bool result = in && (spd_sv_starts(in->type, SPD_SV("ORU")) || event->type == SPD_EVENT_RESULT);
+    if (!in || (event->type == SPD_EVENT_MESSAGE && in->answer == SPD_ANSWER_AR)) return; /* unreadable */
+    e = SPD_NEW(arena, struct spd_message_event);
+    e->message = *in;
+    e->message.answer = result ? SPD_ANSWER_AA : SPD_ANSWER_AR;
+    e->message.reason = SPD_SV("peer not configured");
+    e->park = 1;
+    e->why = SPD_SV("unlisted-peer");
+    e->why_nl = SPD_SV("De afzender staat niet in de configuratie (peers)");
+    e->why_en = SPD_SV("peer not configured");
+    e->alarm = SPD_SV("unlisted-peer");
+    *event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {e}};
+}
+
+static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char *address, spd_sv frame)
+{
+    struct listener *from = ctx;
+    struct spd_door_hl7 *d = from->door;
+    struct spd_arena *arena = spd_arena_new(ARENA_MAX);
+    struct hl7_map_options o = {0};
+    struct spd_event event = {0};
+    struct spd_message_in *in;
+    struct job *j;
+    spd_sv msh_3, msh_4;
+    bool listed;
+    enum spd_rc rc;
+    if (!arena) spd_out_of_memory();
+    senders(frame, &msh_3, &msh_4);
+    listed = d->host.peer(d->host.self, spd_sv_from(address), msh_3, msh_4, arena, &o);
+    o.now = d->host.now(d->host.self);
+    o.procedure = d->host.codes ? procedure : NULL;
+    o.procedure_ctx = (void *)(uintptr_t)d->host.codes;
+    hl7_map_in(frame, &o, &event, arena);
+    if (!listed) unlisted(&event, arena);
+    in = envelope_of(&event);
+    if (!in) {
+        spd_arena_free(arena);
+        return SPD_BUG;
+    }
+    j = SPD_NEW(arena, struct job);
+    pthread_mutex_lock(&d->starting); /* the listener may be a moment ahead of its own start */
+    *j = (struct job){.arena = arena, .from = from, .mllp = from->mllp, .ticket = ticket, .zone = o.zone};
+    pthread_mutex_unlock(&d->starting);
+    j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
+    spd_desc_clone(&spd_message_in_desc, &j->envelope, in, arena);
+    rc = spd_writer_submit(d->host.writer, &event, completed, j);
+    if (!rc && !listed) atomic_fetch_add(&d->unlisted, 1);
+    if (!rc) return SPD_OK;
+    spd_arena_free(arena);
+    if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
+    return rc == SPD_DENIED ? SPD_AGAIN : rc; /* stopping: leave it unanswered, the sender keeps it */
+}
+
+/* ---- outside --------------------------------------------------------------------------------- */
+struct spd_door_hl7 *spd_door_hl7_new(const struct spd_door_hl7_host *host)
+{
+    struct spd_door_hl7 *d = spd_must_malloc(sizeof *d);
+    unsigned char r[4];
+    d->host = *host;
+    pthread_mutex_init(&d->starting, NULL);
+    spd_random(r, sizeof r);
+    snprintf(d->prefix, sizeof d->prefix, "%02X%02X%02X%02X", r[0], r[1], r[2], r[3]);
+    return d;
+}
+
+void spd_door_hl7_free(struct spd_door_hl7 *d)
+{
+    if (!d) return;
+    spd_door_hl7_stop(d);
+    pthread_mutex_destroy(&d->starting);
+    spd_free(d);
+}
+
+enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd, const struct spd_mllp_options *options,
+                                struct spd_err *err)
+{
+    struct listener *l;
+    enum spd_rc rc;
+    if (d->n == LISTENERS) return spd_fail(err, SPD_LIMIT, "listen.mllp", "at most %d listeners", LISTENERS);
+    l = &d->listeners[d->n];
+    l->door = d;
+    pthread_mutex_lock(&d->starting);
+    rc = spd_mllp_start(fd, options, on_frame, l, &l->mllp, err);
+    pthread_mutex_unlock(&d->starting);
+    if (!rc) d->n++;
+    return rc;
+}
+
+void spd_door_hl7_stop(struct spd_door_hl7 *d)
+{
+    for (size_t i = 0; i < d->n; i++) spd_mllp_stop(d->listeners[i].mllp);
+    d->n = 0;
+}
+
+int spd_door_hl7_port(const struct spd_door_hl7 *d, size_t listener)
+{
+    return listener < d->n ? spd_mllp_port(d->listeners[listener].mllp) : 0;
+}
+
+struct spd_door_hl7_stats spd_door_hl7_stats(struct spd_door_hl7 *d)
+{
+    return (struct spd_door_hl7_stats){atomic_load(&d->aa), atomic_load(&d->ae), atomic_load(&d->ar),
+                                       atomic_load(&d->silent), atomic_load(&d->queue_full),
+                                       atomic_load(&d->unlisted)};
+}
+
+struct spd_mllp_stats spd_door_hl7_connections(struct spd_door_hl7 *d)
+{
+    struct spd_mllp_stats all = {0};
+    for (size_t i = 0; i < d->n; i++) {
+        struct spd_mllp_stats s = spd_mllp_stats(d->listeners[i].mllp);
+        all.accepted += s.accepted, all.frames += s.frames, all.refused += s.refused;
+        all.evicted += s.evicted, all.timed_out += s.timed_out;
+        all.connections += s.connections, all.paused += s.paused;
+    }
+    return all;
+}
