@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/hash.h"
+#include "core/core.h"
 
 enum { LISTENERS = 16 };
 #define ARENA_MAX ((size_t)160 << 20)
