@@ -26,11 +26,8 @@ static inline const char *next_of(const char *p, const char *end, char c)
     return hit ? hit : end;
 }
 
-/* "segment 3, field 5, byte 120" for an offset in raw. */
-static enum spd_rc fail_at(const struct hl7_msg *m, size_t off, struct spd_err *err, enum spd_rc rc,
-                           const char *text)
+void hl7_msg_place(const struct hl7_msg *m, size_t off, char *place, size_t size)
 {
-    char place[sizeof err->place];
     size_t seg = 0, field = 0;
     const char *at = m->raw.ptr + off;
     while (seg < m->n_segs && m->segs[seg].ptr <= at) seg++;
@@ -40,7 +37,14 @@ static enum spd_rc fail_at(const struct hl7_msg *m, size_t off, struct spd_err *
         for (; p < end; p++) field += *p == m->d.field;
         if (hl7_seg_is(&m->segs[seg - 1], "MSH")) field++; /* MSH-1 is the separator itself */
     }
-    snprintf(place, sizeof place, "segment %zu, field %zu, byte %zu", seg ? seg : 1, field, off + 1);
+    snprintf(place, size, "segment %zu, field %zu, byte %zu", seg ? seg : 1, field, off + 1);
+}
+
+static enum spd_rc fail_at(const struct hl7_msg *m, size_t off, struct spd_err *err, enum spd_rc rc,
+                           const char *text)
+{
+    char place[96];
+    hl7_msg_place(m, off, place, sizeof place);
     return spd_fail(err, rc, place, "%s", text);
 }
 

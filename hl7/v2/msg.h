@@ -55,6 +55,9 @@ enum spd_rc hl7_msg_parse(struct hl7_msg *m, spd_sv bytes, struct spd_arena *are
 /* Only the MSH of a message that may be broken behind it: for an answer. */
 enum spd_rc hl7_msg_header(struct hl7_msg *m, spd_sv bytes, struct spd_err *err);
 
+/* Writes "segment 3, field 5, byte 120" for an offset in raw. */
+void hl7_msg_place(const struct hl7_msg *m, size_t off, char *place, size_t n);
+
 /* Segments. from: index to begin at; returns n_segs when there is none. */
 size_t hl7_seg_find(const struct hl7_msg *m, const char *id, size_t from);
 bool hl7_seg_is(const struct hl7_seg *s, const char *id);

@@ -1,0 +1,124 @@
+/* hl7/map/report.c: ORU^R01 of a system that reports, and ADT; see read.h. A report closes only what it
+ * names, and only the status of the order group it stands in counts. */
+#include "hl7/map/read.h"
+
+enum { MAX_GROUPS = 256 };
+
+static bool is_text(spd_sv type)
+{
+    return !type.len || spd_sv_is(type, "TX") || spd_sv_is(type, "FT") || spd_sv_is(type, "ST") ||
+           spd_sv_is(type, "CE") || spd_sv_is(type, "CWE");
+}
+
+/* "113014^DICOM Study^DCM" and "Study Instance UID" name the study; they are no text. */
+static bool is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
+{
+    spd_sv code = hl7_text_of(r, obx, 3, 1), text = hl7_text_of(r, obx, 3, 2);
+    return spd_sv_is(code, "113014") || spd_sv_ieq(text, SPD_SV("DICOM Study")) ||
+           spd_sv_ieq(text, SPD_SV("Study Instance UID")) || spd_sv_ieq(code, SPD_SV("Study Instance UID"));
+}
+
+static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struct spd_str *out)
+{
+    struct hl7_value f = hl7_field(r->m, obx, 5);
+    spd_sv type = hl7_text_of(r, obx, 2, 1);
+    bool coded = spd_sv_is(type, "CE") || spd_sv_is(type, "CWE");
+    size_t n = hl7_reps(r->m, f.raw);
+    if (!is_text(type)) return;
+    for (unsigned i = 1; i <= n || i == 1; i++) { /* an empty OBX is an empty line */
+        struct hl7_value rep = hl7_rep(r->m, f, i);
+        spd_sv line = hl7_text_lines(r, coded ? hl7_comp(r->m, rep, 2) : rep);
+        if (coded && !line.len) line = hl7_text_lines(r, hl7_comp(r->m, rep, 1));
+        while (line.len && strchr(" \t\r", line.ptr[line.len - 1])) line.len--;
+        for (size_t k = 0; k < line.len; k++)
+            if (line.ptr[k] != '\r') spd_str_addc(out, line.ptr[k]);
+        spd_str_addc(out, '\n');
+    }
+}
+
+static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
+{
+    struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
+    for (size_t i = hl7_seg_find(r->m, "OBX", 0); i < r->m->n_segs; i = hl7_seg_find(r->m, "OBX", i + 1))
+        if (!is_study_uid(r, &r->m->segs[i])) add_lines(r, &r->m->segs[i], &out);
+    ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));
+    spd_str_done(&out);
+}
+
+/* OBR-32 is an NDL: its first component holds id&family&given; some write id^family^given. */
+static spd_sv read_by(const struct hl7_read *r, const struct hl7_seg *obr)
+{
+    struct hl7_value ndl = hl7_comp(r->m, hl7_get(r->m, obr, 32, 1, 0, 0), 1);
+    spd_sv family = hl7_text(r, hl7_sub(r->m, ndl, 2)), given = hl7_text(r, hl7_sub(r->m, ndl, 3));
+    if (family.len && given.len)
+        return spd_arena_printf(r->arena, "%.*s, %.*s", SPD_SV_ARG(family), SPD_SV_ARG(given));
+    if (family.len) return family;
+    spd_sv name = hl7_read_name(r, hl7_get(r->m, obr, 32, 1, 0, 0), 2);
+    return name.len ? name : hl7_text_of(r, obr, 32, 1);
+}
+
+static spd_sv first_obx_status(const struct hl7_read *r, const struct hl7_group *g)
+{
+    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end; i = hl7_seg_find(r->m, "OBX", i + 1)) {
+        spd_sv word = hl7_text_of(r, &r->m->segs[i], 11, 1);
+        if (word.len) return word;
+    }
+    return SPD_SV_NONE;
+}
+
+static void read_group(struct hl7_read *r, const struct hl7_group *g, struct spd_report_event *ret)
+{
+    struct spd_order_in one = {0};
+    const struct hl7_seg *obr = &r->m->segs[g->obr];
+    spd_sv word = hl7_text_of(r, obr, 25, 1);
+    if (!word.len) word = first_obx_status(r, g);
+    if (word.len && !hl7_word_status(r->o, word, true, &one)) one.status_word = word;
+    hl7_group_ids(r, g, &one);
+    if (!one.accession.value.len && !one.placer.value.len && !one.filler.value.len) return;
+    struct spd_code code = {hl7_text_of(r, obr, 4, 1), hl7_text_of(r, obr, 4, 3), hl7_text_of(r, obr, 4, 2)};
+    if (code.code.len || code.text.len) *SPD_LIST_ADD(&one.procedures, r->arena) = code;
+    spd_sv uid = hl7_text_of(r, hl7_group_seg(r->m, g, "ZDS"), 1, 1);
+    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end && !uid.len; i = hl7_seg_find(r->m, "OBX", i + 1))
+        if (is_study_uid(r, &r->m->segs[i])) uid = hl7_text_of(r, &r->m->segs[i], 5, 1);
+    if (uid.len && uid.len <= 64) *SPD_LIST_ADD(&one.study_uids, r->arena) = uid;
+    spd_usec at = hl7_read_time(r, hl7_field(r->m, obr, 22));
+    if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
+    one.source_time = hl7_clamp_time(r, at);
+    *SPD_LIST_ADD(&ret->reports, r->arena) = one;
+    if (!ret->by.len) ret->by = read_by(r, obr);
+}
+
+enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
+{
+    struct hl7_group groups[MAX_GROUPS];
+    size_t n = hl7_groups(r->m, groups, MAX_GROUPS), pid = hl7_seg_find(r->m, "PID", 0), ours = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (groups[i].obr >= r->m->n_segs || hl7_word_is_lab(hl7_text_of(r, &r->m->segs[groups[i].obr], 24, 1)))
+            continue;
+        ours++;
+        read_group(r, &groups[i], ret);
+    }
+    if (!n) return HL7_NO_ORDER;
+    if (!ours) return HL7_NO_NOT_FOR_US;
+    if (pid == r->m->n_segs) return HL7_NO_PATIENT;
+    if (!ret->reports.n) return HL7_NO_IDENTIFIER;
+    hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
+    read_text(r, ret);
+    return HL7_NO;
+}
+
+enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret)
+{
+    size_t pid = hl7_seg_find(r->m, "PID", 0), pv1 = hl7_seg_find(r->m, "PV1", 0), evn = hl7_seg_find(r->m, "EVN", 0);
+    if (pid == r->m->n_segs) return HL7_NO_PATIENT;
+    hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
+    if (!ret->patient.ids.n) return HL7_NO_IDENTIFIER;
+    ret->trigger = trigger;
+    const struct hl7_seg *visit = pv1 < r->m->n_segs ? &r->m->segs[pv1] : NULL;
+    ret->location = hl7_text_of(r, visit, 3, 1);
+    ret->patient_class = hl7_text_of(r, visit, 2, 1);
+    spd_usec at = evn < r->m->n_segs ? hl7_read_time(r, hl7_field(r->m, &r->m->segs[evn], 2)) : 0;
+    if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
+    ret->source_time = hl7_clamp_time(r, at);
+    return HL7_NO;
+}
