@@ -1,0 +1,181 @@
+/* src/core/internal.h: what the use cases share. Private to src/core.
+ *
+ * A use case works on a spd_tx: the store in the writer's transaction, the event's time, the receipt. It
+ * changes items through work entries (loaded once, written once at the end of the event), so that an
+ * event which touches an item in several ways decides on it once, with all facts in. */
+#ifndef SPD_CORE_INTERNAL_H
+#define SPD_CORE_INTERNAL_H
+
+#include "core/core.h"
+#include "core/life.h"
+#include "report/report.h"
+
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        enum spd_rc try_rc = (call);                                                               \
+        if (try_rc) return try_rc;                                                                 \
+    } while (0)
+
+struct spd_compiled { /* what a config event makes; swapped at the commit */
+    struct spd_arena *arena; /* owns settings */
+    struct spd_policy *policy;
+    struct spd_models *models;
+    struct spd_people *people;
+    struct spd_settings settings;
+    const struct spd_zone *zone;
+    struct spd_compiled *before; /* what was in force before, until the commit */
+};
+
+struct spd_core {
+    const struct spd_codes *codes;
+    const struct spd_templates *templates;
+    struct spd_compiled *rules; /* in force for the event in hand */
+    bool rules_changed;         /* by the event in hand */
+    int64_t next_id[SPD_T_N], kept_id[SPD_T_N]; /* counters, and their values before the event */
+    int64_t *dirty;
+    size_t n_dirty, cap_dirty;
+    struct spd_note *notes;
+    size_t n_notes, cap_notes;
+    size_t kept_dirty, kept_notes; /* lengths before the event in hand */
+    unsigned char secret[32]; /* of page links; zero until the start event */
+};
+
+enum { /* why an item is decided on again */
+    SPD_WHY_ORDER = 1, SPD_WHY_RESULT, SPD_WHY_STUDY, SPD_WHY_PATIENT, SPD_WHY_REPORT, SPD_WHY_TIMER,
+    SPD_WHY_PERSON, SPD_WHY_POLICY, SPD_WHY_DELIVERY
+};
+
+struct spd_work {
+    struct spd_item item, old;
+    bool insert;     /* old does not exist yet */
+    bool changed;
+    int decide;      /* a SPD_WHY_…; 0 = do not */
+    struct spd_work *next;
+};
+
+struct spd_tx {
+    struct spd_core *core;
+    struct spd_store *st;
+    struct spd_arena *a;
+    spd_usec now;
+    int64_t seq;      /* journal number this event gets */
+    int64_t timer_ix; /* timers made by this event: their ids come from seq and this */
+    struct spd_receipt *r;
+    struct spd_work *work;
+    struct { int64_t *v; size_t n; } items; /* touched, for the receipt */
+    int64_t message;  /* id of the inbound message's row; 0 none */
+    bool journal;     /* false: an event without effect that need not be kept */
+    bool import;      /* no effect outward */
+    struct spd_err *err;
+};
+
+/* ---- tx.c ---- */
+int64_t spd_tx_id(struct spd_tx *tx, enum spd_table t);
+enum spd_rc spd_tx_item(struct spd_tx *tx, int64_t id, struct spd_work **ret);
+struct spd_work *spd_tx_new_item(struct spd_tx *tx);
+void spd_tx_touch(struct spd_tx *tx, struct spd_work *w, int decide);
+enum spd_rc spd_tx_flush_item(struct spd_tx *tx, struct spd_work *w);
+enum spd_rc spd_tx_finish(struct spd_tx *tx); /* decide on and write every touched item */
+void spd_tx_dirty(struct spd_tx *tx, int64_t item);
+void spd_tx_note(struct spd_tx *tx, const char *kind, int64_t id, int64_t item);
+enum spd_rc spd_tx_find(struct spd_tx *tx, enum spd_key_kind kind, spd_sv text, int64_t **ret, size_t *ret_n);
+enum spd_rc spd_tx_timer_set(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, spd_sv aux, spd_usec due);
+enum spd_rc spd_tx_timer_clear(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, spd_sv aux);
+/* Makes the timers of a subject exactly those that are wanted. */
+struct spd_wanted { spd_sv aux; spd_usec due; };
+enum spd_rc spd_tx_timers_sync(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, const struct spd_wanted *want, size_t n);
+enum spd_rc spd_tx_alarm(struct spd_tx *tx, const char *kind, spd_sv subject, const char *nl, const char *en);
+enum spd_rc spd_tx_alarm_clear(struct spd_tx *tx, const char *kind, spd_sv subject);
+enum spd_rc spd_tx_audit(struct spd_tx *tx, spd_sv who, const char *act, int64_t item, int64_t alert, spd_sv detail);
+enum spd_rc spd_tx_setting_get(struct spd_tx *tx, const char *name, struct spd_setting *ret);
+enum spd_rc spd_tx_setting_put(struct spd_tx *tx, const char *name, spd_sv value);
+void spd_tx_say(struct spd_tx *tx, const char *key, const char *nl, const char *en);
+enum spd_rc spd_tx_refuse(struct spd_tx *tx, enum spd_rc rc, const char *key, const char *nl, const char *en);
+bool spd_list_has_text(const spd_sv *v, size_t n, spd_sv x);
+bool spd_list_has_i64(const int64_t *v, size_t n, int64_t x);
+
+/* ---- message.c: the log of inbound messages, and duplicates ---- */
+/* Finds an earlier message with the same key and bytes. *ret_dup true: receipt is set, do nothing more. */
+enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m, bool *ret_dup);
+/* Writes the message row (id was given out by begin). */
+enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, const char *reason, int64_t parked);
+
+/* ---- use cases ---- */
+enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e);
+enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e);
+enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e);
+enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *e);
+enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e);
+enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e);
+enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e);
+enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e);
+enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e);
+enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e);
+enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e);
+enum spd_rc spd_decide_all(struct spd_tx *tx, int why);
+enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret, size_t *ret_n, struct spd_arena *a, struct spd_err *err);
+enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_compiled **ret, struct spd_err *err);
+void spd_compiled_free(struct spd_compiled *c);
+
+/* ---- identity.c ---- */
+/* The order's item by accession, else filler, else placer; NOTFOUND. Unmatched rows never. */
+enum spd_rc spd_find_order(struct spd_tx *tx, const struct spd_cx *accession, const struct spd_cx *filler,
+                           const struct spd_cx *placer, int64_t *ret_item);
+/* Items that a study or accession belongs to and that share a patient identifier. *ret_differs: some matched but
+ * for the patient. Unmatched rows never. */
+enum spd_rc spd_find_items_of(struct spd_tx *tx, spd_sv study_uid, const struct spd_cx *accession,
+                              const struct spd_patient *patient, int64_t **ret, size_t *ret_n, bool *ret_differs);
+enum spd_rc spd_link_study(struct spd_tx *tx, struct spd_work *w, spd_sv study_uid);
+
+/* ---- results.c ---- */
+enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n); /* current ones */
+enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n);
+enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r);
+/* ---- parked.c ---- */
+enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why, const char *nl, const char *en, bool known_peer);
+enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en, const struct spd_patient *p, spd_sv peer, int64_t *ret_id);
+enum spd_rc spd_try_parked(struct spd_tx *tx, struct spd_work *w);
+enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *items, size_t n, spd_sv by, const char *how, spd_sv reason);
+enum spd_rc spd_parked_timer(struct spd_tx *tx, int64_t parked);
+
+/* ---- decide.c ---- */
+void spd_facts_of(struct spd_core *core, const struct spd_item *item, const struct spd_result *results, size_t n,
+                  spd_usec now, struct spd_facts *ret, struct spd_arena *a);
+enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why);
+spd_usec spd_item_start(const struct spd_item *item);
+
+/* ---- alert.c ---- */
+struct spd_alert_seed { /* alerts that one decision has made or joined */
+    struct spd_alert alert, old;
+    bool insert, fresh;
+    struct spd_alert_seed *next;
+};
+enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, struct spd_alert_seed **seeds);
+enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds);
+enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
+enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
+enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, enum spd_outcome outcome, spd_sv detail, bool final);
+enum spd_rc spd_alert_act(struct spd_tx *tx, const struct spd_action_event *e);
+/* Withdraws open (and tells acknowledged) alerts of the item with that concept ("" all), tells everyone who was paged. */
+enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept, const char *nl, const char *en);
+/* Withdraws those whose findings no current result supports any more. */
+enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_result *results, size_t n);
+enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from_item, int64_t to_item);
+enum spd_rc spd_alerts_tell(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
+
+/* ---- draft.c ---- */
+enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *results, size_t n, int why);
+enum spd_rc spd_draft_act(struct spd_tx *tx, const struct spd_action_event *e);
+enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, bool delivered, bool given_up, spd_sv detail);
+enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en);
+
+/* ---- outbox.c ---- */
+enum spd_rc spd_outbox_add(struct spd_tx *tx, struct spd_outbox *row); /* gives it an id and a control id */
+enum spd_rc spd_outbox_cancel(struct spd_tx *tx, int64_t id); /* if it has not left yet */
+enum spd_rc spd_priority_out(struct spd_tx *tx, struct spd_work *w);
+/* What an inbound priority means for what we sent: echo (true) or the RIS's own new value. */
+bool spd_priority_heard(struct spd_tx *tx, struct spd_item *item, const struct spd_order_in *o);
+const struct spd_peer_fact *spd_peer_fact(const struct spd_tx *tx, spd_sv name);
+bool spd_peer_has_role(const struct spd_tx *tx, spd_sv name, const char *role);
+
+#endif

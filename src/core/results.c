@@ -1,0 +1,231 @@
+/* src/core/results.c: an AI result comes in: which model, which items, what it supersedes (domain §3).
+ *
+ * A positive is never lost: what fits nobody is parked (parked.c). A re-run on the same input that turns
+ * positive into negative without its sender calling it a correction is a contradiction for a person: both
+ * results stay, the most urgent counts. */
+#include "core/internal.h"
+
+enum { RESULTS_AT_ONCE = 512 }; /* results of one study that are looked at; more is a flood */
+
+enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r)
+{
+    const struct spd_model *m = r->model.len ? spd_models_get(tx->core->rules->models, r->model) : NULL;
+    struct spd_model_version v;
+    int64_t id;
+    if (!m) return SPD_MODE_SHADOW;
+    if (spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, r->model, r->version), &id, NULL) == SPD_OK &&
+        spd_get_model_version(tx->st, id, &v, tx->a, NULL) == SPD_OK && v.mode)
+        return (enum spd_mode)v.mode; /* set by a person, holds over the file */
+    return spd_model_mode(m, r->version);
+}
+
+enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n)
+{
+    int64_t *ids;
+    size_t n, k = 0;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, item), &ids, &n));
+    if (n > RESULTS_AT_ONCE) {
+        ids += n - RESULTS_AT_ONCE; /* the newest; older ones stay in the store */
+        n = RESULTS_AT_ONCE;
+    }
+    *ret = SPD_NEW_N(tx->a, struct spd_result, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct spd_result *r = &(*ret)[k];
+        TRY(spd_get_result(tx->st, ids[i], r, tx->a, tx->err));
+        if (!r->superseded_by) {
+            r->mode = (int32_t)spd_result_mode(tx, r);
+            k++;
+        }
+    }
+    *ret_n = k;
+    return SPD_OK;
+}
+
+/* The site's operating point: a probability below it is not a flag, and is not a "no" either. */
+static void apply_thresholds(struct spd_tx *tx, struct spd_result *r, const struct spd_model *m)
+{
+    bool positive = false, lowered = false;
+    SPD_LIST_OWN(&r->findings, tx->a);
+    for (size_t i = 0; i < r->findings.n; i++) {
+        struct spd_finding *f = &r->findings.v[i];
+        for (size_t k = 0; m && k < m->n_findings; k++) {
+            const struct spd_model_finding *mf = &m->findings[k];
+            if (!spd_sv_eq(mf->concept, f->concept) || mf->threshold < 0 || f->probability < 0) continue;
+            if (f->present == SPD_PRESENT_YES && f->probability < mf->threshold) {
+                f->present = SPD_PRESENT_UNCLEAR;
+                lowered = true;
+            } else if (f->present == SPD_PRESENT_UNSET && f->probability >= mf->threshold) {
+                f->present = SPD_PRESENT_YES;
+            }
+        }
+        positive |= f->present == SPD_PRESENT_YES;
+    }
+    if (positive && (r->state == SPD_AI_NOT_ANALYSED || r->state == SPD_AI_STATE_UNSET)) r->state = SPD_AI_POSITIVE;
+    if (!positive && lowered && r->state == SPD_AI_POSITIVE) {
+        r->state = SPD_AI_NOT_ANALYSED;
+        *SPD_LIST_PUSH(&r->notes, tx->a) = SPD_SV("below the operating point set for this model: no flag, and no negative");
+    }
+}
+
+static bool same_texts(const spd_sv *a, size_t n, const spd_sv *b, size_t m)
+{
+    if (!n || n != m) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!spd_list_has_text(b, m, a[i])) return false;
+    return true;
+}
+
+static bool shares_text(const spd_sv *a, size_t n, const spd_sv *b, size_t m)
+{
+    for (size_t i = 0; i < n; i++)
+        if (spd_list_has_text(b, m, a[i])) return true;
+    return false;
+}
+
+/* Does r take the place of old? *ret_by_word: its sender says so (predecessor, same UID, marked). */
+static bool supersedes(const struct spd_result *r, const struct spd_result *old, bool *ret_by_word)
+{
+    bool same_model = r->model.len ? spd_sv_eq(r->model, old->model)
+                                   : spd_sv_eq(r->manufacturer, old->manufacturer) && spd_sv_eq(r->name, old->name);
+    *ret_by_word = true;
+    if (old->sop_uid.len && spd_list_has_text(r->predecessors.v, r->predecessors.n, old->sop_uid)) return true;
+    if (r->sop_uid.len && spd_sv_eq(r->sop_uid, old->sop_uid)) return true;
+    if (!same_model) return false;
+    *ret_by_word = r->correction;
+    return shares_text(r->tracking.v, r->tracking.n, old->tracking.v, old->tracking.n) ||
+           same_texts(r->instances.v, r->instances.n, old->instances.v, old->instances.n);
+}
+
+/* Earlier results of the study that this one replaces or contradicts. */
+static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r)
+{
+    int64_t *ids, *more;
+    size_t n, n_more;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_STUDY, r->study_uid, &ids, &n));
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_SOP, r->sop_uid, &more, &n_more));
+    if (!r->study_uid.len) n = 0;
+    if (!r->sop_uid.len) n_more = 0;
+    for (size_t i = 0; i < n + n_more; i++) {
+        int64_t id = i < n ? ids[i] : more[i - n];
+        struct spd_result o, old;
+        bool by_word;
+        if (id == r->id || (i >= n && spd_list_has_i64(ids, n, id))) continue;
+        TRY(spd_get_result(tx->st, id, &old, tx->a, tx->err));
+        if (old.superseded_by || !supersedes(r, &old, &by_word)) continue;
+        if (!by_word && old.state == SPD_AI_POSITIVE && (r->state == SPD_AI_NEGATIVE || r->state == SPD_AI_NORMAL)) {
+            r->contradicts = old.id;
+            continue;
+        }
+        if (by_word) r->correction = 1;
+        o = old;
+        o.superseded_by = r->id;
+        TRY(spd_put_result(tx->st, &o, &old, tx->err));
+        if (old.parked && !r->parked) {
+            struct spd_parked p;
+            if (spd_get_parked(tx->st, old.parked, &p, tx->a, NULL) == SPD_OK && !p.closed)
+                TRY(spd_unpark(tx, &p, NULL, 0, SPD_SV_NONE, "superseded", SPD_SV_NONE));
+        }
+    }
+    return SPD_OK;
+}
+
+static enum spd_rc count_model(struct spd_tx *tx, const struct spd_result *r)
+{
+    struct spd_model_version v = {0}, old;
+    int64_t id;
+    enum spd_rc rc;
+    if (!r->model.len) return SPD_OK;
+    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, r->model, r->version), &id, tx->err);
+    if (rc == SPD_OK) {
+        TRY(spd_get_model_version(tx->st, id, &old, tx->a, tx->err));
+        v = old;
+    } else if (rc == SPD_NOTFOUND) {
+        v.id = spd_tx_id(tx, SPD_T_MODEL_VERSION);
+        v.model = r->model, v.version = r->version, v.since = tx->now;
+    } else {
+        return rc;
+    }
+    v.results++;
+    v.last_result = tx->now;
+    v.late = 0; /* it speaks again */
+    if (r->state == SPD_AI_POSITIVE) v.positives++;
+    TRY(spd_tx_alarm_clear(tx, "model-silent", r->model));
+    return spd_put_model_version(tx->st, &v, rc == SPD_OK ? &old : NULL, tx->err);
+}
+
+/* Gives a result to items: they have arrived, and are decided on. */
+enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
+{
+    SPD_LIST_OWN(&r->items, tx->a);
+    for (size_t i = 0; i < n; i++) {
+        struct spd_work *w;
+        TRY(spd_tx_item(tx, items[i], &w));
+        if (!spd_list_has_i64(r->items.v, r->items.n, items[i])) *SPD_LIST_PUSH(&r->items, tx->a) = items[i];
+        if (r->contradicts) w->item.contradiction = 1;
+        if (!w->item.images_first) w->item.images_first = tx->now;
+        spd_life_apply(&w->item, SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
+        TRY(spd_link_study(tx, w, r->study_uid));
+        if (!w->item.modality.len) w->item.modality = r->modality;
+        spd_tx_touch(tx, w, SPD_WHY_RESULT);
+    }
+    r->parked = 0;
+    return spd_put_result(tx->st, r, old, tx->err);
+}
+
+static enum spd_rc place(struct spd_tx *tx, struct spd_result *r, bool known_peer)
+{
+    int64_t *ids;
+    size_t n;
+    bool differs;
+    if (!known_peer)
+        return spd_park_result(tx, r, "unlisted-peer", "De zender staat niet in de configuratie.",
+                               "The sender is not in the configuration.", false);
+    TRY(spd_find_items_of(tx, r->study_uid, &r->accession, &r->patient, &ids, &n, &differs));
+    if (n) {
+        tx->r->did = SPD_DID_APPLY;
+        return spd_result_apply(tx, r, NULL, ids, n);
+    }
+    if (!r->patient.ids.n)
+        return spd_park_result(tx, r, "no-identifier", "Het resultaat noemt geen patiëntnummer.",
+                               "The result names no patient identifier.", true);
+    if (differs)
+        return spd_park_result(tx, r, "patient-differs", "Onderzoek of aanvraagnummer klopt, de patiënt niet.",
+                               "Study or accession agree, the patient does not.", true);
+    return spd_park_result(tx, r, "no-order", "Nog geen aanvraag bij dit onderzoek.", "No order for this study yet.", true);
+}
+
+enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
+{
+    struct spd_result r = e->result;
+    const struct spd_model *m;
+    bool dup;
+    TRY(spd_message_begin(tx, &e->message, &dup));
+    if (dup) return SPD_OK;
+    if (e->not_a_result) {
+        tx->r->did = SPD_DID_IGNORE;
+        tx->r->reason = SPD_SV("not-a-result");
+        tx->r->reason_en = tx->r->reason_nl = e->why;
+        return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, e->why).ptr, 0);
+    }
+    r.id = spd_tx_id(tx, SPD_T_RESULT);
+    r.at = tx->now;
+    r.message = tx->message;
+    r.peer = e->message.peer;
+    for (size_t i = 0; i < r.patient.ids.n; i++)
+        if (!r.patient.ids.v[i].authority.len) {
+            SPD_LIST_OWN(&r.patient.ids, tx->a);
+            r.patient.ids.v[i].authority = tx->core->rules->settings.patient_authority;
+        }
+    if (r.accession.value.len && !r.accession.authority.len) r.accession.authority = tx->core->rules->settings.accession_issuer;
+    m = spd_models_match(tx->core->rules->models, r.manufacturer, r.name, r.version);
+    r.model = m ? m->id : SPD_SV_NONE;
+    if (m && !r.link.len) r.link = m->link;
+    apply_thresholds(tx, &r, m);
+    r.mode = (int32_t)spd_result_mode(tx, &r);
+    if (!r.state) r.state = SPD_AI_NOT_ANALYSED;
+    tx->r->id = r.id;
+    TRY(settle_with_earlier(tx, &r));
+    TRY(place(tx, &r, e->known_peer));
+    TRY(count_model(tx, &r));
+    return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, tx->r->reason).ptr, r.parked);
+}
