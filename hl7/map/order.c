@@ -214,6 +214,7 @@ void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_or
     hl7_word_control(hl7_text_of(r, orc, 1, 1), has_ro(r), ret);
     if (orc5.len && !hl7_word_status(r->o, orc5, false, ret)) ret->status_word = orc5;
     if (obr25.len && !hl7_word_status(r->o, obr25, true, ret) && !ret->status_word.len) ret->status_word = obr25;
+    if (spd_sv_is(ret->control, "NW")) ret->report = 0; /* a new order is no report, whatever OBR-25 says */
     hl7_group_ids(r, g, ret);
     hl7_group_imaging(r, g, &p);
     ret->modality = p.modality, ret->body_part = p.body_part, ret->region = p.region;

@@ -150,6 +150,21 @@ static enum spd_rc split(struct hl7_msg *m, bool only_first, struct spd_arena *a
     return SPD_OK;
 }
 
+/* Two messages run together without a line end: the second MSH stands in the middle of a line. Content would
+ * have its delimiters escaped, so this cannot be one. Looks at the rare escape characters only. */
+static bool glued(const struct hl7_msg *m, size_t *ret_off)
+{
+    const char *msh = m->raw.ptr + m->start, *p = msh + 8, *end = m->raw.ptr + m->raw.len;
+    while (p < end && (p = memchr(p, m->d.esc, (size_t)(end - p)))) {
+        if (p - msh >= 14 && end - p > 1 && !memcmp(p - 6, msh, 8)) {
+            *ret_off = (size_t)(p - 6 - m->raw.ptr);
+            return true;
+        }
+        p++;
+    }
+    return false;
+}
+
 enum spd_rc hl7_msg_header(struct hl7_msg *m, spd_sv bytes, struct spd_err *err)
 {
     begin(m, bytes);
@@ -169,6 +184,7 @@ enum spd_rc hl7_msg_parse(struct hl7_msg *m, spd_sv bytes, struct spd_arena *are
     for (size_t i = 0; i < m->n_segs; i++)
         if (too_many_fields(m, &m->segs[i], &off))
             return fail_at(m, off, err, SPD_LIMIT, "more than 512 fields in a segment");
+    if (glued(m, &off)) return fail_at(m, off, err, SPD_INVALID, "a second message begins here");
     const char *nul = memchr(bytes.ptr, 0, bytes.len);
     if (nul) return fail_at(m, (size_t)(nul - bytes.ptr), err, SPD_INVALID, "a NUL byte");
     return SPD_OK;
