@@ -10,20 +10,7 @@
 #define SPD_DOOR_FIND_H
 
 #include "list/list.h"
-
-enum { SPD_FIND_DEPTH = 4, SPD_FIND_KEYS_MAX = 512 };
-
-struct spd_find_key { /* one leaf of the identifier, or a sequence without items */
-    uint32_t path[SPD_FIND_DEPTH]; /* tags from the outside in; the last one is the key's own */
-    uint8_t depth;                 /* how many of path are used, 1.. */
-    char vr[3];
-    spd_sv value;                  /* UTF-8, several values parted by backslash; "" = universal */
-};
-struct spd_find_query {
-    bool reporting;                /* the reporting list, else the modality list */
-    struct spd_find_key *keys;     /* spd_find_prepare sorts them by path */
-    size_t n_keys;
-};
+#include "result/keys.h" /* struct spd_find_query */
 
 /* Sorts the keys and checks them. INVALID: err.text says which key cannot be served (0xA900). */
 enum spd_rc spd_find_prepare(struct spd_find_query *query, struct spd_err *err);
@@ -33,11 +20,6 @@ size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *qu
 /* The answer's dataset, explicit or implicit VR little endian, UTF-8 (0008,0005 = ISO_IR 192). */
 void spd_find_dataset(const struct spd_find_query *query, const struct spd_row *row, const struct spd_zone *zone,
                       bool explicit_vr, struct spd_str *out);
-/* The flat form in which the front's children send keys. */
-void spd_find_keys_encode(const struct spd_find_query *query, struct spd_str *out);
-enum spd_rc spd_find_keys_decode(spd_sv bytes, struct spd_find_query *ret, struct spd_arena *arena,
-                                 struct spd_err *err);
-
 /* For POST /api/v1/find (design §5): body {called, calling, keys: DICOM JSON}; out gets
  * {"revision": n, "answers": [DICOM JSON …]}. The reporting list when called is reporting_ae.
  * INVALID: the body is wrong (400); LIMIT: more than max answers would be needed (max 0: 10,000). */
