@@ -424,12 +424,13 @@ enum spd_read spd_result_read_sr(const struct spd_sr_doc *doc, const struct spd_
     const char *why;
     *ret = (struct spd_result){0};
     *ret_why = SPD_SV_NONE;
-    if (!doc->sop_class.len || !doc->sop_uid.len) {
-        *ret_why = SPD_SV("no SOP Class UID or no SOP Instance UID");
-        return SPD_READ_REFUSED;
-    }
     enum kind kind = kind_of(doc, &why);
     if (kind == K_SR && spd_sv_is(doc->root.name.scheme, "DCM") && one_of(doc->root.name.code, cad_roots)) kind = K_CAD;
+    if (!doc->sop_class.len || (kind != K_OTHER && !doc->sop_uid.len)) {
+        *ret_why = doc->sop_class.len ? SPD_SV("the SOP Instance UID is missing or malformed")
+                                      : SPD_SV("the SOP Class UID is missing or malformed");
+        return SPD_READ_REFUSED;
+    }
     if (kind != K_OTHER) walk(&r, &doc->root);
     if (kind == K_CAD) { /* what CAD calls findings must not count before it is read properly */
         ret->findings.v = NULL, ret->findings.n = 0, ret->notes.n = 0;
