@@ -243,6 +243,7 @@ enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e)
     case SPD_ACT_SET_MODE: return set_mode(tx, e);
     case SPD_ACT_RETRY: return retry(tx, e);
     case SPD_ACT_RESEND: return resend(tx, e);
+    case SPD_ACT_VIEW_RAW: return done(tx, e, NULL, 0);
     case SPD_ACTION_VERB_UNSET:
     case SPD_ACTION_VERB_N: break;
     }

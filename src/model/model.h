@@ -81,7 +81,8 @@
     X(ACT_DRAFT_ACCEPT, "draft_accept") X(ACT_DRAFT_REJECT, "draft_reject")                        \
     X(ACT_DRAFT_UNDO, "draft_undo") X(ACT_ACKNOWLEDGE, "acknowledge") X(ACT_DECLINE, "decline")    \
     X(ACT_HANDOVER, "handover") X(ACT_RESOLVE, "resolve") X(ACT_SET_MODE, "set_mode")              \
-    X(ACT_RETRY, "retry") X(ACT_RESEND, "resend")
+    X(ACT_RETRY, "retry") X(ACT_RESEND, "resend")                                                  \
+    X(ACT_VIEW_RAW, "view_raw") /* looked at a message's raw bytes: audited, nothing else */
 #define SPD_ENUM_EVENT_TYPE(X)                                                                     \
     X(EVENT_ORDER, "order") X(EVENT_PATIENT, "patient") X(EVENT_REPORT, "report")                  \
     X(EVENT_MESSAGE, "message") X(EVENT_RESULT, "result") X(EVENT_STUDY, "study")                  \
