@@ -1,0 +1,669 @@
+/* tests/unit/test_core_scenes.c: the core's use cases, one scene per rule of domain.md, on both stores. */
+#include "core_world.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static char url[256];
+
+static int setup(void **state)
+{
+    static int n;
+    struct world *w = calloc(1, sizeof *w);
+    if (*(const char *)*state == 's') {
+        snprintf(url, sizeof url, "sqlite:/tmp/spoed-core-%d-%d.db", (int)getpid(), n++);
+        unlink(url + 7);
+    } else {
+        snprintf(url, sizeof url, "memory:");
+    }
+    world_open(w, url);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    world_close(w);
+    free(w);
+    if (url[0] == 's') {
+        char path[300];
+        unlink(url + 7);
+        snprintf(path, sizeof path, "%s-wal", url + 7), unlink(path);
+        snprintf(path, sizeof path, "%s-shm", url + 7), unlink(path);
+    }
+    return 0;
+}
+
+static void order_to_critical(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    assert_int_equal(world_order(w, (struct order){.accession = "A1", .study = "1.2.1"}), SPD_OK);
+    assert_int_equal(w->r.did, SPD_DID_APPLY);
+    assert_int_equal(w->r.answer, SPD_ANSWER_AA);
+    assert_int_equal(world_item(w, 1).level, 4);
+    assert_int_equal(spd_item_status(&(struct spd_item){0}), SPD_STATUS_ORDERED);
+    w->now += SPD_SEC(30);
+    world_study(w, "1.2.1", NULL, NULL, "i1", false);
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.status, SPD_STATUS_ARRIVED);
+    assert_int_equal(v.n_ai, 1);
+    assert_int_equal(v.ai[0].state, SPD_AI_PENDING);
+    w->now += SPD_SEC(60);
+    world_result(w, (struct airesult){.image = "i1"});
+    assert_int_equal(w->r.did, SPD_DID_APPLY);
+    v = world_view(w, 1);
+    assert_int_equal(v.item.level, 1);
+    assert_true(world_reason(&v.item, "ich"));
+    assert_true(world_reason(&v.item, "order"));
+    assert_int_equal(v.ai[0].state, SPD_AI_POSITIVE);
+    assert_true(spd_alert_open((enum spd_alert_state)v.alert.state));
+    /* the RIS hears of it once, the radiologist is paged by both ways, the emergency doctor not yet */
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_int_equal(rows[0].kind, SPD_OUTBOX_PRIORITY);
+    assert_true(spd_sv_is(rows[0].wire, "S"));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_non_null(strstr(rows[0].payload.ptr, "\"link\":\"http://x/a/"));
+    assert_non_null(strstr(rows[0].payload.ptr, "nog niet door een radioloog"));
+    assert_null(strstr(rows[0].payload.ptr, "ZZCANARY"));
+    assert_int_equal(world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+}
+
+static void paging_until_acknowledged(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    spd_usec t0 = w->now;
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    world_until(w, t0 + SPD_MIN(5) - 1);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
+    world_until(w, t0 + SPD_MIN(5));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* backup */
+    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":0"));
+    world_until(w, t0 + SPD_MIN(10));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* emergency doctor: still unread */
+    world_until(w, t0 + SPD_MIN(15));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* again, marked */
+    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":1"));
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_ANY_OPEN, "1") > 0, 1);
+    assert_int_equal(world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1, .how = sv("phone")}), SPD_OK);
+    assert_int_equal(w->r.rc, SPD_OK);
+    world_until(w, t0 + SPD_HOUR(3));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1});
+    assert_int_equal(w->r.rc, SPD_EXISTS);
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_true(spd_sv_is(al.ack_by, "dr.test"));
+    assert_true(spd_sv_is(al.ack_how, "phone"));
+}
+
+static void if_unread_step_is_skipped_when_read(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    spd_usec t0 = w->now;
+    world_act(w, SPD_ACT_CLAIM, (struct spd_action_event){.item = 1});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_until(w, t0 + SPD_MIN(5));
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_until(w, t0 + SPD_MIN(10));
+    for (size_t i = 0, n = world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8); i < n; i++)
+        assert_null(strstr(rows[i].payload.ptr, "visser"));
+    assert_int_equal(world_count(w, SPD_KEY_PAGE_ID, "P1-2-visser-0"), 0);
+}
+
+static void link_needs_a_named_person(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    char token[100], *p;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    p = strstr(rows[0].payload.ptr, "/a/") + 3;
+    snprintf(token, sizeof token, "%.*s", (int)strcspn(p, "\""), p);
+    assert_int_equal(strlen(token), 43); /* 256 bits */
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv("AAAA")});
+    assert_int_equal(w->r.rc, SPD_NOTFOUND);
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token)});
+    assert_int_equal(w->r.rc, SPD_DENIED); /* the step went to a team */
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token), .by = sv("smit")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token), .by = sv("smit")});
+    assert_int_equal(w->r.rc, SPD_EXISTS); /* single use */
+}
+
+static void decline_and_handover(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_act(w, SPD_ACT_DECLINE, (struct spd_action_event){.alert = 1, .reason = sv("not mine")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* the next step, at once */
+    world_act(w, SPD_ACT_HANDOVER, (struct spd_action_event){.alert = 1, .to = sv("nobody")});
+    assert_int_equal(w->r.rc, SPD_INVALID);
+    world_act(w, SPD_ACT_HANDOVER, (struct spd_action_event){.alert = 1, .to = sv("visser")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+}
+
+static void permanent_failure_goes_to_the_next_member(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_PERMANENT, rows, 8), 1);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* mail is still open */
+    assert_int_equal(world_deliver(w, "mail", SPD_OUTCOME_PERMANENT, rows, 8), 1);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* bakker, at once */
+    assert_int_equal(world_count(w, SPD_KEY_PAGE_ID, "P1-0-bakker-0"), 1);
+}
+
+static void duplicates_change_nothing(void **state)
+{
+    struct world *w = *state;
+    struct spd_str before = SPD_STR_INIT(16 << 20), after = SPD_STR_INIT(16 << 20);
+    struct order o = {.accession = "A1", .study = "1.2.1", .message = "M1", .bytes = "MSH|one"};
+    world_order(w, o);
+    int64_t first = w->r.message;
+    world_dump(w->store, &before);
+    w->now += SPD_SEC(5);
+    world_order(w, o);
+    assert_int_equal(w->r.did, SPD_DID_DUPLICATE);
+    assert_int_equal(w->r.answer, SPD_ANSWER_AA);
+    assert_int_equal(w->r.message, first);
+    world_dump(w->store, &after);
+    assert_true(spd_sv_eq(spd_str_sv(&before), spd_str_sv(&after)));
+    o.bytes = "MSH|other"; /* same number, other content: a new message and a warning */
+    world_order(w, o);
+    assert_int_equal(w->r.did, SPD_DID_APPLY);
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "control-id-reused|ris"), 1);
+    spd_str_done(&before), spd_str_done(&after);
+}
+
+static void older_messages_are_stale(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .priority = SPD_PRIORITY_STAT, .wire = "S"});
+    w->now += SPD_MIN(1);
+    world_order(w, (struct order){.accession = "A1", .control = "XO", .source_time = world_start - SPD_HOUR(1)});
+    assert_int_equal(w->r.did, SPD_DID_STALE);
+    assert_int_equal(w->r.answer, SPD_ANSWER_AA);
+    assert_int_equal(world_item(w, 1).order_priority, SPD_PRIORITY_STAT);
+}
+
+static void result_before_its_order(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_result(w, (struct airesult){.accession = "A1"});
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.status, SPD_STATUS_UNMATCHED);
+    assert_int_equal(v.item.level, 1);
+    assert_true(spd_item_listed(&v.item));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* not yet */
+    w->now += SPD_SEC(20);
+    world_order(w, (struct order){.accession = "A1"});
+    assert_false(spd_item_listed(&(struct spd_item){0}));
+    v = world_view(w, 2);
+    assert_int_equal(v.item.level, 1);
+    assert_true(world_reason(&v.item, "ich"));
+    struct spd_item gone = world_item(w, 1);
+    assert_false(spd_item_listed(&gone));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    world_until(w, w->now + SPD_SEC(120));
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 0); /* nobody was paged for "unmatched" */
+}
+
+static void unmatched_pages_the_radiologist_after_a_minute(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_result(w, (struct airesult){.patient = "UNKNOWN1"});
+    world_until(w, world_start + SPD_SEC(59));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
+    world_until(w, world_start + SPD_SEC(60));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_non_null(strstr(rows[0].payload.ptr, "unmatched"));
+    world_order(w, (struct order){.accession = "A9", .patient = "P9", .study = "1.9"});
+    int64_t item = w->r.items[0];
+    world_act(w, SPD_ACT_ASSIGN, (struct spd_action_event){.parked = 1, .item = item});
+    assert_int_equal(w->r.rc, SPD_INVALID); /* a reason is needed */
+    world_act(w, SPD_ACT_ASSIGN, (struct spd_action_event){.parked = 1, .item = item, .reason = sv("checked")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    struct spd_view v = world_view(w, item);
+    assert_int_equal(v.item.level, 1);
+    assert_true(v.alert.id != 0);
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 0);
+}
+
+static void wrong_patient_is_parked(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.patient = "P2"});
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    assert_true(spd_sv_is(w->r.reason, "patient-differs"));
+    assert_int_equal(world_item(w, 1).level, 4);
+    world_result(w, (struct airesult){.patient = ""});
+    assert_true(spd_sv_is(w->r.reason, "no-identifier"));
+    world_result(w, (struct airesult){.unlisted = true});
+    assert_true(spd_sv_is(w->r.reason, "unlisted-peer"));
+    assert_int_equal(world_item(w, 1).level, 4);
+}
+
+static void order_that_names_another_patient(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P7", .control = "XO"});
+    struct spd_item i = world_item(w, 1);
+    assert_int_equal(i.level, 4);
+    assert_true(i.ask_person);
+    assert_true(world_reason(&i, "patient-changed"));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* told */
+    assert_non_null(strstr(rows[0].payload.ptr, "CORRECTIE"));
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_int_equal(al.state, SPD_ALERT_WITHDRAWN);
+}
+
+static void two_accessions_one_study(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1", .body_part = "CSPINE"});
+    world_result(w, (struct airesult){0});
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_int_equal(world_item(w, 2).level, 1);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* raises both, pages once */
+    struct spd_view v = world_view(w, 2);
+    assert_int_equal(v.n_linked, 1);
+    assert_true(v.alert.id != 0);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "SC", .report = SPD_REPORT_FINAL});
+    struct spd_item a = world_item(w, 1), b = world_item(w, 2);
+    assert_int_equal(spd_item_status(&a), SPD_STATUS_FINAL);
+    assert_int_equal(spd_item_status(&b), SPD_STATUS_ARRIVED); /* closes only the order it names */
+}
+
+static void further_results_join_the_sequence(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.image = "i1"});
+    world_result(w, (struct airesult){.image = "i2"});
+    world_result(w, (struct airesult){.name = "CSP", .concept = "cervical-spine-fracture"});
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 2); /* one per concept */
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_int_equal(al.evidence.n, 1);
+}
+
+static void rerun_that_turns_negative_is_a_contradiction(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.image = "i1"});
+    world_result(w, (struct airesult){.image = "i1", .state = SPD_AI_NEGATIVE});
+    struct spd_item i = world_item(w, 1);
+    assert_int_equal(i.level, 1); /* the most urgent counts */
+    assert_true(i.contradiction);
+    assert_true(world_reason(&i, "contradiction"));
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_true(spd_alert_open((enum spd_alert_state)al.state));
+}
+
+static void correction_travels(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.sop = "1.5.5"});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8);
+    world_result(w, (struct airesult){.predecessor = "1.5.5", .state = SPD_AI_NEGATIVE});
+    struct spd_item i = world_item(w, 1);
+    assert_int_equal(i.level, 4);
+    assert_false(i.contradiction);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_non_null(strstr(rows[0].payload.ptr, "CORRECTIE"));
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_true(spd_sv_is(rows[0].wire, "R")); /* back to the RIS's own */
+}
+
+static void disagree_withdraws_and_tells(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = 1, .verdict = sv("disagree"), .finding = sv("intracranial-hemorrhage")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_non_null(strstr(rows[0].payload.ptr, "CORRECTIE"));
+    world_until(w, w->now + SPD_HOUR(2));
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_int_equal(al.state, SPD_ALERT_WITHDRAWN);
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* the same result does not start it again */
+}
+
+static void no_ping_pong(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    w->now += SPD_SEC(1); /* the RIS echoes our value: baseline unchanged, nothing sent */
+    world_order(w, (struct order){.accession = "A1", .control = "XO", .priority = SPD_PRIORITY_STAT, .wire = "S"});
+    assert_int_equal(world_item(w, 1).order_priority, SPD_PRIORITY_ROUTINE);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    w->now += SPD_SEC(1); /* the RIS sets its own value back: shown, not fought */
+    world_order(w, (struct order){.accession = "A1", .control = "XO", .wire = "R"});
+    struct spd_item i = world_item(w, 1);
+    assert_true(world_reason(&i, "overruled-by-ris"));
+    assert_int_equal(i.level, 1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+}
+
+static void cancel_never_hides_images(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true});
+    struct spd_item i = world_item(w, 1);
+    assert_int_equal(spd_item_status(&i), SPD_STATUS_CANCELLED_IMAGES);
+    assert_true(spd_item_listed(&i));
+    world_result(w, (struct airesult){0}); /* a positive on a cancelled order with images still pages */
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1);
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1", .replace = true, .control = "RO"});
+    i = world_item(w, 1);
+    assert_false(spd_item_listed(&i)); /* the replacing order shows them, with result and alert */
+    struct spd_view v = world_view(w, 2);
+    assert_int_equal(v.item.level, 1);
+    assert_int_equal(v.alert.item, 2);
+    world_act(w, SPD_ACT_REOPEN, (struct spd_action_event){.item = 1, .reason = sv("mistake")});
+    i = world_item(w, 1);
+    assert_true(spd_item_listed(&i));
+}
+
+static void waiting_raises_and_due_never_moves_later(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    spd_usec due = world_item(w, 1).due;
+    assert_int_equal(due, world_start + SPD_HOUR(24));
+    world_until(w, due);
+    struct spd_item i = world_item(w, 1);
+    assert_int_equal(i.level, 3);
+    assert_true(world_reason(&i, "max_wait"));
+    assert_true(i.due <= due);
+    world_until(w, due + SPD_HOUR(4));
+    assert_int_equal(world_item(w, 1).level, 2);
+    world_until(w, due + SPD_HOUR(5));
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 0); /* waiting alone never pages */
+}
+
+static void silent_model_is_late_then_alarmed(void **state)
+{
+    struct world *w = *state;
+    for (int k = 0; k < 5; k++) {
+        char acc[32], study[32];
+        snprintf(acc, sizeof acc, "A%d", k), snprintf(study, sizeof study, "1.2.%d", k);
+        world_order(w, (struct order){.accession = acc, .study = study});
+        world_study(w, study, NULL, NULL, "i1", true);
+    }
+    world_until(w, world_start + SPD_MIN(10));
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.ai[0].state, SPD_AI_LATE);
+    assert_int_equal(v.item.level, 4); /* late is not negative, and lowers nothing */
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "model-silent|ich-a"), 1);
+    world_result(w, (struct airesult){.study = "1.2.0", .state = SPD_AI_NEGATIVE});
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "model-silent|ich-a"), 0);
+}
+
+/* ---- drafts -------------------------------------------------------------------------------------- */
+static void chest(struct world *w)
+{
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+}
+
+static void normal(struct world *w)
+{
+    world_result(w, (struct airesult){.name = "CXRN", .concept = "normal-chest", .state = SPD_AI_NORMAL, .present = SPD_PRESENT_NORMAL, .image = "i1"});
+}
+
+static void draft_offered_and_accepted(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w);
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.draft.id, 0);
+    assert_true(v.item.no_draft_en.len > 0); /* "a required AI result is still missing" */
+    normal(w);
+    v = world_view(w, 1);
+    assert_int_equal(v.draft.id, 1);
+    assert_true(v.draft.text.len > 20);
+    int64_t version = v.draft.version;
+    static spd_sv clinician[] = {{"clinician", 9}};
+    struct spd_action_event no = {.item = 1, .version = version};
+    no.roles.v = clinician, no.roles.n = 1;
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, no);
+    assert_int_equal(w->r.rc, SPD_DENIED);
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1});
+    assert_int_equal(w->r.rc, SPD_UNKNOWN); /* 428 */
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
+    assert_int_equal(w->r.rc, SPD_INVALID); /* not opened */
+    world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
+    assert_int_equal(w->r.rc, SPD_INVALID); /* too soon */
+    w->now += SPD_SEC(15);
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
+    assert_int_equal(w->r.rc, SPD_OK);
+    v = world_view(w, 1);
+    assert_int_equal(v.status, SPD_STATUS_PRELIMINARY);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0); /* can still be undone */
+    w->now += SPD_SEC(10);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_int_equal(rows[0].kind, SPD_OUTBOX_REPORT);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    world_act(w, SPD_ACT_DRAFT_UNDO, (struct spd_action_event){.item = 1});
+    assert_int_equal(w->r.rc, SPD_EXISTS);
+}
+
+static void accept_at(struct world *w)
+{
+    world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
+    w->now += SPD_SEC(20);
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = world_view(w, 1).draft.version});
+    assert_int_equal(w->r.rc, SPD_OK);
+}
+
+static void draft_undo(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(5);
+    world_act(w, SPD_ACT_DRAFT_UNDO, (struct spd_action_event){.item = 1});
+    assert_int_equal(w->r.rc, SPD_OK);
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.status, SPD_STATUS_ARRIVED);
+    assert_int_equal(v.draft.id, 1); /* offered again */
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+}
+
+static void report_that_does_not_arrive_returns(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_PERMANENT, rows, 8), 1); /* AR */
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.status, SPD_STATUS_ARRIVED);
+    assert_true(world_reason(&v.item, "report-not-delivered"));
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-delivered|1"), 1);
+}
+
+static void report_without_an_answer_returns(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_UNKNOWN, rows, 8), 1);
+        w->now += SPD_MIN(1);
+    }
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+}
+
+static void late_image_withdraws_the_draft(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w);
+    int64_t version = world_view(w, 1).draft.version;
+    world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
+    w->now += SPD_SEC(20);
+    world_study(w, "1.2.1", NULL, NULL, "i2", false);
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
+    assert_int_equal(w->r.rc, SPD_STALE); /* 412 */
+}
+
+static void order_update_changes_the_version(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w);
+    int64_t version = world_view(w, 1).draft.version;
+    world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
+    w->now += SPD_SEC(20);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST", .control = "XO"});
+    assert_true(world_view(w, 1).draft.version > version);
+    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
+    assert_int_equal(w->r.rc, SPD_STALE);
+}
+
+static void positive_forbids_a_draft(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w);
+    assert_int_equal(world_view(w, 1).draft.id, 1);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.draft.id, 0);
+    assert_non_null(strstr(v.item.no_draft_en.ptr, "finding"));
+}
+
+static void positive_in_the_undo_time_holds_the_report_back(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(2);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    w->now += SPD_MIN(1);
+    size_t n = world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8);
+    for (size_t i = 0; i < n; i++) assert_int_not_equal(rows[i].kind, SPD_OUTBOX_REPORT);
+}
+
+static void unlisted_version_is_shadow(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.version = "2"});
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.item.level, 4);
+    assert_int_equal(v.ai[0].mode, SPD_MODE_SHADOW);
+    world_act(w, SPD_ACT_SET_MODE, (struct spd_action_event){.model = sv("ich-a"), .model_version = sv("2"), .mode = sv("live"), .reason = sv("accepted")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    assert_int_equal(world_item(w, 1).level, 1);
+}
+
+static void claims_are_leases(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    world_act(w, SPD_ACT_CLAIM, (struct spd_action_event){.item = 1, .by = sv("one")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    world_act(w, SPD_ACT_CLAIM, (struct spd_action_event){.item = 1, .by = sv("two")});
+    assert_int_equal(w->r.rc, SPD_EXISTS);
+    assert_true(spd_sv_is(w->r.holder, "one"));
+    world_until(w, w->now + SPD_MIN(15));
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    world_act(w, SPD_ACT_CLAIM, (struct spd_action_event){.item = 1, .by = sv("two")});
+    assert_int_equal(w->r.rc, SPD_OK);
+}
+
+static void lost_lease_is_sent_again_and_marked(void **state)
+{
+    struct world *w = *state;
+    struct spd_claim_event c = {0};
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    c.destination = sv("pager"), c.max = 8, c.lease = SPD_SEC(30);
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 1);
+    assert_int_equal(w->r.claimed[0].attempts, 1);
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 0); /* in flight */
+    w->now += SPD_SEC(31); /* the worker died */
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 1);
+    assert_int_equal(w->r.claimed[0].attempts, 2);
+}
+
+int main(void)
+{
+#define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
+    const struct CMUnitTest tests[] = {
+        SCENE(order_to_critical), SCENE(paging_until_acknowledged), SCENE(if_unread_step_is_skipped_when_read), SCENE(link_needs_a_named_person),
+        SCENE(decline_and_handover), SCENE(permanent_failure_goes_to_the_next_member), SCENE(duplicates_change_nothing),
+        SCENE(older_messages_are_stale), SCENE(result_before_its_order), SCENE(unmatched_pages_the_radiologist_after_a_minute),
+        SCENE(wrong_patient_is_parked), SCENE(order_that_names_another_patient), SCENE(two_accessions_one_study),
+        SCENE(further_results_join_the_sequence), SCENE(rerun_that_turns_negative_is_a_contradiction), SCENE(correction_travels),
+        SCENE(disagree_withdraws_and_tells), SCENE(no_ping_pong), SCENE(cancel_never_hides_images),
+        SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted),
+        SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
+        SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
+        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases),
+        SCENE(lost_lease_is_sent_again_and_marked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
