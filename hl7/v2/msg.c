@@ -36,6 +36,8 @@ void hl7_msg_place(const struct hl7_msg *m, size_t off, char *place, size_t size
         if (end > at) end = at;
         for (; p < end; p++) field += *p == m->d.field;
         if (hl7_seg_is(&m->segs[seg - 1], "MSH")) field++; /* MSH-1 is the separator itself */
+    } else if (off >= m->start + 3) { /* still reading the delimiters */
+        field = off == m->start + 3 ? 1 : 2;
     }
     snprintf(place, size, "segment %zu, field %zu, byte %zu", seg ? seg : 1, field, off + 1);
 }
@@ -214,7 +216,8 @@ static const struct hl7_value absent = {{NULL, 0}, HL7_ABSENT};
 struct hl7_value hl7_field(const struct hl7_msg *m, const struct hl7_seg *s, unsigned field)
 {
     if (!s || !field || s->len <= 3) return absent;
-    const char *p = s->ptr + 3, *end = s->ptr + s->len;
+    const char *end = s->ptr + s->len, *p = next_of(s->ptr + 3, end, m->d.field);
+    if (p == end) return absent; /* a name alone, with a joined line behind it */
     if (hl7_seg_is(s, "MSH") && s == m->segs) {
         if (field == 1) return (struct hl7_value){{p, 1}, HL7_VALUE};
         field--;
