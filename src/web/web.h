@@ -85,6 +85,9 @@ struct spd_web_host {
     void (*policy_json)(void *self, bool dutch, struct spd_str *out);
     /* Name of a level of the active policy. NULL: critical urgent expedited routine. */
     void (*level_name)(void *self, int level, char ret[32]);
+    /* Names of destinations and channels in mode observe, for the banner. Copied. */
+    const spd_sv *observe;
+    size_t n_observe;
 };
 
 struct spd_web;
