@@ -16,7 +16,15 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
 }
 
 /* Declared here, defined in cmd_<name>.c. */
+int cmd_check(const struct spd_cli *cli, int argc, char **argv);
+int cmd_config(const struct spd_cli *cli, int argc, char **argv);
+int cmd_policy(const struct spd_cli *cli, int argc, char **argv);
+int cmd_serve(const struct spd_cli *cli, int argc, char **argv);
 #define COMMANDS(X)                                                                                \
+    X(check, "check", "check configuration, policy, models and people")                            \
+    X(config, "config show [--effective]", "print the configuration")                               \
+    X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
+    X(serve, "serve", "run the brain in the foreground")                                           \
     X(version, "version", "print the version")
 
 #define TABLE(name, usage, summary) {#name, usage, summary, cmd_##name},

@@ -1,0 +1,214 @@
+/* src/daemon/host.c: what the doors ask of their host: who is this, what time is it, take this object.
+ *
+ * Called from the doors' threads, several at a time; the configuration is read under its lock and copied out,
+ * since a reload may take it away. */
+#define _GNU_SOURCE
+#include "daemon/internal.h"
+
+#include "base/log.h"
+#include "door/find.h"
+
+#define INSTANCE_BYTES_MAX ((size_t)256 << 20)
+
+spd_usec spd_host_now(void *self)
+{
+    struct spd_daemon *d = self;
+    return d->o.now ? d->o.now(d->o.now_self) : spd_clock_now();
+}
+
+void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl, const char *en,
+                    bool clear)
+{
+    struct spd_alarm_event a = {.kind = spd_sv_from(kind), .subject = spd_sv_from(subject), .nl = spd_sv_from(nl),
+                                .en = spd_sv_from(en), .clear = clear};
+    struct spd_event e = {SPD_EVENT_ALARM, 0, {&a}};
+    struct spd_writer *w = d->brain ? spd_brain_writer(d->brain) : NULL;
+    spd_log(clear ? SPD_LOG_NOTICE : SPD_LOG_WARNING, clear ? "alarm ended" : "alarm", SPD_LZ("kind", kind),
+            SPD_LZ("subject", subject));
+    if (w) spd_writer_submit(w, &e, NULL, NULL);
+}
+
+void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const char *en, bool clear)
+{
+    spd_host_alarm(self, kind, "", nl, en, clear);
+}
+
+/* ---- peers ----------------------------------------------------------------------------------- */
+static const struct spd_zone *zone_of(const struct spd_daemon *d, const struct spd_peer *p, struct spd_arena *arena)
+{
+    const struct spd_zone *z = p && p->time_zone.len ? spd_zone_get(spd_arena_dup(arena, p->time_zone).ptr) : NULL;
+    return z ? z : d->zone;
+}
+
+static spd_sv either(struct spd_arena *arena, spd_sv own, spd_sv site)
+{
+    return spd_arena_dup(arena, own.len ? own : site);
+}
+
+static void copy_words(const struct spd_peer *p, struct spd_arena *arena, struct hl7_map_options *ret)
+{
+    struct hl7_status_word *w = p->n_status_map ? SPD_NEW_N(arena, struct hl7_status_word, p->n_status_map) : NULL;
+    for (size_t i = 0; i < p->n_status_map; i++)
+        w[i] = (struct hl7_status_word){spd_arena_dup(arena, p->status_map[i].word), p->status_map[i].order,
+                                        p->status_map[i].report, p->status_map[i].exam_done};
+    ret->words = w, ret->n_words = p->n_status_map;
+}
+
+bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
+                       struct hl7_map_options *ret)
+{
+    struct spd_daemon *d = self;
+    struct spd_peer_keys keys = {.door = "hl7", .address = address, .msh_3 = msh_3, .msh_4 = msh_4};
+    const struct spd_peer *p;
+    bool listed;
+    pthread_rwlock_rdlock(&d->config_lock);
+    p = spd_config_peer(d->config, &keys);
+    *ret = (struct hl7_map_options){.on_unusable = SPD_ANSWER_AA, .zone = zone_of(d, p, arena)};
+    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE, d->config->settings.patient_authority);
+    ret->accession_issuer = either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
+    if (p) {
+        ret->peer = spd_arena_dup(arena, p->name);
+        ret->orders = p->orders, ret->adt = p->adt, ret->reports = p->reports, ret->results = p->results;
+        ret->charset = spd_arena_dup(arena, p->charset);
+        ret->on_unusable = p->on_unusable ? p->on_unusable : SPD_ANSWER_AA;
+        ret->msh_5 = spd_arena_dup(arena, p->msh_5), ret->msh_6 = spd_arena_dup(arena, p->msh_6);
+        ret->msh_11 = spd_arena_dup(arena, p->msh_11);
+        copy_words(p, arena, ret);
+    }
+    listed = p != NULL;
+    pthread_rwlock_unlock(&d->config_lock);
+    return listed;
+}
+
+static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys, struct spd_arena *arena,
+                      struct spd_door_peer *ret)
+{
+    const struct spd_peer *p;
+    pthread_rwlock_rdlock(&d->config_lock);
+    p = spd_config_peer(d->config, keys);
+    *ret = (struct spd_door_peer){.known = p && p->results, .zone = zone_of(d, p, arena)};
+    if (p) ret->name = spd_arena_dup(arena, p->name);
+    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE, d->config->settings.patient_authority);
+    ret->accession_issuer = either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
+    pthread_rwlock_unlock(&d->config_lock);
+}
+
+void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena, struct spd_door_peer *ret)
+{
+    struct spd_peer_keys keys = {.door = "dicom", .address = address, .ae_title = ae_title};
+    door_peer(self, &keys, arena, ret);
+}
+
+/* A hook speaks for the DICOM sender it names (it cannot know that one's address); anybody else for himself. */
+static struct spd_peer_keys web_keys(const struct spd_web_from *from)
+{
+    if (from->ae_title.len) return (struct spd_peer_keys){.door = "dicom", .ae_title = from->ae_title};
+    return (struct spd_peer_keys){.door = "http", .address = from->address, .user = from->user};
+}
+
+bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64])
+{
+    struct spd_daemon *d = self;
+    struct spd_peer_keys keys = web_keys(from);
+    const struct spd_peer *p;
+    bool listed;
+    ret[0] = 0;
+    pthread_rwlock_rdlock(&d->config_lock);
+    p = spd_config_peer(d->config, &keys);
+    listed = p && p->name.len < 64;
+    if (listed) {
+        memcpy(ret, p->name.ptr, p->name.len);
+        ret[p->name.len] = 0;
+    }
+    pthread_rwlock_unlock(&d->config_lock);
+    return listed;
+}
+
+/* ---- objects and questions over HTTP --------------------------------------------------------- */
+struct taken {
+    struct spd_web_instance *ret;
+    enum spd_read read;
+};
+
+static void keep_reason(struct spd_web_instance *ret, spd_sv v)
+{
+    size_t n = v.len < sizeof ret->reason - 1 ? v.len : sizeof ret->reason - 1;
+    if (n) memcpy(ret->reason, v.ptr, n);
+    ret->reason[n] = 0;
+}
+
+static void copy_receipt(void *ctx, const struct spd_receipt *r)
+{
+    struct taken *t = ctx;
+    t->ret->id = r->id, t->ret->revision = r->revision;
+    if (r->did == SPD_DID_PARK) t->ret->outcome = SPD_TAKEN_PARKED;
+    else if (t->read == SPD_READ_NOT_A_RESULT) t->ret->outcome = SPD_TAKEN_NOT_A_RESULT;
+    else if (t->read == SPD_READ_REFUSED || r->did == SPD_DID_REFUSE) t->ret->outcome = SPD_TAKEN_REFUSED;
+    else t->ret->outcome = SPD_TAKEN_RESULT;
+    if (r->reason_en.len) keep_reason(t->ret, r->reason_en);
+    else if (r->reason.len) keep_reason(t->ret, r->reason);
+}
+
+void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_web_instance *ret)
+{
+    struct spd_daemon *d = self;
+    struct spd_arena *arena = spd_arena_new(INSTANCE_BYTES_MAX);
+    struct spd_peer_keys keys = web_keys(from);
+    struct spd_door_peer peer;
+    struct spd_sr_doc doc;
+    struct spd_result_event result = {0};
+    struct spd_message_event message = {0};
+    struct spd_event event = {0};
+    struct taken t = {ret, SPD_READ_REFUSED};
+    struct spd_err err = {0};
+    if (!arena) spd_out_of_memory();
+    *ret = (struct spd_web_instance){.rc = SPD_OK};
+    door_peer(d, &keys, arena, &peer);
+    ret->rc = spd_decoder_run(d->decoder, bytes, &doc, arena, &err);
+    if (!ret->rc) {
+        t.read = spd_door_result_event(&doc, bytes, d->codes, &peer, d->zone, SPD_SV("HTTP"), from->ae_title, &result,
+                                       arena);
+        keep_reason(ret, result.why);
+        event = (struct spd_event){SPD_EVENT_RESULT, 0, {&result}};
+    } else if (ret->rc != SPD_AGAIN) { /* unreadable, or its decoder died of it: kept with the reason */
+        spd_door_unreadable_event(bytes, spd_sv_from(err.text), &peer, SPD_SV("HTTP"), from->ae_title, SPD_SV_NONE,
+                                  &message, arena);
+        keep_reason(ret, spd_sv_from(err.text));
+        event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {&message}};
+        ret->rc = SPD_OK;
+    }
+    if (!ret->rc) ret->rc = spd_writer_call(spd_brain_writer(d->brain), &event, copy_receipt, &t);
+    spd_arena_free(arena);
+}
+
+/* spd_find_json makes {"revision": n, "answers": […]}; the HTTP door wants the array. */
+static spd_sv answers_of(spd_sv json)
+{
+    size_t from = 0, to = json.len;
+    while (from < to && json.ptr[from] != '[') from++;
+    while (to > from && json.ptr[to - 1] != ']') to--;
+    return spd_sv_of(json.ptr + from, to - from);
+}
+
+enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from, struct spd_str *out,
+                          int64_t *ret_revision, struct spd_err *err)
+{
+    struct spd_daemon *d = self;
+    struct spd_arena *arena = spd_arena_new(4096);
+    struct spd_str answer = SPD_STR_INIT((size_t)64 << 20);
+    const struct spd_list *l = spd_board_get(spd_brain_board(d->brain));
+    spd_sv reporting;
+    enum spd_rc rc;
+    (void)from;
+    if (!arena) spd_out_of_memory();
+    pthread_rwlock_rdlock(&d->config_lock);
+    reporting = spd_arena_dup(arena, d->config->dicom_listen.reporting_ae_title);
+    pthread_rwlock_unlock(&d->config_lock);
+    rc = spd_find_json(l, reporting, d->zone, json, 0, &answer, err);
+    if (!rc) spd_str_add(out, answers_of(spd_str_sv(&answer)));
+    *ret_revision = spd_list_revision(l);
+    spd_list_unref(l);
+    spd_str_done(&answer);
+    spd_arena_free(arena);
+    return rc;
+}
