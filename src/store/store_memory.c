@@ -67,7 +67,9 @@ static int64_t id_of(const void *object)
 static struct block *block_new(const struct rows *r, const void *object)
 {
     struct spd_flat_size size = spd_flat_measure(r->flat, object);
-    struct block *b = spd_must_malloc(sizeof *b + r->desc->size + size.lists + size.texts);
+    /* realloc, since malloc's promise of zeros is of no use here: all of it is written */
+    struct block *b = spd_must_realloc(NULL, sizeof *b + r->desc->size + size.lists + size.texts);
+    b->next = NULL;
     spd_flat_copy(r->flat, b->object, object, b->object + r->desc->size, size);
     return b;
 }

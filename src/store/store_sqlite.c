@@ -7,7 +7,7 @@
  * When a write fails for want of space or by an I/O error the transaction is spoilt: commit refuses, the
  * caller rolls back, and the next transaction may succeed again.
  *
- * Threads: one owner per open. The writer holds "<path>.lock" (flock) for its life, since two connections
+ * Threads: one owner per open. The writer holds "<path>.writer" (flock) for its life, since two connections
  * that write or checkpoint at once are what SQLite's known WAL bug needs. A reader's begin only fixes the
  * moment that it sees. */
 #define _GNU_SOURCE
@@ -567,7 +567,7 @@ static void lite_rollback_to(void *self)
 static enum spd_rc take_lock(struct lite *s, const char *path, struct spd_err *err)
 {
     char name[PATH_LEN];
-    int n = snprintf(name, sizeof name, "%s.lock", path);
+    int n = snprintf(name, sizeof name, "%s.writer", path);
     if (n < 0 || (size_t)n >= sizeof name) return spd_fail(err, SPD_LIMIT, "store.url", "the path is too long");
     s->lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0640);
     if (s->lock < 0)

@@ -79,7 +79,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const tail[] = {"", "-wal", "-shm", ".lock"};
+    static const char *const tail[] = {"", "-wal", "-shm", ".writer"};
     (void)state;
     spd_query_close(q);
     for (int i = 0; i < 4; i++) {

@@ -46,7 +46,7 @@ static int tear_down(void **state)
     spd_arena_free(p->a);
     if (!p->keeps) return 0;
     for (int i = 0; i < 4; i++) {
-        static const char *const tail[] = {"", "-wal", "-shm", ".lock"};
+        static const char *const tail[] = {"", "-wal", "-shm", ".writer"};
         snprintf(command, sizeof command, "%s/test.db%s", p->folder, tail[i]);
         unlink(command);
     }
