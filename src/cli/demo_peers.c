@@ -456,8 +456,8 @@ struct demo_peers *demo_peers_start(int spoed_mllp, const char *secret)
 
 void demo_peers_stop(struct demo_peers *p)
 {
-    struct server *all[] = {&p->ris, &p->pager, &p->mail};
     if (!p) return;
+    struct server *all[] = {&p->ris, &p->pager, &p->mail};
     pthread_mutex_lock(&p->mutex);
     p->stop = true;
     pthread_mutex_unlock(&p->mutex);
