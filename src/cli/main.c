@@ -23,6 +23,7 @@ int cmd_serve(const struct spd_cli *cli, int argc, char **argv);
 #define COMMANDS(X)                                                                                \
     X(check, "check", "check configuration, policy, models and people")                            \
     X(config, "config show [--effective]", "print the configuration")                               \
+    X(db, "db migrate|status|backup FILE", "look after the database")                              \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
     X(serve, "serve", "run the brain in the foreground")                                           \
     X(version, "version", "print the version")

@@ -68,12 +68,13 @@ static bool some_model_finds(const struct spd_models *m, spd_sv concept)
 
 static void check_words(struct check *c, const struct spd__test *t, const char *place)
 {
+    bool found = t->row->kind != SPD__CONCEPT;
     for (size_t i = 0; i < t->n_words; i++) {
-        if (t->row->kind == SPD__CONCEPT && !some_model_finds(c->m, t->words[i]))
-            tell(c, false, place, "no model of models.d finds %.*s: this rule never fires", SPD_SV_ARG(t->words[i]));
+        found = found || some_model_finds(c->m, t->words[i]);
         if (!strcmp(t->row->key, "model") && !spd_models_get(c->m, t->words[i]))
             tell(c, true, place, "no such model in models.d: %.*s", SPD_SV_ARG(t->words[i]));
     }
+    if (!found) tell(c, false, place, "no model of models.d finds %.*s: this rule never fires", SPD_SV_ARG(t->words[0]));
 }
 
 static void check_rule(struct check *c, const struct spd__rule *rule)
@@ -97,7 +98,6 @@ static void check_model(struct check *c, const struct spd_model *m)
         tell(c, false, place, "names no versions: every version of it is in shadow");
     if (m->required && !m->expected_within)
         tell(c, true, place, "is required but has no expected_within: it could never be late");
-    if (!m->n_findings) tell(c, false, place, "names no findings");
 }
 
 static void check_person(struct check *c, spd_sv team)
