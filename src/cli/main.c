@@ -18,6 +18,7 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
 /* Declared here, defined in cmd_<name>.c. */
 int cmd_check(const struct spd_cli *cli, int argc, char **argv);
 int cmd_config(const struct spd_cli *cli, int argc, char **argv);
+int cmd_db(const struct spd_cli *cli, int argc, char **argv);
 int cmd_policy(const struct spd_cli *cli, int argc, char **argv);
 int cmd_serve(const struct spd_cli *cli, int argc, char **argv);
 #define COMMANDS(X)                                                                                \
