@@ -15,12 +15,7 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     return SPD_EXIT_OK;
 }
 
-/* Declared here, defined in cmd_<name>.c. */
-int cmd_check(const struct spd_cli *cli, int argc, char **argv);
-int cmd_config(const struct spd_cli *cli, int argc, char **argv);
-int cmd_db(const struct spd_cli *cli, int argc, char **argv);
-int cmd_policy(const struct spd_cli *cli, int argc, char **argv);
-int cmd_serve(const struct spd_cli *cli, int argc, char **argv);
+/* One line per command; each is defined in cmd_<name>.c. */
 #define COMMANDS(X)                                                                                \
     X(check, "check", "check configuration, policy, models and people")                            \
     X(config, "config show [--effective]", "print the configuration")                               \
@@ -29,6 +24,8 @@ int cmd_serve(const struct spd_cli *cli, int argc, char **argv);
     X(serve, "serve", "run the brain in the foreground")                                           \
     X(version, "version", "print the version")
 
+#define DECLARE(name, usage, summary) int cmd_##name(const struct spd_cli *cli, int argc, char **argv);
+COMMANDS(DECLARE)
 #define TABLE(name, usage, summary) {#name, usage, summary, cmd_##name},
 const struct spd_command spd_commands[] = {COMMANDS(TABLE){NULL, NULL, NULL, NULL}};
 
