@@ -219,17 +219,25 @@ static spd_sv sequence_of(struct spd_tx *tx, const struct spd_item *item, spd_sv
                             SPD_SV_ARG(f ? f->concept : rule), SPD_SV_ARG(f ? f->site : SPD_SV_NONE), SPD_SV_ARG(f ? f->laterality : SPD_SV_NONE));
 }
 
-/* The alert of this sequence that the hit joins; NOTFOUND: a new one is due. EXISTS: withdrawn, and this result
- * was part of it: nothing to do. */
-static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, int64_t result, struct spd_alert *ret)
+static bool part_of(const struct spd_alert *al, int64_t result)
+{
+    return al->result == result || spd_list_has_i64(al->evidence.v, al->evidence.n, result);
+}
+
+/* The alert of this sequence that the results join; NOTFOUND: a new one is due. EXISTS: withdrawn, and all of
+ * these results were part of it: nothing to do. */
+static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, const int64_t *results, size_t n_results, struct spd_alert *ret)
 {
     int64_t *ids;
     size_t n;
     TRY(spd_tx_find(tx, SPD_KEY_ALERT_SEQUENCE, sequence, &ids, &n));
     if (!n) return SPD_NOTFOUND;
     TRY(spd_get_alert(tx->st, ids[n - 1], ret, tx->a, tx->err));
-    if (ret->state == SPD_ALERT_WITHDRAWN)
-        return ret->result == result || spd_list_has_i64(ret->evidence.v, ret->evidence.n, result) ? SPD_EXISTS : SPD_NOTFOUND;
+    if (ret->state == SPD_ALERT_WITHDRAWN) {
+        for (size_t i = 0; i < n_results; i++)
+            if (!part_of(ret, results[i])) return SPD_NOTFOUND;
+        return SPD_EXISTS;
+    }
     return level && ret->level && level < ret->level ? SPD_NOTFOUND : SPD_OK;
 }
 
@@ -249,14 +257,33 @@ static int step_order(const void *a, const void *b)
     return x->after != y->after ? (x->after > y->after) - (x->after < y->after) : spd_sv_cmp(x->to, y->to);
 }
 
-enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *h, struct spd_alert_seed **seeds)
+/* The hit's own result first, then every other live one that says the same of the same place. */
+static size_t supporters(struct spd_tx *tx, const struct spd_hit *h, const struct spd_result *rs, size_t n, int64_t **ret)
+{
+    int64_t *ids = *ret = SPD_NEW_N(tx->a, int64_t, n + 1);
+    size_t k = 0;
+    if (h->result) ids[k++] = h->result->result_id;
+    for (size_t i = 0; h->finding && i < n; i++)
+        for (size_t f = 0; f < rs[i].findings.n; f++) {
+            const struct spd_finding *x = &rs[i].findings.v[f];
+            if (rs[i].mode == SPD_MODE_LIVE && x->present == SPD_PRESENT_YES && spd_sv_eq(x->concept, h->finding->concept) &&
+                spd_sv_eq(x->site, h->finding->site) && spd_sv_eq(x->laterality, h->finding->laterality) &&
+                !spd_list_has_i64(ids, k, rs[i].id))
+                ids[k++] = rs[i].id;
+        }
+    return k;
+}
+
+enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *h, const struct spd_result *rs, size_t n,
+                             struct spd_alert_seed **seeds)
 {
     struct spd_result r = {0};
     struct spd_alert_seed *s;
     spd_sv patient, sequence;
-    int64_t result = h->result ? h->result->result_id : 0;
+    int64_t *results;
+    size_t n_results = supporters(tx, h, rs, n, &results);
     enum spd_rc rc;
-    if (result) TRY(spd_get_result(tx->st, result, &r, tx->a, tx->err));
+    if (n_results) TRY(spd_get_result(tx->st, results[0], &r, tx->a, tx->err));
     if (h->result && tx->now - h->result->at > spd_policy_ai_age(tx->core->rules->policy)) return SPD_OK; /* too old to page anybody */
     sequence = sequence_of(tx, &w->item, r.study_uid, h->finding, h->rule, &patient);
     for (s = *seeds; s; s = s->next)
@@ -265,17 +292,15 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
             return SPD_OK;
         }
     s = SPD_NEW(tx->a, struct spd_alert_seed);
-    rc = standing(tx, sequence, h->level, result, &s->old);
+    rc = standing(tx, sequence, h->level, results, n_results, &s->old);
     if (rc == SPD_EXISTS) return SPD_OK;
     if (rc == SPD_OK) {
         s->alert = s->old;
-        if (result && result != s->alert.result && !spd_list_has_i64(s->alert.evidence.v, s->alert.evidence.n, result))
-            *SPD_LIST_PUSH(&s->alert.evidence, tx->a) = result;
     } else if (rc == SPD_NOTFOUND) {
         s->insert = s->fresh = true;
         s->alert.id = spd_tx_id(tx, SPD_T_ALERT);
         s->alert.at = s->alert.started = tx->now;
-        s->alert.item = w->item.id, s->alert.result = result;
+        s->alert.item = w->item.id, s->alert.result = n_results ? results[0] : 0;
         s->alert.sequence = sequence, s->alert.patient_key = patient, s->alert.study_uid = r.study_uid;
         if (h->finding) s->alert.concept = h->finding->concept, s->alert.site = h->finding->site, s->alert.laterality = h->finding->laterality;
         s->alert.level = h->level ? h->level : w->item.level;
@@ -284,6 +309,8 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
     } else {
         return rc;
     }
+    for (size_t i = 0; i < n_results; i++)
+        if (!part_of(&s->alert, results[i])) *SPD_LIST_PUSH(&s->alert.evidence, tx->a) = results[i];
     s->next = *seeds;
     *seeds = s;
     return SPD_OK;
@@ -313,7 +340,7 @@ enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const str
         if (r->findings.v[i].present == SPD_PRESENT_YES && c && c->alert) f = &r->findings.v[i];
     }
     al.sequence = sequence_of(tx, &w->item, r->study_uid, f, SPD_SV("unmatched"), &al.patient_key);
-    rc = standing(tx, al.sequence, p->level, r->id, &had);
+    rc = standing(tx, al.sequence, p->level, &r->id, 1, &had);
     if (rc != SPD_NOTFOUND) return rc == SPD_EXISTS ? SPD_OK : rc; /* somebody is being paged for this already */
     al.id = spd_tx_id(tx, SPD_T_ALERT);
     al.at = al.started = tx->now;

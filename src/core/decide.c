@@ -113,7 +113,7 @@ static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_d
     level = base;
     for (size_t i = 0; i < d->n_hits; i++) {
         const struct spd_hit *h = &d->hits[i];
-        if (h->shadow) continue;
+        if (h->shadow || h->again) continue; /* one reason per rule, however many places it found */
         if (h->answer == SPD_CANNOT_TELL) {
             add_reason(tx, reasons, h->rule,
                        spd_arena_printf(tx->a, "Regel niet te beoordelen: %.*s (%.*s)", SPD_SV_ARG(h->title_nl), SPD_SV_ARG(h->unknown_nl)),
@@ -189,7 +189,7 @@ static bool reasons_equal(const struct spd_item *a, const struct spd_item *b)
 }
 
 /* Positive results of rules with alerts; after a final report a discrepancy instead of a page (domain §7). */
-static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d)
+static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d, const struct spd_result *rs, size_t n_rs)
 {
     struct spd_alert_seed *seeds = NULL;
     bool final = w->item.report == SPD_REPORT_FINAL || w->item.report == SPD_REPORT_AMENDED;
@@ -218,7 +218,7 @@ static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct sp
             x.concept = h->finding ? h->finding->concept : SPD_SV_NONE;
             TRY(spd_put_discrepancy(tx->st, &x, NULL, tx->err));
         } else if (!final) {
-            TRY(spd_alert_ensure(tx, w, h, &seeds));
+            TRY(spd_alert_ensure(tx, w, h, rs, n_rs, &seeds));
         }
     }
     return spd_alert_flush_seeds(tx, w, seeds);
@@ -257,7 +257,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
         !spd_sv_eq(before.policy_hash, item->policy_hash))
         TRY(record_decision(tx, item, rs, n, why));
     if (why == SPD_WHY_RESULT || why == SPD_WHY_POLICY) TRY(spd_alerts_review(tx, item->id, rs, n));
-    TRY(alerts(tx, w, &d));
+    TRY(alerts(tx, w, &d, rs, n));
     TRY(spd_draft_consider(tx, w, &f, rs, n, why));
     return spd_priority_out(tx, w);
 }

@@ -150,7 +150,8 @@ struct spd_alert_seed { /* alerts that one decision has made or joined */
     bool insert, fresh;
     struct spd_alert_seed *next;
 };
-enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, struct spd_alert_seed **seeds);
+enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, const struct spd_result *rs, size_t n,
+                             struct spd_alert_seed **seeds);
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds);
 enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
 enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
