@@ -1,38 +1,54 @@
-/* alerts.js: the emergency doctor's page, phone first. A card per alert: level, finding, where it comes
- * from, who, how long until the next step, and three answers. An acknowledgement that did not reach the
- * server says so ("nog niet verzonden") and is tried again; it never looks done before the server said so.
- * On the card: initials and birth year; the full name after a tap. */
+/* alerts.js: the emergency doctor's page, phone first. A card per alert: level, finding, where it
+ * comes from, who, how long until the next step, and three answers. An acknowledgement that did
+ * not reach the server says so ("nog niet verzonden") and is tried again; it never looks done
+ * before the server said so. On the card: initials and birth year; the full name after a tap. */
 import { $, el, fill, say, toast } from "./dom.js";
 import { currentSession, get, hasRole, needSession, post } from "./api.js";
-import { loadLanguage, t, tn } from "./i18n.js";
+import { knows, loadLanguage, t, tn } from "./i18n.js";
 import { clock, countdown, ms, now, setServerNow, span, when } from "./time.js";
+import { waiting } from "./waiting.js";
 import { Stream } from "./stream.js";
 import { banner, drawLive, drawShell } from "./shell.js";
-import { accessionText, atLevel, conceptText, levelBadge, patientShort, patientText, procedureText } from "./words.js";
+import {
+    accessionText,
+    atLevel,
+    conceptText,
+    levelBadge,
+    patientShort,
+    patientText,
+    procedureText,
+} from "./words.js";
 
-const OPEN = ["due", "sending", "sent", "delivered", "declined", "handed_over", "escalated", "exhausted"];
+const OPEN = [
+    "due",
+    "sending",
+    "sent",
+    "delivered",
+    "declined",
+    "handed_over",
+    "escalated",
+    "exhausted",
+];
 const TABS = ["open", "acknowledged", "all"];
-const WAITING = "spoed.waiting"; /* acknowledgements not yet taken by the server: alert id -> {at} */
 
-const state = { alerts: [], items: new Map(), tab: "open", loaded: false, error: "", live: "delayed", lastAt: 0, asking: null, form: null, full: new Set(), nodes: new Map(), stale: new Set() };
+const state = {
+    alerts: [],
+    items: new Map(),
+    tab: "open",
+    loaded: false,
+    error: "",
+    live: "delayed",
+    lastAt: 0,
+    asking: null,
+    form: null,
+    full: new Set(),
+    nodes: new Map(),
+    stale: new Set(),
+};
 let stream = null;
 
-function waiting(change) {
-    let all = {};
-    try {
-        all = JSON.parse(localStorage.getItem(WAITING) || "{}");
-        if (change) {
-            change(all);
-            localStorage.setItem(WAITING, JSON.stringify(all));
-        }
-    } catch (e) {
-        all = waiting.memory = waiting.memory || {};
-        if (change) change(all);
-    }
-    return all;
-}
-
-/* ---- fetching ---------------------------------------------------------------------------------------- */
+/* ---- fetching
+ * ---------------------------------------------------------------------------------------- */
 async function refresh() {
     try {
         const data = await get(`/api/v1/alerts?state=${state.tab === "open" ? "open" : "all"}`);
@@ -43,7 +59,15 @@ async function refresh() {
         state.error = "";
         if (stream) stream.contact();
         draw();
-        state.alerts.filter((a) => a.item && !a.patient && (state.stale.delete(a.item) || !state.items.has(a.item))).slice(0, 50).forEach(fetchItem);
+        state.alerts
+            .filter(
+                (a) =>
+                    a.item &&
+                    !a.patient &&
+                    (state.stale.delete(a.item) || !state.items.has(a.item)),
+            )
+            .slice(0, 50)
+            .forEach(fetchItem);
     } catch (e) {
         if (e.status === undefined) throw e;
         state.error = e.sentence;
@@ -60,20 +84,38 @@ async function fetchItem(alert) {
         draw();
     } catch (e) {
         if (e.status === undefined) throw e;
-        if (e.status === 0 && !state.items.get(alert.item)) state.items.delete(alert.item); /* asked again with the next list */
+        if (e.status === 0 && !state.items.get(alert.item))
+            state.items.delete(alert.item); /* asked again with the next list */
     }
 }
 
 function expired() {
     state.error = t("alerts_expired");
-    fill($("banners"), banner("bad", "n-expired", el("span", null, t("alerts_expired")),
-        el("a", { class: "button", href: `/login?next=${encodeURIComponent(location.pathname + location.search)}` }, t("login_title"))));
+    fill(
+        $("banners"),
+        banner(
+            "bad",
+            "n-expired",
+            el("span", null, t("alerts_expired")),
+            el(
+                "a",
+                {
+                    class: "button",
+                    href: `/login?next=${encodeURIComponent(location.pathname + location.search)}`,
+                },
+                t("login_title"),
+            ),
+        ),
+    );
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------- */
 async function acknowledge(id) {
     state.asking = null;
-    waiting((all) => { all[id] = all[id] || { at: new Date(now()).toISOString() }; });
+    waiting((all) => {
+        all[id] = all[id] || { at: new Date(now()).toISOString() };
+    });
     draw();
     await sendWaiting();
 }
@@ -85,12 +127,16 @@ async function sendWaiting() {
     for (const id of Object.keys(waiting())) {
         try {
             await post(`/api/v1/alerts/${encodeURIComponent(id)}/acknowledge`, { how: "web" });
-            waiting((all) => { delete all[id]; });
+            waiting((all) => {
+                delete all[id];
+            });
         } catch (e) {
             if (e.status === undefined) throw e;
             if (e.status === 401) expired();
             if (e.status !== 0 && e.status !== 401 && e.status < 500 && e.status !== 429) {
-                waiting((all) => { delete all[id]; }); /* refused for good: say it, do not try for ever */
+                waiting((all) => {
+                    delete all[id];
+                }); /* refused for good: say it, do not try for ever */
                 toast(e.sentence, { bad: true, seconds: 15 });
             }
         }
@@ -112,11 +158,13 @@ async function answer(id, verb, body) {
     refresh();
 }
 
-/* ---- one card -------------------------------------------------------------------------------------------- */
+/* ---- one card
+ * -------------------------------------------------------------------------------------------- */
 function sourceText(alert, item) {
     if (alert.source) return alert.source;
     const report = item && item.report;
-    if (report === "final" || report === "amended" || alert.report_available) return t("source_report");
+    if (report === "final" || report === "amended" || alert.report_available)
+        return t("source_report");
     if (alert.unmatched || (item && item.status === "unmatched")) return t("source_unmatched");
     return t("source_ai");
 }
@@ -124,53 +172,158 @@ function sourceText(alert, item) {
 function ackLine(alert) {
     const a = alert.acknowledged;
     if (!a) return null;
-    return el("p", { class: "state ok" }, t("seen_by", { by: a.by, at: when(a.at), how: t(a.how === "web" || a.how === "page" || a.how === "link" ? `how_${a.how}` : "how_other", { how: a.how || "–" }) }));
+    const how = knows(`how_${a.how}`) ? t(`how_${a.how}`) : a.how || "–";
+    return el("p", { class: "state ok" }, t("seen_by", { by: a.by, at: when(a.at), how }));
 }
 
 function pagesLine(alert) {
     const pages = alert.pages || [];
     if (!pages.length) return null;
     const last = pages[pages.length - 1];
-    return el("p", { class: "small muted" }, tn("paged", pages.length, { to: last.to, at: when(last.at) }));
+    return el(
+        "p",
+        { class: "small muted" },
+        tn("paged", pages.length, { to: last.to, at: when(last.at) }),
+    );
 }
 
 function buttons(alert) {
     const id = alert.id;
     if (waiting()[id]) {
-        return el("div", { class: "state bad", role: "status" }, el("strong", null, t("not_sent")), " ", t("not_sent_more"),
-            el("div", { class: "thumbs" }, el("button", { type: "button", onclick: sendWaiting }, t("send_again"))));
+        return el(
+            "div",
+            { class: "state bad", role: "status" },
+            el("strong", null, t("not_sent")),
+            " ",
+            t("not_sent_more"),
+            el(
+                "div",
+                { class: "thumbs" },
+                el("button", { type: "button", onclick: sendWaiting }, t("send_again")),
+            ),
+        );
     }
     if (!OPEN.includes(alert.state)) return null;
-    if (!hasRole("clinician") && !hasRole("reader") && !hasRole("reporter")) return el("p", { class: "state" }, t("alerts_role"));
+    if (!hasRole("clinician") && !hasRole("reader") && !hasRole("reporter"))
+        return el("p", { class: "state" }, t("alerts_role"));
     if (state.asking === id) {
-        return el("div", { class: "confirm", role: "group", "aria-label": t("confirm_label") }, el("p", null, t("confirm_text")),
-            el("div", { class: "thumbs" },
-                el("button", { type: "button", class: "primary", dataset: { act: "confirm" }, onclick: () => acknowledge(id) }, t("confirm_yes")),
-                el("button", { type: "button", onclick: () => { state.asking = null; draw(); } }, t("cancel"))));
+        return el(
+            "div",
+            { class: "confirm", role: "group", "aria-label": t("confirm_label") },
+            el("p", null, t("confirm_text")),
+            el(
+                "div",
+                { class: "thumbs" },
+                el(
+                    "button",
+                    {
+                        type: "button",
+                        class: "primary",
+                        dataset: { act: "confirm" },
+                        onclick: () => acknowledge(id),
+                    },
+                    t("confirm_yes"),
+                ),
+                el(
+                    "button",
+                    {
+                        type: "button",
+                        onclick: () => {
+                            state.asking = null;
+                            draw();
+                        },
+                    },
+                    t("cancel"),
+                ),
+            ),
+        );
     }
     if (state.form && state.form.id === id) return state.form.node;
-    return el("div", { class: "thumbs" },
-        el("button", { type: "button", class: "primary", dataset: { act: "seen" }, onclick: () => {
-            if (alert.level !== "critical") return acknowledge(id);
-            state.asking = id;
-            draw();
-            return undefined;
-        } }, t("seen")),
-        el("button", { type: "button", dataset: { act: "handover" }, onclick: () => openForm(alert, "handover") }, t("handover")),
-        el("button", { type: "button", dataset: { act: "decline" }, onclick: () => openForm(alert, "decline") }, t("decline")));
+    return el(
+        "div",
+        { class: "thumbs" },
+        el(
+            "button",
+            {
+                type: "button",
+                class: "primary",
+                dataset: { act: "seen" },
+                onclick: () => {
+                    if (alert.level !== "critical") return acknowledge(id);
+                    state.asking = id;
+                    draw();
+                    return undefined;
+                },
+            },
+            t("seen"),
+        ),
+        el(
+            "button",
+            {
+                type: "button",
+                dataset: { act: "handover" },
+                onclick: () => openForm(alert, "handover"),
+            },
+            t("handover"),
+        ),
+        el(
+            "button",
+            {
+                type: "button",
+                dataset: { act: "decline" },
+                onclick: () => openForm(alert, "decline"),
+            },
+            t("decline"),
+        ),
+    );
 }
 
 function openForm(alert, verb) {
     const handover = verb === "handover";
-    const input = el("input", { name: "value", required: true, maxlength: "300", autocomplete: "off", autocapitalize: handover ? "none" : null, list: handover ? "known" : null });
+    const input = el("input", {
+        name: "value",
+        required: true,
+        maxlength: "300",
+        autocomplete: "off",
+        autocapitalize: handover ? "none" : null,
+        list: handover ? "known" : null,
+    });
     const known = [...new Set((alert.pages || []).map((p) => p.to).filter(Boolean))];
-    const node = el("form", { class: "inline", "aria-label": t(verb) }, el("label", { class: "grow" }, t(handover ? "handover_to" : "f_reason"), input),
-        handover ? el("datalist", { id: "known" }, known.map((k) => el("option", { value: k }))) : null,
-        el("div", { class: "thumbs" }, el("button", { type: "submit", class: "primary" }, t(verb)),
-            el("button", { type: "button", onclick: () => { state.form = null; draw(); } }, t("cancel"))));
+    const node = el(
+        "form",
+        { class: "inline", "aria-label": t(verb) },
+        el("label", { class: "grow" }, t(handover ? "handover_to" : "f_reason"), input),
+        handover
+            ? el(
+                  "datalist",
+                  { id: "known" },
+                  known.map((k) => el("option", { value: k })),
+              )
+            : null,
+        el(
+            "div",
+            { class: "thumbs" },
+            el("button", { type: "submit", class: "primary" }, t(verb)),
+            el(
+                "button",
+                {
+                    type: "button",
+                    onclick: () => {
+                        state.form = null;
+                        draw();
+                    },
+                },
+                t("cancel"),
+            ),
+        ),
+    );
     node.addEventListener("submit", (e) => {
         e.preventDefault();
-        answer(alert.id, verb, handover ? { to: input.value.trim() } : { reason: input.value.trim() });
+        answer(
+            alert.id,
+            verb,
+            handover ? { to: input.value.trim() } : { reason: input.value.trim() },
+        );
     });
     state.form = { id: alert.id, node };
     draw();
@@ -187,33 +340,109 @@ function fillCard(node, alert) {
     node.tick = () => {
         const due = ms(alert.due);
         if (!OPEN.includes(alert.state)) say(timer, t(`page_${alert.state}`));
-        else if (alert.state === "exhausted" || Number.isNaN(due)) say(timer, t(`page_${alert.state}`));
-        else say(timer, due > now() ? t("escalates_in", { left: countdown(due - now()) }) : t("escalates_now"));
+        else if (alert.state === "exhausted" || Number.isNaN(due))
+            say(timer, t(`page_${alert.state}`));
+        else
+            say(
+                timer,
+                due > now()
+                    ? t("escalates_in", { left: countdown(due - now()) })
+                    : t("escalates_now"),
+            );
         const first = ms((alert.pages && alert.pages[0] && alert.pages[0].at) || alert.at);
         say(ago, Number.isNaN(first) ? "" : t("ago", { span: span(now() - first) }));
     };
     const shown = state.full.has(alert.id);
-    fill(node,
+    fill(
+        node,
         el("div", { class: "line" }, levelBadge(alert.level), timer),
-        el("h2", null, withdrawn ? t("withdrawn", { what: conceptText(alert.concept) }) : conceptText(alert.concept)),
-        el("div", { class: "source small" }, withdrawn ? t("withdrawn_note") : sourceText(alert, item)),
-        el("div", { class: "line" }, el("span", null, patient ? (shown ? patientText(patient) : patientShort(patient)) : accessionText(alert.accession),
-            item && item.location ? ` · ${item.location}` : ""), ago),
-        item ? el("div", { class: "muted" }, [item.procedures ? procedureText(item) : "", accessionText(alert.accession)].filter(Boolean).join(" · ")) : null,
+        el(
+            "h2",
+            null,
+            withdrawn
+                ? t("withdrawn", { what: conceptText(alert.concept) })
+                : conceptText(alert.concept),
+        ),
+        el(
+            "div",
+            { class: "source small" },
+            withdrawn ? t("withdrawn_note") : sourceText(alert, item),
+        ),
+        el(
+            "div",
+            { class: "line" },
+            el(
+                "span",
+                null,
+                patient
+                    ? shown
+                        ? patientText(patient)
+                        : patientShort(patient)
+                    : accessionText(alert.accession),
+                item && item.location ? ` · ${item.location}` : "",
+            ),
+            ago,
+        ),
+        item
+            ? el(
+                  "div",
+                  { class: "muted" },
+                  [item.procedures ? procedureText(item) : "", accessionText(alert.accession)]
+                      .filter(Boolean)
+                      .join(" · "),
+              )
+            : null,
         alert.text ? el("p", { class: "small" }, alert.text) : null,
-        patient ? el("button", { type: "button", class: "quiet small", "aria-expanded": String(shown), onclick: () => {
-            if (!state.full.delete(alert.id)) state.full.add(alert.id);
-            draw();
-        } }, t(shown ? "patient_hide" : "patient_show")) : null,
-        pagesLine(alert), ackLine(alert), buttons(alert));
+        patient
+            ? el(
+                  "button",
+                  {
+                      type: "button",
+                      class: "quiet small",
+                      "aria-expanded": String(shown),
+                      onclick: () => {
+                          if (!state.full.delete(alert.id)) state.full.add(alert.id);
+                          draw();
+                      },
+                  },
+                  t(shown ? "patient_hide" : "patient_show"),
+              )
+            : null,
+        pagesLine(alert),
+        ackLine(alert),
+        buttons(alert),
+    );
     node.tick();
 }
 
-/* ---- the page ---------------------------------------------------------------------------------------------- */
+/* ---- the page
+ * ---------------------------------------------------------------------------------------------- */
 function drawTabs() {
     const open = state.alerts.filter((a) => OPEN.includes(a.state)).length;
-    fill($("tabs"), TABS.map((name) => el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === state.tab), "aria-controls": "cards",
-        tabindex: name === state.tab ? "0" : "-1", onclick: () => choose(name) }, t(`tab_${name}`), name === "open" && open ? el("span", { class: "num" }, `(${open})`) : null)));
+    const key = JSON.stringify([open, state.tab, t("tab_all")]);
+    if ($("tabs").dataset.key === key) return;
+    const active = $("tabs").contains(document.activeElement) ? document.activeElement.id : null;
+    $("tabs").dataset.key = key;
+    fill(
+        $("tabs"),
+        TABS.map((name) =>
+            el(
+                "button",
+                {
+                    type: "button",
+                    role: "tab",
+                    id: `tab-${name}`,
+                    "aria-selected": String(name === state.tab),
+                    "aria-controls": "cards",
+                    tabindex: name === state.tab ? "0" : "-1",
+                    onclick: () => choose(name),
+                },
+                t(`tab_${name}`),
+                name === "open" && open ? el("span", { class: "num" }, `(${open})`) : null,
+            ),
+        ),
+    );
+    if (active) $(active).focus();
 }
 
 function choose(name) {
@@ -228,21 +457,49 @@ function choose(name) {
 function inTab(alert) {
     if (waiting()[alert.id]) return state.tab !== "acknowledged"; /* not sent yet: still open */
     if (state.tab === "all") return true;
-    return state.tab === "open" ? OPEN.includes(alert.state) : !OPEN.includes(alert.state) && alert.state !== "withdrawn";
+    return state.tab === "open"
+        ? OPEN.includes(alert.state)
+        : !OPEN.includes(alert.state) && alert.state !== "withdrawn";
 }
 
 function draw() {
     const notes = [];
-    if (state.live === "broken" || (state.error && state.loaded)) notes.push(banner("bad", "n-offline", state.live === "broken" ? t("alerts_offline", { time: clock(state.lastAt || now()) }) : state.error));
+    if (state.live === "broken" || (state.error && state.loaded))
+        notes.push(
+            banner(
+                "bad",
+                "n-offline",
+                state.live === "broken"
+                    ? t("alerts_offline", { time: clock(state.lastAt || now()) })
+                    : state.error,
+            ),
+        );
     if (!$("n-expired")) fill($("banners"), notes);
     const list = state.alerts.filter(inTab);
-    const keep = document.activeElement && $("cards").contains(document.activeElement)
-        ? [document.activeElement.closest("[data-alert]")?.dataset.alert, document.activeElement.dataset.act] : null;
+    const keep =
+        document.activeElement && $("cards").contains(document.activeElement)
+            ? [
+                  document.activeElement.closest("[data-alert]")?.dataset.alert,
+                  document.activeElement.dataset.act,
+              ]
+            : null;
     const seen = new Set();
     const nodes = list.map((alert) => {
         let node = state.nodes.get(alert.id);
-        if (!node) state.nodes.set(alert.id, node = el("article", { dataset: { alert: String(alert.id) } }));
-        const json = JSON.stringify([alert, state.items.get(alert.item), state.asking === alert.id, state.form && state.form.id === alert.id, state.full.has(alert.id), Boolean(waiting()[alert.id]), t("seen")]);
+        if (!node)
+            state.nodes.set(
+                alert.id,
+                (node = el("article", { dataset: { alert: String(alert.id) } })),
+            );
+        const json = JSON.stringify([
+            alert,
+            state.items.get(alert.item),
+            state.asking === alert.id,
+            state.form && state.form.id === alert.id,
+            state.full.has(alert.id),
+            Boolean(waiting()[alert.id]),
+            t("seen"),
+        ]);
         if (node.json !== json) {
             fillCard(node, alert);
             node.json = json;
@@ -253,13 +510,29 @@ function draw() {
     for (const id of state.nodes.keys()) if (!seen.has(id)) state.nodes.delete(id);
     const box = $("cards");
     if (!nodes.length) {
-        fill(box, el("div", { class: "empty" }, state.loaded ? [el("strong", null, t(`alerts_none_${state.tab}`)), t("list_updated", { time: clock(state.lastAt, true) })]
-            : state.error ? [el("strong", null, t("list_failed")), state.error] : t("loading")));
+        fill(
+            box,
+            el(
+                "div",
+                { class: "empty" },
+                state.loaded
+                    ? [
+                          el("strong", null, t(`alerts_none_${state.tab}`)),
+                          t("list_updated", { time: clock(state.lastAt, true) }),
+                      ]
+                    : state.error
+                      ? [el("strong", null, t("list_failed")), state.error]
+                      : t("loading"),
+            ),
+        );
     } else {
-        nodes.forEach((node, i) => { if (box.children[i] !== node) box.insertBefore(node, box.children[i] || null); });
+        nodes.forEach((node, i) => {
+            if (box.children[i] !== node) box.insertBefore(node, box.children[i] || null);
+        });
         while (box.children.length > nodes.length) box.lastChild.remove();
     }
-    if (keep && keep[0] && !box.contains(document.activeElement) && keep[1]) box.querySelector(`[data-alert="${CSS.escape(keep[0])}"] [data-act="${keep[1]}"]`)?.focus();
+    if (keep && keep[0] && !box.contains(document.activeElement) && keep[1])
+        box.querySelector(`[data-alert="${CSS.escape(keep[0])}"] [data-act="${keep[1]}"]`)?.focus();
     drawTabs();
 }
 
@@ -287,19 +560,35 @@ async function start() {
     await refresh();
     sendWaiting();
     let soon = 0;
-    stream = new Stream((event) => {
-        if (event.name !== "alert" && event.name !== "item" && event.name !== "message") return;
-        clearTimeout(soon);
-        soon = setTimeout(() => { for (const id of state.items.keys()) state.stale.add(id); refresh(); }, 200);
-    }, (live) => { state.live = live; drawLive(live, state.lastAt || now()); draw(); }, () => expired());
+    stream = new Stream(
+        (event) => {
+            if (event.name !== "alert" && event.name !== "item" && event.name !== "message") return;
+            clearTimeout(soon);
+            soon = setTimeout(() => {
+                for (const id of state.items.keys()) state.stale.add(id);
+                refresh();
+            }, 200);
+        },
+        (live) => {
+            state.live = live;
+            drawLive(live, state.lastAt || now());
+            draw();
+        },
+        () => expired(),
+    );
     addEventListener("online", sendWaiting);
     $("tabs").addEventListener("keydown", (e) => {
         const by = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
         if (by) choose(TABS[(TABS.indexOf(state.tab) + by + TABS.length) % TABS.length]);
     });
     setInterval(tick, 1000);
-    setInterval(() => { if (Object.keys(waiting()).length) sendWaiting(); else if (!stream.healthy) refresh(); }, 5000);
+    setInterval(() => {
+        if (Object.keys(waiting()).length) sendWaiting();
+        else if (!stream.healthy) refresh();
+    }, 5000);
     setInterval(refresh, 60000);
 }
 
-start().catch((e) => { fill($("banners"), banner("bad", "n-start", e.sentence || t("error_start"))); });
+start().catch((e) => {
+    fill($("banners"), banner("bad", "n-start", e.sentence || t("error_start")));
+});

@@ -1,6 +1,6 @@
-/* api.js: the one way to the server. JSON in and out, problems (RFC 9457) as ApiError, the CSRF token on
- * everything that changes something, Accept-Language as the reader chose. Status 0 = no connection: the
- * caller must say so and never pretend that it was sent. */
+/* api.js: the one way to the server. JSON in and out, problems (RFC 9457) as ApiError, the CSRF
+ * token on everything that changes something, Accept-Language as the reader chose. Status 0 = no
+ * connection: the caller must say so and never pretend that it was sent. */
 import { chosenLanguage, t } from "./i18n.js";
 
 export class ApiError extends Error {
@@ -67,7 +67,11 @@ export async function request(method, path, { body, etag, ifMatch, timeout = 150
     let answer;
     try {
         answer = await fetch(path, {
-            method, headers, credentials: "same-origin", cache: "no-store", redirect: "error",
+            method,
+            headers,
+            credentials: "same-origin",
+            cache: "no-store",
+            redirect: "error",
             body: method === "GET" ? undefined : JSON.stringify(body || {}),
             signal: AbortSignal.timeout(timeout),
         });
@@ -86,7 +90,8 @@ export async function request(method, path, { body, etag, ifMatch, timeout = 150
 }
 
 export const get = async (path) => (await request("GET", path)).data;
-export const post = async (path, body, options) => (await request("POST", path, { body, ...options })).data;
+export const post = async (path, body, options) =>
+    (await request("POST", path, { body, ...options })).data;
 
 /** Who is logged in; goes to the login page when nobody is. */
 export async function needSession() {

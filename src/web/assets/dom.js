@@ -1,5 +1,5 @@
-/* dom.js: builds elements. Data becomes text nodes and nothing else: there is no path from a string of
- * the hospital's to markup (the page's policy forbids it too). */
+/* dom.js: builds elements. Data becomes text nodes and nothing else: there is no path from a
+ * string of the hospital's to markup (the page's policy forbids it too). */
 
 /** @param {string} tag @param {Object|null} props class, dataset, on…, or attributes; null/false = absent */
 export function el(tag, props, ...kids) {
@@ -49,11 +49,19 @@ export function toast(text, { bad = false, seconds = 6, action = null } = {}) {
     const box = $("toasts");
     if (!box) return () => {};
     const line = el("span", null, text);
-    const node = el("div", { class: bad ? "toast bad" : "toast", dataset: { n: String(++toastCount) } }, line, action);
+    const node = el(
+        "div",
+        { class: bad ? "toast bad" : "toast", dataset: { n: String(++toastCount) } },
+        line,
+        action,
+    );
     box.append(node);
     const away = () => node.remove();
     if (seconds) setTimeout(away, seconds * 1000);
-    else node.append(el("button", { type: "button", class: "quiet", "aria-label": "×", onclick: away }, "×"));
+    else
+        node.append(
+            el("button", { type: "button", class: "quiet", "aria-label": "×", onclick: away }, "×"),
+        );
     away.say = (s) => say(line, s);
     return away;
 }

@@ -16,8 +16,11 @@ export function chosenLanguage() {
         wanted = null;
     }
     if (wanted === "nl" || wanted === "en") return wanted;
-    return (navigator.languages || [navigator.language]).some((l) => /^nl\b/i.test(l)) ? "nl"
-        : /^en\b/i.test(navigator.language || "") ? "en" : "nl";
+    return (navigator.languages || [navigator.language]).some((l) => /^nl\b/i.test(l))
+        ? "nl"
+        : /^en\b/i.test(navigator.language || "")
+          ? "en"
+          : "nl";
 }
 
 export async function loadLanguage(which = chosenLanguage()) {
@@ -41,7 +44,9 @@ export function setLanguage(which) {
 export function t(key, params) {
     const text = words[key];
     if (text === undefined) return key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (params && name in params ? String(params[name]) : whole));
+    return text.replace(/\{(\w+)\}/g, (whole, name) =>
+        params && name in params ? String(params[name]) : whole,
+    );
 }
 
 /** Whether a word is known: for values that a policy or code map may extend. */
@@ -54,6 +59,8 @@ export function tn(key, n, params) {
 
 /** Fills every element that names a key. */
 export function translatePage(root = document) {
-    for (const node of root.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
-    for (const node of root.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+    for (const node of root.querySelectorAll("[data-i18n]"))
+        node.textContent = t(node.dataset.i18n);
+    for (const node of root.querySelectorAll("[data-i18n-label]"))
+        node.setAttribute("aria-label", t(node.dataset.i18nLabel));
 }

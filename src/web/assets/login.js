@@ -1,4 +1,5 @@
-/* login.js: user and password in, session out, and back to where the reader came from (same site only). */
+/* login.js: user and password in, session out, and back to where the reader came from (same site
+ * only). */
 import { $ } from "./dom.js";
 import { keepSession, request } from "./api.js";
 import { loadLanguage, t, translatePage } from "./i18n.js";
@@ -9,7 +10,9 @@ function nextPage() {
     try {
         const url = new URL(next, location.origin);
         /* Only a path of this site: never another host, never a scheme. */
-        return url.origin === location.origin && next.startsWith("/") && url.pathname !== "/login" ? url.pathname + url.search + url.hash : "/worklist";
+        return url.origin === location.origin && next.startsWith("/") && url.pathname !== "/login"
+            ? url.pathname + url.search + url.hash
+            : "/worklist";
     } catch (e) {
         return "/worklist";
     }
@@ -32,7 +35,9 @@ async function submit(e) {
     }
     button.disabled = true;
     try {
-        const answer = await request("POST", "/api/v1/session", { body: { user: $("user").value.trim(), password: $("password").value } });
+        const answer = await request("POST", "/api/v1/session", {
+            body: { user: $("user").value.trim(), password: $("password").value },
+        });
         keepSession(answer.data);
         location.assign(nextPage());
     } catch (x) {

@@ -1,5 +1,5 @@
-/* order.js: which rows are shown and why the others are not: filters (kept in the address) and the rule
- * that rows do not move under a reader. Pure functions, no document. */
+/* order.js: which rows are shown and why the others are not: filters (kept in the address) and the
+ * rule that rows do not move under a reader. Pure functions, no document. */
 import { ms, now } from "./time.js";
 
 export const FLAGS = ["finding", "pending", "waiting", "mine"];
@@ -8,7 +8,13 @@ export const FLAGS = ["finding", "pending", "waiting", "mine"];
 export function readFilters(query) {
     const q = new URLSearchParams(query);
     const flags = (q.get("show") || "").split(",").filter((f) => FLAGS.includes(f));
-    return { text: q.get("q") || "", modality: q.get("modality") || "", location: q.get("location") || "", status: q.get("status") || "", flags };
+    return {
+        text: q.get("q") || "",
+        modality: q.get("modality") || "",
+        location: q.get("location") || "",
+        status: q.get("status") || "",
+        flags,
+    };
 }
 
 export function writeFilters(f) {
@@ -22,14 +28,20 @@ export function writeFilters(f) {
 
 export const filtering = (f) => Boolean(f.text || f.modality || f.location || f.flags.length);
 
-const flat = (s) => String(s || "").normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-const has = (item, states) => (item.ai || []).some((a) => a.mode !== "shadow" && states.includes(a.state));
+const flat = (s) =>
+    String(s || "")
+        .normalize("NFD")
+        .replace(/\p{M}/gu, "")
+        .toLowerCase();
+const has = (item, states) =>
+    (item.ai || []).some((a) => a.mode !== "shadow" && states.includes(a.state));
 
 const FLAG_TESTS = {
     finding: (item) => has(item, ["positive"]),
     pending: (item) => has(item, ["pending", "late"]),
     waiting: (item) => now() - ms(item.arrived) > 3600e3,
-    mine: (item, me) => Boolean(item.reader) && (item.reader.user || item.reader.name || item.reader) === me,
+    mine: (item, me) =>
+        Boolean(item.reader) && (item.reader.user || item.reader.name || item.reader) === me,
 };
 
 export function passes(item, f, me) {
@@ -38,9 +50,19 @@ export function passes(item, f, me) {
     if (!f.flags.every((name) => FLAG_TESTS[name](item, me))) return false;
     if (!f.text) return true;
     const p = item.patient || {};
-    const hay = flat([p.name, ...(p.ids || []).map((i) => i.value), item.accession && item.accession.value, item.placer && item.placer.value,
-        item.filler && item.filler.value, ...(item.procedures || []).flatMap((x) => [x.text, x.code])].join(" "));
-    return flat(f.text).split(/\s+/).every((word) => hay.includes(word));
+    const hay = flat(
+        [
+            p.name,
+            ...(p.ids || []).map((i) => i.value),
+            item.accession && item.accession.value,
+            item.placer && item.placer.value,
+            item.filler && item.filler.value,
+            ...(item.procedures || []).flatMap((x) => [x.text, x.code]),
+        ].join(" "),
+    );
+    return flat(f.text)
+        .split(/\s+/)
+        .every((word) => hay.includes(word));
 }
 
 /** What would change if the new order were drawn over the old one. */

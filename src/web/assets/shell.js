@@ -1,4 +1,5 @@
-/* shell.js: what stands round every page: navigation, language, theme, connection, who is logged in. */
+/* shell.js: what stands round every page: navigation, language, theme, connection, who is logged
+ * in. */
 import { $, el, fill } from "./dom.js";
 import { ApiError, request, toLogin } from "./api.js";
 import { language, setLanguage, t, translatePage } from "./i18n.js";
@@ -9,7 +10,11 @@ const THEMES = ["dark", "light", "system"];
 
 function themeNow() {
     try {
-        return localStorage.getItem("spoed.theme") || document.documentElement.dataset.theme || "system";
+        return (
+            localStorage.getItem("spoed.theme") ||
+            document.documentElement.dataset.theme ||
+            "system"
+        );
     } catch (e) {
         return document.documentElement.dataset.theme || "system";
     }
@@ -29,14 +34,31 @@ function nextTheme() {
 /** Language and theme switches; afterwards() redraws what the page itself has drawn. */
 export function choices(afterwards) {
     const other = language() === "nl" ? "en" : "nl";
-    const theme = el("button", { type: "button", class: "quiet", id: "theme" }, t(`theme_${themeNow()}`));
+    const theme = el(
+        "button",
+        { type: "button", class: "quiet", id: "theme" },
+        t(`theme_${themeNow()}`),
+    );
     theme.addEventListener("click", () => {
         nextTheme();
         theme.textContent = t(`theme_${themeNow()}`);
     });
     return [
-        el("button", { type: "button", class: "quiet", id: "lang", lang: other, title: t("lang_other"),
-            onclick: async () => { await setLanguage(other); afterwards(); } }, other.toUpperCase()),
+        el(
+            "button",
+            {
+                type: "button",
+                class: "quiet",
+                id: "lang",
+                lang: other,
+                title: t("lang_other"),
+                onclick: async () => {
+                    await setLanguage(other);
+                    afterwards();
+                },
+            },
+            other.toUpperCase(),
+        ),
         theme,
     ];
 }
@@ -45,7 +67,8 @@ async function logout() {
     try {
         await request("DELETE", "/api/v1/session");
     } catch (e) {
-        if (!(e instanceof ApiError)) throw e; /* gone or unreachable: the login page says the rest */
+        if (!(e instanceof ApiError))
+            throw e; /* gone or unreachable: the login page says the rest */
     }
     try {
         sessionStorage.removeItem("spoed.csrf");
@@ -57,15 +80,49 @@ async function logout() {
 
 /** Draws the header. afterwards() is called after a language change. */
 export function drawShell({ page, session, live, afterwards }) {
-    const nav = el("nav", { "aria-label": t("nav_label") }, PAGES.map((name) =>
-        el("a", { href: `/${name}`, "aria-current": name === page ? "page" : null }, t(`nav_${name}`))));
-    const state = live ? el("span", { id: "live", class: "live num", role: "status" },
-        el("span", { class: "dot", "aria-hidden": "true" }, "●"), el("span", { id: "live-word" })) : null;
-    fill($("top"), el("span", { class: "brand" }, "Spoed"), nav,
-        el("div", { class: "side" }, state, live ? el("span", { id: "live-clock", class: "num" }) : null,
+    const active = $("top").contains(document.activeElement) ? document.activeElement.id : null;
+    const nav = el(
+        "nav",
+        { "aria-label": t("nav_label") },
+        PAGES.map((name) =>
+            el(
+                "a",
+                { href: `/${name}`, "aria-current": name === page ? "page" : null },
+                t(`nav_${name}`),
+            ),
+        ),
+    );
+    const state = live
+        ? el(
+              "span",
+              { id: "live", class: "live num", role: "status" },
+              el("span", { class: "dot", "aria-hidden": "true" }, "●"),
+              el("span", { id: "live-word" }),
+          )
+        : null;
+    fill(
+        $("top"),
+        el("span", { class: "brand" }, "Spoed"),
+        nav,
+        el(
+            "div",
+            { class: "side" },
+            state,
+            live ? el("span", { id: "live-clock", class: "num" }) : null,
             choices(afterwards),
-            session ? [el("span", { id: "who" }, session.user),
-                el("button", { type: "button", class: "quiet", id: "logout", onclick: logout }, t("logout"))] : null));
+            session
+                ? [
+                      el("span", { id: "who" }, session.user),
+                      el(
+                          "button",
+                          { type: "button", class: "quiet", id: "logout", onclick: logout },
+                          t("logout"),
+                      ),
+                  ]
+                : null,
+        ),
+    );
+    if (active) $(active)?.focus();
     document.title = `${t(`nav_${page}`)} · Spoed`;
     translatePage();
 }
@@ -92,9 +149,11 @@ export async function readiness() {
         const data = (await request("GET", "/readyz")).data;
         return { ready: true, reasons: data.reasons || [], data };
     } catch (e) {
-        if (e.status === 503) return { ready: false, reasons: e.problem.reasons || [], data: e.problem };
+        if (e.status === 503)
+            return { ready: false, reasons: e.problem.reasons || [], data: e.problem };
         return { ready: null, reasons: [], data: {} };
     }
 }
 
-export const reasonText = (r) => (typeof r === "string" ? r : r.text || r.reason || r.detail || r.code || "");
+export const reasonText = (r) =>
+    typeof r === "string" ? r : r.text || r.reason || r.detail || r.code || "";

@@ -1,8 +1,9 @@
-/* stream.js: /api/v1/stream for a page. Reads server-sent events with fetch instead of EventSource, since
- * only so the heartbeat comments can be seen (the age of the last byte is what "Live" means), a 401 told
- * from a broken line, and the resume position sent by hand. One stream per browser: the tab that holds
- * the lock reads, the others listen to it, so that six tabs do not use up HTTP/1.1's connections.
- * An event is a hint: pages fetch the list again and never patch it from events. */
+/* stream.js: /api/v1/stream for a page. Reads server-sent events with fetch instead of
+ * EventSource, since only so the heartbeat comments can be seen (the age of the last byte is what
+ * "Live" means), a 401 told from a broken line, and the resume position sent by hand. One stream
+ * per browser: the tab that holds the lock reads, the others listen to it, so that six tabs do not
+ * use up HTTP/1.1's connections. An event is a hint: pages fetch the list again and never patch it
+ * from events. */
 
 const LIVE_MS = 20000;
 const BROKEN_MS = 30000;
@@ -37,7 +38,7 @@ export class Stream {
         this.onEvent = onEvent;
         this.onState = onState;
         this.onLoggedOut = onLoggedOut;
-        this.lastByte = 0;            /* of the stream, here or in the tab that reads it */
+        this.lastByte = 0; /* of the stream, here or in the tab that reads it */
         this.lastContact = performance.now(); /* of any answer, polling too */
         this.lastContactWall = Date.now();
         this.lastId = null;
@@ -46,7 +47,8 @@ export class Stream {
         this.channel = "BroadcastChannel" in self ? new BroadcastChannel("spoed.stream") : null;
         if (this.channel) this.channel.onmessage = (m) => this.heard(m.data, false);
         setInterval(() => this.judge(), 1000);
-        if (navigator.locks && this.channel) navigator.locks.request("spoed.stream", () => this.run());
+        if (navigator.locks && this.channel)
+            navigator.locks.request("spoed.stream", () => this.run());
         else this.run();
     }
 
@@ -96,7 +98,11 @@ export class Stream {
         try {
             const headers = { Accept: "text/event-stream" };
             if (this.lastId !== null) headers["Last-Event-ID"] = this.lastId;
-            const answer = await fetch("/api/v1/stream", { headers, cache: "no-store", signal: abort.signal });
+            const answer = await fetch("/api/v1/stream", {
+                headers,
+                cache: "no-store",
+                signal: abort.signal,
+            });
             if (answer.status === 401) {
                 this.onLoggedOut();
                 return true;

@@ -1,5 +1,6 @@
-/* time.js: the server's clock, and times as people read them. "Now" is the server's `now` plus what has
- * passed here since, measured by the monotonic clock: a workstation with a wrong clock shows right waits. */
+/* time.js: the server's clock, and times as people read them. "Now" is the server's `now` plus
+ * what has passed here since, measured by the monotonic clock: a workstation with a wrong clock
+ * shows right waits. */
 import { language, t } from "./i18n.js";
 
 let base = Date.now();
@@ -33,10 +34,15 @@ export function countdown(millis) {
 }
 
 const locale = () => (language() === "nl" ? "nl-NL" : "en-GB");
-const part = (at, options) => new Intl.DateTimeFormat(locale(), { hourCycle: "h23", ...options }).format(at);
+const part = (at, options) =>
+    new Intl.DateTimeFormat(locale(), { hourCycle: "h23", ...options }).format(at);
 
 export function clock(at, seconds) {
-    return part(at, { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
+    return part(at, {
+        hour: "2-digit",
+        minute: "2-digit",
+        second: seconds ? "2-digit" : undefined,
+    });
 }
 
 export function dateTime(iso) {
@@ -49,8 +55,13 @@ export function dateTime(iso) {
 export function when(iso) {
     const at = ms(iso);
     if (Number.isNaN(at)) return "–";
-    return part(at, { dateStyle: "short" }) === part(now(), { dateStyle: "short" }) ? clock(at) : dateTime(iso);
+    return part(at, { dateStyle: "short" }) === part(now(), { dateStyle: "short" })
+        ? clock(at)
+        : dateTime(iso);
 }
 
-export const decimal = (x) => new Intl.NumberFormat(locale(), { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(x);
+export const decimal = (x) =>
+    new Intl.NumberFormat(locale(), { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(
+        x,
+    );
 export const whole = (x) => new Intl.NumberFormat(locale()).format(x);

@@ -1,6 +1,7 @@
-/* worklist.js: the reporting worklist page: fetches the list (ETag), keeps rows in rank order, holds the
- * order still while somebody is in it, filters, keyboard. Row contents are rows.js, an opened row is
- * details.js, what fits nobody is parked.js. The server's rank is never changed here. */
+/* worklist.js: the reporting worklist page: fetches the list (ETag), keeps rows in rank order,
+ * holds the order still while somebody is in it, filters, keyboard. Row contents are rows.js, an
+ * opened row is details.js, what fits nobody is parked.js. The server's rank is never changed
+ * here. */
 import { $, el, fill, toast } from "./dom.js";
 import { currentSession, needSession, request } from "./api.js";
 import { loadLanguage, t, tn } from "./i18n.js";
@@ -9,39 +10,57 @@ import { Stream } from "./stream.js";
 import { banner, drawLive, drawShell, loggedOut, readiness, reasonText } from "./shell.js";
 import { Row } from "./rows.js";
 import { Details } from "./details.js";
-import { difference, filtering, FLAGS, passes, readFilters, writeFilters } from "./order.js";
+import { difference, passes, readFilters, writeFilters } from "./order.js";
+import { drawFilterBar } from "./filters.js";
 import { drawParked } from "./parked.js";
 import { openHelp, shortcutsOn } from "./help.js";
 import { undoLast } from "./draft.js";
-import { statusText } from "./words.js";
 
-const STEP = 200;              /* rows asked for at a time */
-const IDLE_MS = 60000;         /* nobody there: a held order is let go */
-const THAW_MS = 120000;        /* a frozen order thaws by itself */
-const STATUSES = ["ordered", "in_progress", "preliminary", "final", "cancelled", "unmatched"];
+const STEP = 200; /* rows asked for at a time */
+const IDLE_MS = 60000; /* nobody there: a held order is let go */
+const THAW_MS = 120000; /* a frozen order thaws by itself */
 
 const state = {
-    items: [], rows: new Map(), shown: [], filters: readFilters(location.search), etag: null, revision: 0, limit: STEP,
-    more: false, complete: true, observe: [], ready: { ready: null, reasons: [] }, open: null, frozen: 0, focus: null,
-    loaded: false, error: "", touched: performance.now(), live: "delayed", lastAt: 0, me: "",
+    items: [],
+    rows: new Map(),
+    shown: [],
+    filters: readFilters(location.search),
+    etag: null,
+    revision: 0,
+    limit: STEP,
+    more: false,
+    complete: true,
+    observe: [],
+    ready: { ready: null, reasons: [] },
+    open: null,
+    frozen: 0,
+    focus: null,
+    loaded: false,
+    error: "",
+    touched: performance.now(),
+    live: "delayed",
+    lastAt: 0,
+    me: "",
 };
 let stream = null;
 
-/* ---- fetching ------------------------------------------------------------------------------------ */
+/* ---- fetching
+ * ------------------------------------------------------------------------------------ */
 let running = null;
 let again = 0;
 
 /** at_least: a revision that the answer must contain. Calls join: one request at a time. */
 export function refresh(atLeast = 0) {
     again = Math.max(again, atLeast || 0.5);
-    if (!running) running = (async () => {
-        while (again) {
-            const wanted = again >= 1 ? again : 0;
-            again = 0;
-            await fetchList(wanted);
-        }
-        running = null;
-    })();
+    if (!running)
+        running = (async () => {
+            while (again) {
+                const wanted = again >= 1 ? again : 0;
+                again = 0;
+                await fetchList(wanted);
+            }
+            running = null;
+        })();
     return running;
 }
 
@@ -83,7 +102,8 @@ function receive(data) {
     }
 }
 
-/* ---- order: held still while somebody is in the list ----------------------------------------------- */
+/* ---- order: held still while somebody is in the list
+ * ----------------------------------------------- */
 function holding() {
     if (state.frozen || state.open) return true;
     if (performance.now() - state.touched > IDLE_MS) return false;
@@ -115,7 +135,8 @@ function draw(force) {
 function place(items) {
     const body = $("rows");
     const active = document.activeElement;
-    const anchor = active && body.contains(active) ? active.closest("tr") : state.open ? state.open.tr : null;
+    const anchor =
+        active && body.contains(active) ? active.closest("tr") : state.open ? state.open.tr : null;
     const before = anchor ? anchor.getBoundingClientRect().top : 0;
     const first = state.shown.length === 0;
     const nodes = [];
@@ -168,8 +189,26 @@ function drawFresh(change) {
     const text = words.join(" · ");
     if (box.firstChild && box.dataset.text === text) return;
     box.dataset.text = text;
-    fill(box, banner(change.critical ? "bad" : "", "fresh-banner", el("span", null, text),
-        el("button", { type: "button", id: "show", onclick: () => { draw(true); focusRow(state.focus, true); } }, t("fresh_show"))));
+    fill(
+        box,
+        banner(
+            change.critical ? "bad" : "",
+            "fresh-banner",
+            el("span", null, text),
+            el(
+                "button",
+                {
+                    type: "button",
+                    id: "show",
+                    onclick: () => {
+                        draw(true);
+                        focusRow(state.focus, true);
+                    },
+                },
+                t("fresh_show"),
+            ),
+        ),
+    );
 }
 
 function freeze(on) {
@@ -178,22 +217,32 @@ function freeze(on) {
     if (!on) draw(true);
 }
 
-/* ---- notes round the list ---------------------------------------------------------------------------- */
+/* ---- notes round the list
+ * ---------------------------------------------------------------------------- */
 function drawNotes() {
     const notes = [];
-    if (state.live === "broken") notes.push(["warn", "n-broken", t("note_broken", { time: clock(state.lastAt || now()) })]);
+    if (state.live === "broken")
+        notes.push(["warn", "n-broken", t("note_broken", { time: clock(state.lastAt || now()) })]);
     if (state.error && state.live !== "broken") notes.push(["warn", "n-error", state.error]);
     if (!state.complete) notes.push(["warn", "n-incomplete", t("note_incomplete")]);
-    if (state.observe.length) notes.push(["warn", "n-observe", t("note_observe", { names: state.observe.join(", ") })]);
+    if (state.observe.length)
+        notes.push(["warn", "n-observe", t("note_observe", { names: state.observe.join(", ") })]);
     if (state.ready.ready === false) {
-        const why = state.ready.reasons.filter((r) => r.ok !== true).map(reasonText).filter(Boolean).join(" · ");
+        const why = state.ready.reasons
+            .filter((r) => r.ok !== true)
+            .map(reasonText)
+            .filter(Boolean)
+            .join(" · ");
         if (why) notes.push(["bad", "n-ready", t("note_not_ready", { why })]);
     }
     if (state.frozen) notes.push(["", "n-frozen", t("note_frozen")]);
     const key = JSON.stringify(notes);
     if ($("banners").dataset.key !== key) {
         $("banners").dataset.key = key;
-        fill($("banners"), notes.map(([kind, id, text]) => banner(kind, id, text)));
+        fill(
+            $("banners"),
+            notes.map(([kind, id, text]) => banner(kind, id, text)),
+        );
     }
     drawAfter();
 }
@@ -201,23 +250,67 @@ function drawNotes() {
 function drawAfter() {
     const hidden = state.items.length - visible().length;
     const parts = [];
-    if (!state.loaded) parts.push(el("div", { class: "empty" }, state.error ? el("strong", null, t("list_failed")) : t("loading"), state.error));
+    if (!state.loaded)
+        parts.push(
+            el(
+                "div",
+                { class: "empty" },
+                state.error ? el("strong", null, t("list_failed")) : t("loading"),
+                state.error,
+            ),
+        );
     else if (!state.shown.length && !hidden) {
-        parts.push(el("div", { class: "empty" }, el("strong", null, t("list_empty")), t("list_updated", { time: clock(state.lastAt, true) })));
+        parts.push(
+            el(
+                "div",
+                { class: "empty" },
+                el("strong", null, t("list_empty")),
+                t("list_updated", { time: clock(state.lastAt, true) }),
+            ),
+        );
     }
     if (hidden) {
-        parts.push(el("div", { class: "hidden-note" }, `${tn("hidden", hidden)} `,
-            el("button", { type: "button", id: "clear", onclick: clearFilters }, t("filters_clear"))));
+        parts.push(
+            el(
+                "div",
+                { class: "hidden-note" },
+                `${tn("hidden", hidden)} `,
+                el(
+                    "button",
+                    { type: "button", id: "clear", onclick: clearFilters },
+                    t("filters_clear"),
+                ),
+            ),
+        );
     }
     if (state.more) {
-        parts.push(el("div", { class: "hidden-note" }, `${t("list_more", { n: whole(state.items.length) })} `,
-            el("button", { type: "button", id: "more", onclick: () => { state.limit += STEP; state.etag = null; refresh(); } }, t("list_more_go"))));
+        parts.push(
+            el(
+                "div",
+                { class: "hidden-note" },
+                `${t("list_more", { n: whole(state.items.length) })} `,
+                el(
+                    "button",
+                    {
+                        type: "button",
+                        id: "more",
+                        onclick: () => {
+                            state.limit += STEP;
+                            state.etag = null;
+                            refresh();
+                        },
+                    },
+                    t("list_more_go"),
+                ),
+            ),
+        );
     }
     fill($("after"), parts);
     fill($("count"), state.loaded ? tn("count", state.shown.length) : "");
 }
 
-/* ---- filters --------------------------------------------------------------------------------------------- */
+/* ---- filters
+ * --------------------------------------------------------------------------------------------- */
 function setFilters(change) {
     const status = state.filters.status;
     state.filters = { ...state.filters, ...change };
@@ -234,46 +327,35 @@ function clearFilters() {
     setFilters({ text: "", modality: "", location: "", flags: [] });
 }
 
-function choice(id, value, options, onchange) {
-    const node = el("select", { id, "aria-label": t(`filter_${id}`), onchange: (e) => onchange(e.target.value) },
-        el("option", { value: "" }, t(`filter_${id}_all`)), options.map(([v, text]) => el("option", { value: v }, text)));
-    node.value = value;
-    return node;
-}
-
 function drawFilters() {
-    const f = state.filters;
-    const own = (name) => [...new Set([...state.items.map((i) => i[name]).filter(Boolean), ...(f[name] ? [f[name]] : [])])].sort();
-    const counts = Object.fromEntries(FLAGS.map((name) => [name, state.items.filter((i) => passes(i, { ...f, text: "", modality: "", location: "", flags: [name] }, state.me)).length]));
-    const key = JSON.stringify([f, own("modality"), own("location"), counts, Boolean(state.frozen), t("filters_clear")]);
-    const box = $("filters");
-    if (box.dataset.key === key) return;
-    const active = document.activeElement && box.contains(document.activeElement) ? document.activeElement.id : null;
-    const caret = active === "search" ? [$("search").selectionStart, $("search").selectionEnd] : null;
-    box.dataset.key = key;
-    const search = el("input", { id: "search", type: "search", placeholder: t("search_hint"), "aria-label": t("search_hint"), autocomplete: "off", value: f.text });
-    let wait = 0;
-    search.addEventListener("input", () => {
-        clearTimeout(wait);
-        wait = setTimeout(() => setFilters({ text: search.value.trim() }), 250);
-    });
-    fill(box, search,
-        FLAGS.map((name) => el("button", { type: "button", id: `f-${name}`, "aria-pressed": String(f.flags.includes(name)),
-            onclick: () => setFilters({ flags: f.flags.includes(name) ? f.flags.filter((x) => x !== name) : [...f.flags, name] }) },
-        t(`filter_${name}`), el("span", { class: "num" }, `(${counts[name]})`))),
-        choice("modality", f.modality, own("modality").map((v) => [v, v]), (v) => setFilters({ modality: v })),
-        choice("location", f.location, own("location").map((v) => [v, v]), (v) => setFilters({ location: v })),
-        choice("status", f.status, STATUSES.map((v) => [v, statusText(v)]), (v) => setFilters({ status: v })),
-        el("span", { class: "gap" }),
-        el("button", { type: "button", id: "freeze", "aria-pressed": String(Boolean(state.frozen)), onclick: () => freeze(!state.frozen) }, t("freeze")),
-        el("button", { type: "button", id: "keys", class: "quiet", onclick: openHelp, "aria-label": t("help_title") }, "?"));
-    if (active && $(active)) {
-        $(active).focus({ preventScroll: true });
-        if (caret) $("search").setSelectionRange(...caret);
-    }
+    drawFilterBar($("filters"), state, setFilters);
+    const key = JSON.stringify([Boolean(state.frozen), t("freeze")]);
+    if ($("tools").dataset.key === key) return;
+    const active = $("tools").contains(document.activeElement) ? document.activeElement.id : null;
+    $("tools").dataset.key = key;
+    fill(
+        $("tools"),
+        el(
+            "button",
+            {
+                type: "button",
+                id: "freeze",
+                "aria-pressed": String(Boolean(state.frozen)),
+                onclick: () => freeze(!state.frozen),
+            },
+            t("freeze"),
+        ),
+        el(
+            "button",
+            { type: "button", id: "keys", onclick: openHelp, "aria-label": t("help_title") },
+            "?",
+        ),
+    );
+    if (active) $(active).focus();
 }
 
-/* ---- rows: focus, opening ------------------------------------------------------------------------------------ */
+/* ---- rows: focus, opening
+ * ------------------------------------------------------------------------------------ */
 function roving() {
     if (!state.shown.includes(state.focus)) state.focus = state.shown[0] ?? null;
     for (const [id, row] of state.rows) row.tr.tabIndex = id === state.focus ? 0 : -1;
@@ -299,7 +381,12 @@ function toggleRow(row) {
     if (state.open && state.open.id === row.id) return closeDetails(true);
     if (state.open && !closeDetails(false)) return undefined;
     focusRow(row.id, false);
-    state.open = new Details(row, { me: state.me, refresh, close: () => closeDetails(true) });
+    state.open = new Details(row, {
+        me: state.me,
+        refresh,
+        close: () => closeDetails(true),
+        find: (id) => state.items.find((i) => i.id === id),
+    });
     row.tr.classList.add("open");
     row.toggle.setAttribute("aria-expanded", "true");
     row.toggle.setAttribute("aria-controls", state.open.tr.firstChild.id);
@@ -332,41 +419,72 @@ function openFocused() {
 
 /** Next unread by rank that nobody has claimed. */
 function nextUnread() {
-    const from = $("rows").contains(document.activeElement) ? state.shown.indexOf(state.focus) + 1 : 0;
+    const from = $("rows").contains(document.activeElement)
+        ? state.shown.indexOf(state.focus) + 1
+        : 0;
     const order = [...state.shown.slice(from), ...state.shown.slice(0, from)];
-    const id = order.find((i) => { const item = state.rows.get(i).item; return !item.reader && item.reading !== "dictated"; });
+    const id = order.find((i) => {
+        const item = state.rows.get(i).item;
+        return !item.reader && item.reading !== "dictated";
+    });
     if (id === undefined) toast(t("no_next"));
     else if (closeDetails(false)) focusRow(id);
 }
 
 const KEYS = {
-    j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
-    Enter: () => { const row = state.rows.get(state.focus); if (row) toggleRow(row); },
-    ArrowRight: () => openFocused(), ArrowLeft: () => closeDetails(true),
-    o: () => openFocused()?.act("opened"), l: () => openFocused()?.act("lock"), a: () => openFocused()?.act("agree"),
-    d: () => openFocused()?.act("disagree"), r: () => openFocused()?.act("draft"), n: nextUnread, s: () => freeze(!state.frozen),
-    f: () => $("f-finding").focus(), "/": () => $("search").focus(), z: () => undoLast(), "?": () => openHelp(),
+    j: () => step(1),
+    k: () => step(-1),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: () => {
+        const row = state.rows.get(state.focus);
+        if (row) toggleRow(row);
+    },
+    ArrowRight: () => openFocused(),
+    ArrowLeft: () => closeDetails(true),
+    o: () => openFocused()?.act("opened"),
+    l: () => openFocused()?.act("lock"),
+    a: () => openFocused()?.act("agree"),
+    d: () => openFocused()?.act("disagree"),
+    r: () => openFocused()?.act("draft"),
+    n: nextUnread,
+    s: () => freeze(!state.frozen),
+    f: () => $("f-finding").focus(),
+    "/": () => $("search").focus(),
+    z: () => undoLast(),
+    "?": () => openHelp(),
 };
 
 function onKey(e) {
     state.touched = performance.now();
-    if (e.key === "Escape" && state.open && !document.querySelector("dialog[open]")) return closeDetails(true);
-    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || document.querySelector("dialog[open]")) return undefined;
+    if (e.key === "Escape" && state.open && !document.querySelector("dialog[open]"))
+        return closeDetails(true);
+    if (
+        e.ctrlKey ||
+        e.metaKey ||
+        e.altKey ||
+        e.isComposing ||
+        document.querySelector("dialog[open]")
+    )
+        return undefined;
     const at = document.activeElement;
     const inList = $("rows").contains(at);
     if (at && at.closest("input, textarea, select")) return undefined;
     if (!inList && at !== document.body) return undefined;
     const plain = e.key.length === 1;
     if (plain && !shortcutsOn()) return undefined;
-    if (!plain && at.tagName !== "TR" && at !== document.body) return undefined; /* Enter on a button presses it */
+    if (!plain && at.tagName !== "TR" && at !== document.body)
+        return undefined; /* Enter on a button presses it */
     if (e.key === "Enter" && at === document.body) return undefined;
     const action = Object.hasOwn(KEYS, e.key) ? KEYS[e.key] : null;
-    if (!action || e.repeat && e.key !== "j" && e.key !== "k" && !e.key.startsWith("Arrow")) return undefined;
+    if (!action || (e.repeat && e.key !== "j" && e.key !== "k" && !e.key.startsWith("Arrow")))
+        return undefined;
     e.preventDefault();
     return action();
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------
+ * -------------------- */
 function tick() {
     if (state.live !== "broken") {
         drawLive(state.live, state.lastAt || now());
@@ -417,31 +535,49 @@ async function start() {
     checkReady();
     let soon = 0;
     let wanted = 0;
-    stream = new Stream((event) => {
-        wanted = Math.max(wanted, Number(event.id) || 0);
-        if (soon) return;
-        soon = setTimeout(() => {
-            soon = 0;
-            const at = wanted;
-            wanted = 0;
-            refresh(at);
-            if (state.open) state.open.reload();
-            drawParked(refresh, state);
-        }, 200);
-    }, (live) => {
-        state.live = live;
-        drawLive(live, state.lastAt || now());
-        drawNotes();
-    }, loggedOut);
+    stream = new Stream(
+        (event) => {
+            wanted = Math.max(wanted, Number(event.id) || 0);
+            if (soon) return;
+            soon = setTimeout(() => {
+                soon = 0;
+                const at = wanted;
+                wanted = 0;
+                refresh(at);
+                if (state.open) state.open.reload();
+                drawParked(refresh, state);
+            }, 200);
+        },
+        (live) => {
+            state.live = live;
+            drawLive(live, state.lastAt || now());
+            drawNotes();
+        },
+        loggedOut,
+    );
     document.addEventListener("keydown", onKey);
-    for (const name of ["pointermove", "pointerdown", "wheel"]) document.addEventListener(name, () => { state.touched = performance.now(); }, { passive: true });
+    for (const name of ["pointermove", "pointerdown", "wheel"])
+        document.addEventListener(
+            name,
+            () => {
+                state.touched = performance.now();
+            },
+            { passive: true },
+        );
     $("rows").addEventListener("focusin", (e) => {
         const tr = e.target.closest("tr.item");
-        if (tr) { state.focus = Number(tr.dataset.id) || tr.dataset.id; roving(); }
+        if (tr) {
+            state.focus = Number(tr.dataset.id) || tr.dataset.id;
+            roving();
+        }
     });
-    addEventListener("beforeunload", (e) => { if (state.open && state.open.edited()) e.preventDefault(); });
+    addEventListener("beforeunload", (e) => {
+        if (state.open && state.open.edited()) e.preventDefault();
+    });
     setInterval(tick, 1000);
-    setInterval(() => { if (!stream.healthy) refresh(); }, 5000); /* the stream is down: ask, cheaply (ETag) */
+    setInterval(() => {
+        if (!stream.healthy) refresh();
+    }, 5000); /* the stream is down: ask, cheaply (ETag) */
     setInterval(() => refresh(), 60000);
     setInterval(checkReady, 30000);
 }

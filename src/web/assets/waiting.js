@@ -1,0 +1,20 @@
+/* waiting.js: acknowledgements that the server has not taken yet: alert id -> {at}. In
+ * localStorage, so that a reload does not lose them; numbers and times only, no patient data. */
+const KEY = "spoed.waiting";
+const memory = {};
+
+/** Returns all; change(all) may alter them first. */
+export function waiting(change) {
+    let all = {};
+    try {
+        all = JSON.parse(localStorage.getItem(KEY) || "{}");
+        if (change) {
+            change(all);
+            localStorage.setItem(KEY, JSON.stringify(all));
+        }
+    } catch (e) {
+        all = memory;
+        if (change) change(all);
+    }
+    return all;
+}
