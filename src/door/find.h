@@ -15,7 +15,7 @@
 /* Sorts the keys and checks them. INVALID: err.text says which key cannot be served (0xA900). */
 enum spd_rc spd_find_prepare(struct spd_find_query *query, struct spd_err *err);
 /* Calls answer for every matching row, in order, until it returns false. Returns the number of answers. */
-size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *query,
+size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *query, const struct spd_zone *zone,
                     bool (*answer)(void *ctx, const struct spd_row *row), void *ctx);
 /* The answer's dataset, explicit or implicit VR little endian, UTF-8 (0008,0005 = ISO_IR 192). */
 void spd_find_dataset(const struct spd_find_query *query, const struct spd_row *row, const struct spd_zone *zone,
