@@ -52,11 +52,17 @@ static bool read_accession(const struct hl7_read *r, const struct hl7_group *g, 
     return true;
 }
 
+/* ORC and OBR carry the same number; often only one of them says whose it is. */
 static void read_id(const struct hl7_read *r, const struct hl7_group *g, unsigned field, struct spd_cx *ret)
 {
-    const struct hl7_seg *orc = seg_at(r->m, g->orc), *obr = seg_at(r->m, g->obr);
-    if (!hl7_read_ei(r, hl7_get(r->m, orc, field, 1, 0, 0), r->o->accession_issuer, ret))
-        hl7_read_ei(r, hl7_get(r->m, obr, field, 1, 0, 0), r->o->accession_issuer, ret);
+    struct spd_cx orc = {0}, obr = {0};
+    hl7_read_ei(r, hl7_get(r->m, seg_at(r->m, g->orc), field, 1, 0, 0), SPD_SV_NONE, &orc);
+    hl7_read_ei(r, hl7_get(r->m, seg_at(r->m, g->obr), field, 1, 0, 0), SPD_SV_NONE, &obr);
+    if (!orc.value.len) orc = obr;
+    if (!orc.value.len) return;
+    if (!orc.authority.len && spd_sv_eq(orc.value, obr.value)) orc.authority = obr.authority;
+    if (!orc.authority.len) orc.authority = r->o->accession_issuer;
+    *ret = orc;
 }
 
 void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret)

@@ -312,7 +312,7 @@ static void from_item(const struct hl7_out_options *o, struct spd_str *s)
     const struct spd_item *item = o->item;
     size_t comma;
     spd_sv name = item->patient.name;
-    spd_str_addz(s, "MSH|^~\\&||||||||||P|2.5.1||||||UNICODE UTF-8\rPID|1||");
+    spd_str_addz(s, "MSH|^~\\&|||||||||P|2.5.1||||||UNICODE UTF-8\rPID|1||");
     for (size_t i = 0; i < item->patient.ids.n; i++) {
         if (i) spd_str_addc(s, '~');
         add_cx(s, &d, &item->patient.ids.v[i], 3);
