@@ -20,6 +20,7 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(check, "check", "check configuration, policy, models and people")                            \
     X(config, "config show [--effective]", "print the configuration")                               \
     X(db, "db migrate|status|backup FILE", "look after the database")                              \
+    X(demo, "demo [--speed N] [--once] [--port P] [--dir D]", "play a synthetic emergency night") \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
     X(serve, "serve", "run the brain in the foreground")                                           \
     X(version, "version", "print the version")
