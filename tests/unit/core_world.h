@@ -4,6 +4,9 @@
 #ifndef CORE_WORLD_H
 #define CORE_WORLD_H
 
+/* Not every file uses every function. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
