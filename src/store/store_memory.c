@@ -10,6 +10,7 @@
  *
  * Threads: one owner. Each open makes a store of its own. The hash is not made for hostile keys: no door
  * leads to this back end. */
+#include <assert.h>
 #include <glib.h>
 
 #include "store/flat.h"
@@ -19,6 +20,8 @@ enum { PAGE = 512, ID_MAX = INT32_MAX, KEYS_MAX = 64 * 1024 * 1024 };
 
 struct block {
     struct block *next; /* in the graveyard */
+    size_t size;        /* of object */
+    uint64_t sum;       /* of object, where assert is on: nobody may write through what get gave */
     _Alignas(16) unsigned char object[];
 };
 
@@ -64,13 +67,26 @@ static int64_t id_of(const void *object)
     return *(const int64_t *)object;
 }
 
+static uint64_t sum_of(const struct block *b)
+{
+#ifdef NDEBUG
+    (void)b;
+    return 0;
+#else
+    return spd_sv_hash(spd_sv_of((const char *)b->object, b->size));
+#endif
+}
+
 static struct block *block_new(const struct rows *r, const void *object)
 {
     struct spd_flat_size size = spd_flat_measure(r->flat, object);
+    size_t n = r->desc->size + size.lists + size.texts;
     /* realloc, since malloc's promise of zeros is of no use here: all of it is written */
-    struct block *b = spd_must_realloc(NULL, sizeof *b + r->desc->size + size.lists + size.texts);
+    struct block *b = spd_must_realloc(NULL, sizeof *b + n);
     b->next = NULL;
+    b->size = n;
     spd_flat_copy(r->flat, b->object, object, b->object + r->desc->size, size);
+    b->sum = sum_of(b);
     return b;
 }
 
@@ -234,6 +250,7 @@ static void replace(struct memory *s, enum spd_table t, struct block *before, st
 
 static void change(struct memory *s, enum spd_table t, struct block *before, struct block *after)
 {
+    assert(!before || before->sum == sum_of(before)); /* somebody wrote through what get gave */
     if (s->n_log == s->cap_log) {
         s->cap_log = s->cap_log ? s->cap_log * 2 : 1024;
         s->log = spd_must_realloc(s->log, s->cap_log * sizeof *s->log);
@@ -373,6 +390,7 @@ static enum spd_rc memory_get(void *self, enum spd_table t, int64_t id, void *re
     struct block **p = slot(&s->rows[t], id);
     (void)arena, (void)err;
     if (!p || !*p) return SPD_NOTFOUND;
+    assert((*p)->sum == sum_of(*p)); /* somebody wrote through what get gave */
     memcpy(ret, (*p)->object, s->rows[t].desc->size);
     return SPD_OK;
 }
