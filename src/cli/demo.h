@@ -42,6 +42,7 @@ bool demo_add_users(struct demo *d);
 int demo_run(char *const argv[], const char *input, struct spd_str *out);
 
 /* ---- demo_api.c */
+#define DEMO_SOCKET "" /* as token: call over the brain's socket, as whom it takes this process for */
 /* Method on base + path. body: NULL for none. if_match: NULL for none. The answer's JSON (owned, may be NULL)
  * into *ret when it is not NULL. Returns the HTTP status, 0 when there was no answer. */
 long demo_call(struct demo *d, const char *method, const char *token, const char *path, const char *body,

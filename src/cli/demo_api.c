@@ -15,19 +15,21 @@ long demo_call(struct demo *d, const char *method, const char *token, const char
                const char *if_match, json_t **ret)
 {
     struct spd_str in = SPD_STR_INIT(64 << 20);
-    char url[512], line[256];
+    char url[512], line[256], path_of_socket[300];
     struct curl_slist *h = NULL;
     CURL *c = curl_easy_init();
     long status = 0;
     if (!c) spd_out_of_memory();
     snprintf(url, sizeof url, "%s%s", d->base, path);
     snprintf(line, sizeof line, "Authorization: Bearer %s", token ? token : "");
-    if (token) h = curl_slist_append(h, line);
+    if (token && *token) h = curl_slist_append(h, line);
     h = curl_slist_append(h, "Accept-Language: en");
     if (body) h = curl_slist_append(h, "Content-Type: application/json");
     snprintf(line, sizeof line, "If-Match: %s", if_match ? if_match : "");
     if (if_match) h = curl_slist_append(h, line);
     curl_easy_setopt(c, CURLOPT_URL, url);
+    snprintf(path_of_socket, sizeof path_of_socket, "%s/run/spoed.sock", d->dir);
+    if (token && !*token) curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, path_of_socket);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, h);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, 20L);

@@ -35,6 +35,13 @@ static bool write_file(const char *path, spd_sv text, mode_t mode)
 }
 
 /* ---- rules with other durations ------------------------------------------------------------------ */
+/* The reader takes at most 100,000 of a unit: seconds where milliseconds would be too many. */
+static void add_duration(struct spd_str *s, spd_usec v)
+{
+    if (v >= SPD_MIN(1)) spd_str_addf(s, "%llds", (long long)(v / SPD_USEC_PER_SEC));
+    else spd_str_addf(s, "%lldms", (long long)(v > 20000 ? v / 1000 : 20));
+}
+
 /* At a digit that begins a word: "15m" and the like. */
 static size_t duration_at(const char *p, size_t n, spd_usec *ret)
 {
@@ -53,8 +60,7 @@ static void scale(spd_sv in, int speed, struct spd_str *out)
         bool begins = i == 0 || (!isalnum((unsigned char)in.ptr[i - 1]) && !strchr("-.#_", in.ptr[i - 1]));
         size_t n = begins ? duration_at(in.ptr + i, end - i, &v) : 0;
         if (n) {
-            v = v / speed / 1000;
-            spd_str_addf(out, "%lldms", (long long)(v > 20 ? v : 20));
+            add_duration(out, v / speed);
             i += n;
         } else {
             spd_str_addc(out, in.ptr[i++]);
@@ -110,10 +116,10 @@ static bool find_share(struct demo *d)
     return false;
 }
 
-static void add_ms(struct spd_str *s, const char *key, double seconds, int speed)
+static void add_setting(struct spd_str *s, const char *key, int seconds, int speed)
 {
-    long ms = (long)(seconds * 1000 / speed);
-    spd_str_addf(s, ", %s: %ldms", key, ms > 20 ? ms : 20);
+    spd_str_addf(s, ", %s: ", key);
+    add_duration(s, SPD_SEC(seconds) / speed);
 }
 
 static void configuration(struct demo *d, struct spd_str *s)
@@ -121,11 +127,11 @@ static void configuration(struct demo *d, struct spd_str *s)
     const struct passwd *me = getpwuid(geteuid());
     spd_str_addf(s, "# Made by `spoed demo`.\nsite: {name: Demoziekenhuis, language: nl, patient_authority: ZH, "
                     "accession_issuer: ZH, public_url: \"%s\"", d->base);
-    add_ms(s, "min_dwell", 15, d->speed);
-    add_ms(s, "undo", 10, d->speed);
-    add_ms(s, "complete_after", 60, d->speed);
-    add_ms(s, "unmatched_after", 60, d->speed);
-    add_ms(s, "report_timeout", 1200, d->speed);
+    add_setting(s, "min_dwell", 15, d->speed);
+    add_setting(s, "undo", 10, d->speed);
+    add_setting(s, "complete_after", 60, d->speed);
+    add_setting(s, "unmatched_after", 60, d->speed);
+    add_setting(s, "report_timeout", 1200, d->speed);
     spd_str_addf(s, "}\nstore: {url: \"sqlite:%s/spoed.db\"}\npolicy: [\"%s/policy.d/*.yaml\"]\n"
                     "models: [\"%s/models.d/*.yaml\"]\npeople: \"%s/people.yaml\"\nrun: \"%s/run\"\n"
                     "codes: \"%s/codes\"\nsite_codes: \"%s/codes.d\"\ntemplates: \"%s/templates\"\n",
@@ -243,33 +249,31 @@ int demo_run(char *const argv[], const char *input, struct spd_str *out)
     return WEXITSTATUS(status);
 }
 
-/* token: where the printed one goes; NULL: the account gets the night's password instead. */
+/* Over the brain's own socket, where this process is known as the administrator. token: where a new API token
+ * goes; NULL: the account gets the night's password instead. roles: as a JSON array. */
 static bool add_user(struct demo *d, const char *name, const char *roles, char *token, size_t max)
 {
-    char *argv[] = {(char *)d->cli->self, (char *)"-c", d->config, (char *)"--quiet", (char *)"user", (char *)"add",
-                    (char *)name, (char *)"--role", (char *)roles, token ? (char *)"--token" : NULL, NULL};
-    struct spd_str out = SPD_STR_INIT(1 << 16);
-    char input[64];
-    spd_sv text;
-    int rc;
-    snprintf(input, sizeof input, "%s\n", d->password);
-    rc = demo_run(argv, input, &out);
-    text = spd_sv_trim(spd_str_sv(&out));
-    if (rc == 0 && token) { /* the last word is the token */
-        size_t at = text.len;
-        while (at && !isspace((unsigned char)text.ptr[at - 1])) at--;
-        snprintf(token, max, "%.*s", (int)(text.len - at), text.ptr + at);
-    }
-    if (rc) fprintf(stderr, "spoed demo: the user %s could not be made: %.*s\n", name, SPD_SV_ARG(text));
-    spd_str_done(&out);
-    return rc == 0;
+    struct spd_str body = SPD_STR_INIT(4096);
+    json_t *o = NULL;
+    long status;
+    bool ok;
+    spd_str_addf(&body, "{\"name\":\"%s\",\"roles\":%s,\"%s\":\"%s\"}", name, roles, token ? "token" : "password",
+                 token ? "demo" : d->password);
+    status = demo_call(d, "POST", DEMO_SOCKET, "/api/v1/users", body.ptr, NULL, &o);
+    if (token) snprintf(token, max, "%s", demo_text(o, "token"));
+    ok = status == 200 && (!token || *token);
+    if (!ok) fprintf(stderr, "spoed demo: the user %s could not be made: HTTP %ld %s\n", name, status, demo_text(o, "detail"));
+    json_decref(o);
+    spd_str_done(&body);
+    return ok;
 }
 
 bool demo_add_users(struct demo *d)
 {
-    return add_user(d, "demo", "reader,reporter,clinician,manager", NULL, 0) && add_user(d, "admin", "admin", NULL, 0) &&
-           add_user(d, "smit", "reader,reporter", d->reader, sizeof d->reader) &&
-           add_user(d, "visser", "clinician", d->clinician, sizeof d->clinician) &&
-           add_user(d, "manager", "manager,admin", d->manager, sizeof d->manager) &&
-           add_user(d, "orthanc", "hook", d->hook, sizeof d->hook);
+    return add_user(d, "demo", "[\"reader\",\"reporter\",\"clinician\",\"manager\"]", NULL, 0) &&
+           add_user(d, "admin", "[\"admin\"]", NULL, 0) &&
+           add_user(d, "smit", "[\"reader\",\"reporter\"]", d->reader, sizeof d->reader) &&
+           add_user(d, "visser", "[\"clinician\"]", d->clinician, sizeof d->clinician) &&
+           add_user(d, "manager", "[\"manager\",\"admin\"]", d->manager, sizeof d->manager) &&
+           add_user(d, "orthanc", "[\"hook\"]", d->hook, sizeof d->hook);
 }
