@@ -90,8 +90,13 @@ enum spd_rc spd_tx_finish(struct spd_tx *tx)
             again = true;
         }
     }
-    for (struct spd_work *w = tx->work; w; w = w->next)
-        if (w->changed) TRY(spd_tx_flush_item(tx, w));
+    for (struct spd_work *w = tx->work; w; w = w->next) {
+        if (!w->changed) continue;
+        /* Also where the row itself stays as it was: what readers see of it (a model that is late now, one
+         * more negative result) is made from other rows and from the time. */
+        spd_tx_dirty(tx, w->item.id);
+        TRY(spd_tx_flush_item(tx, w));
+    }
     return SPD_OK;
 }
 
