@@ -230,15 +230,23 @@ static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, const
 {
     int64_t *ids;
     size_t n;
+    struct spd_list told = {NULL, 0}; /* results of withdrawn alerts */
+    bool stands = false, all_told = true;
     TRY(spd_tx_find(tx, SPD_KEY_ALERT_SEQUENCE, sequence, &ids, &n));
-    if (!n) return SPD_NOTFOUND;
-    TRY(spd_get_alert(tx->st, ids[n - 1], ret, tx->a, tx->err));
-    if (ret->state == SPD_ALERT_WITHDRAWN) {
-        for (size_t i = 0; i < n_results; i++)
-            if (!part_of(ret, results[i])) return SPD_NOTFOUND;
-        return SPD_EXISTS;
+    for (size_t i = 0; i < n; i++) { /* the most urgent that was not withdrawn stands for the sequence */
+        struct spd_alert al;
+        TRY(spd_get_alert(tx->st, ids[i], &al, tx->a, tx->err));
+        if (al.state != SPD_ALERT_WITHDRAWN) {
+            if (!stands || al.level < ret->level || (al.level == ret->level && spd_alert_open((enum spd_alert_state)al.state))) *ret = al;
+            stands = true;
+            continue;
+        }
+        *(int64_t *)spd_list_add(&told, sizeof(int64_t), tx->a) = al.result;
+        for (size_t k = 0; k < al.evidence.n; k++) *(int64_t *)spd_list_add(&told, sizeof(int64_t), tx->a) = al.evidence.v[k];
     }
-    return level && ret->level && level < ret->level ? SPD_NOTFOUND : SPD_OK;
+    if (stands) return level && ret->level && level < ret->level ? SPD_NOTFOUND : SPD_OK;
+    for (size_t i = 0; i < n_results; i++) all_told &= spd_list_has_i64(told.v, told.n, results[i]);
+    return n && all_told ? SPD_EXISTS : SPD_NOTFOUND;
 }
 
 static void add_steps(struct spd_tx *tx, struct spd_alert *al, const struct spd_hit *h)
@@ -443,6 +451,31 @@ enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_
     return SPD_OK;
 }
 
+/* The alert of an unmatched row becomes one of a known patient, under that item's own sequence. When somebody is
+ * being paged for that sequence already, it joins: one page sequence, never two. */
+static enum spd_rc rename_sequence(struct spd_tx *tx, struct spd_alert *al, int64_t to)
+{
+    struct spd_work *w;
+    struct spd_finding f = {0};
+    struct spd_alert had, joined;
+    enum spd_rc rc;
+    TRY(spd_tx_item(tx, to, &w));
+    f.concept = al->concept, f.site = al->site, f.laterality = al->laterality;
+    al->sequence = sequence_of(tx, &w->item, al->study_uid, al->concept.len ? &f : NULL, al->rule, &al->patient_key);
+    al->unmatched = 0;
+    rc = standing(tx, al->sequence, al->level, &al->result, 1, &had);
+    if (rc == SPD_NOTFOUND || rc == SPD_EXISTS || had.id == al->id) return SPD_OK;
+    if (rc) return rc;
+    joined = had;
+    if (!part_of(&joined, al->result)) *SPD_LIST_PUSH(&joined.evidence, tx->a) = al->result;
+    TRY(save(tx, &joined, &had));
+    if (!spd_alert_open((enum spd_alert_state)al->state)) return SPD_OK;
+    set_state(al, SPD_ALERT_IN_RESOLVE);
+    al->resolved_at = al->closed = tx->now;
+    al->closed_reason = spd_arena_printf(tx->a, "alert %lld", (long long)had.id);
+    return stop_paging(tx, al);
+}
+
 enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
 {
     int64_t *ids;
@@ -453,14 +486,7 @@ enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
         TRY(spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err));
         al = old;
         al.item = to;
-        if (al.unmatched) { /* from here on it is an alert of a known patient, under that item's own sequence */
-            struct spd_work *w;
-            struct spd_finding f = {0};
-            TRY(spd_tx_item(tx, to, &w));
-            f.concept = al.concept, f.site = al.site, f.laterality = al.laterality;
-            al.sequence = sequence_of(tx, &w->item, al.study_uid, al.concept.len ? &f : NULL, al.rule, &al.patient_key);
-            al.unmatched = 0;
-        }
+        if (al.unmatched) TRY(rename_sequence(tx, &al, to));
         TRY(save(tx, &al, &old));
         spd_tx_dirty(tx, from);
     }

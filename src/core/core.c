@@ -259,7 +259,7 @@ static int by_id(const void *a, const void *b)
 size_t spd_core_take_dirty(struct spd_core *core, const int64_t **ret_ids)
 {
     size_t n = 0;
-    qsort(core->dirty, core->n_dirty, sizeof *core->dirty, by_id);
+    if (core->n_dirty) qsort(core->dirty, core->n_dirty, sizeof *core->dirty, by_id);
     for (size_t i = 0; i < core->n_dirty; i++)
         if (!n || core->dirty[n - 1] != core->dirty[i]) core->dirty[n++] = core->dirty[i];
     core->n_dirty = 0;
