@@ -65,7 +65,7 @@ static int tell(const struct spd_front *f, char type, const char *text, int fd)
 static int listen_on(const struct spd_front *f)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE}, *a;
-    char port[8];
+    char port[12];
     int one = 1, fd = -1;
     snprintf(port, sizeof port, "%d", f->port);
     if (getaddrinfo(f->address, port, &hints, &a)) return -1;

@@ -30,7 +30,7 @@ struct spd_door_dicom {
     struct spd_door_dicom_host host;
     spd_sv ae_title, reporting_ae;
     char *program, *address;
-    char port[8];
+    char port[12];
     pthread_t control;
     pthread_mutex_t lock;
     pthread_cond_t changed;
