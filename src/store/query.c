@@ -251,19 +251,22 @@ enum spd_rc spd_query_items(struct spd_query *q, const struct spd_query_items *f
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
+/* By the key that the core itself uses: one meaning of "open", and no scan of what is closed. */
+static enum spd_rc open_ones(struct spd_query *q, enum spd_key_kind kind, struct spd_query_page page,
+                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+{
+    struct ask a = ask_ids("key");
+    ask_where(&a, "kind = ? AND text = '1'");
+    bind_number(&a, (int64_t)kind);
+    return run_page(q, &a, page, ret_ids, ret_n, err);
+}
+
 enum spd_rc spd_query_alerts(struct spd_query *q, spd_sv state, struct spd_query_page page, int64_t *ret_ids,
                              size_t *ret_n, struct spd_err *err)
 {
     struct ask a;
     *ret_n = 0;
-    if (spd_sv_is(state, "open")) {
-        /* The key of open alerts is the one that the core itself uses: one meaning of "open". */
-        a = (struct ask){.sql = SPD_STR_INIT(16 * 1024)};
-        spd_str_addz(&a.sql, "SELECT id FROM key");
-        ask_where(&a, "kind = ? AND text = '1'");
-        bind_number(&a, SPD_KEY_ALERT_OPEN);
-        return run_page(q, &a, page, ret_ids, ret_n, err);
-    }
+    if (spd_sv_is(state, "open")) return open_ones(q, SPD_KEY_ALERT_OPEN, page, ret_ids, ret_n, err);
     if (state.len && !spd_sv_is(state, "all") && spd_enum_from(spd_alert_state_names, state) <= 0)
         return spd_fail(err, SPD_INVALID, "state", "no such state of an alert");
     a = ask_ids("alert");
@@ -274,8 +277,9 @@ enum spd_rc spd_query_alerts(struct spd_query *q, spd_sv state, struct spd_query
 enum spd_rc spd_query_parked(struct spd_query *q, bool open_only, struct spd_query_page page, int64_t *ret_ids,
                              size_t *ret_n, struct spd_err *err)
 {
-    struct ask a = ask_ids("parked");
-    if (open_only) ask_where(&a, "closed = 0");
+    struct ask a;
+    if (open_only) return open_ones(q, SPD_KEY_PARKED_OPEN, page, ret_ids, ret_n, err);
+    a = ask_ids("parked");
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 

@@ -55,9 +55,10 @@ static void verb_sql(const struct spd_lite *s, enum spd_table t, enum spd_lite_v
         break;
     case V_MAX: spd_str_addf(sql, "SELECT ifnull(max(id),0) FROM \"%s\"", name); break;
     case V_DUE:
-        spd_str_addf(sql, "SELECT id,due FROM \"%s\" WHERE (due,id)>(?1,?2) AND due<=?3%s "
+        /* INDEXED BY: else SQLite takes the index on state and sorts */
+        spd_str_addf(sql, "SELECT id,due FROM \"%s\" INDEXED BY %s_due WHERE (due,id)>(?1,?2) AND due<=?3%s "
                           "ORDER BY due,id LIMIT ?4",
-                     name, t == SPD_T_OUTBOX ? " AND state IN('queued','sending')" : "");
+                     name, name, t == SPD_T_OUTBOX ? " AND state IN('queued','sending')" : "");
         break;
     case V_N: break;
     }

@@ -413,6 +413,7 @@ CREATE INDEX outbox_state ON outbox(state, id);
 CREATE INDEX item_status ON item(status, id);
 CREATE INDEX item_name ON item(patient_name);
 CREATE INDEX alert_state ON alert(state, id);
+CREATE INDEX message_answer ON message(answer, id);
 CREATE INDEX message_peer ON message(peer, id);
 
 -- ---- views for Grafana, Metabase and the like; times as text in UTC -----------------------------------
