@@ -23,6 +23,12 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(demo, "demo [--speed N] [--once] [--port P] [--dir D]", "play a synthetic emergency night") \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
     X(serve, "serve", "run the brain in the foreground")                                           \
+    X(doctor, "doctor [--quick]", "ask a running brain how it is, and what to do")                 \
+    X(export, "export journal [--from N]", "every event as a JSON line")                           \
+    X(model, "model list|set-mode ID VERSION MODE REASON", "AI models and their modes")            \
+    X(queue, "queue list [STATE]|retry ID", "what has to leave the house")                         \
+    X(user, "user add NAME --role a,b [--token]", "an account; the password on standard input")    \
+    X(worklist, "worklist", "the reporting worklist, in order")                                    \
     X(version, "version", "print the version")
 
 #define DECLARE(name, usage, summary) int cmd_##name(const struct spd_cli *cli, int argc, char **argv);

@@ -117,6 +117,8 @@ static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_e
     SPD_FAULT("after-apply");
     if (rc) return rc;
     if (r->revision > b->applied) b->applied = r->revision;
+    if (event->type == SPD_EVENT_CONFIG || (event->type == SPD_EVENT_ACTION && event->u.action->verb == SPD_ACT_SET_MODE))
+        b->refreshed_at = 0; /* a person waits to see it */
     *ret = r;
     return SPD_OK;
 }

@@ -23,8 +23,7 @@ void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject,
                                 .en = spd_sv_from(en), .clear = clear};
     struct spd_event e = {SPD_EVENT_ALARM, 0, {&a}};
     struct spd_writer *w = d->brain ? spd_brain_writer(d->brain) : NULL;
-    spd_log(clear ? SPD_LOG_NOTICE : SPD_LOG_WARNING, clear ? "alarm ended" : "alarm", SPD_LZ("kind", kind),
-            SPD_LZ("subject", subject));
+    if (!clear) spd_log(SPD_LOG_WARNING, "alarm", SPD_LZ("kind", kind), SPD_LZ("subject", subject));
     if (w) spd_writer_submit(w, &e, NULL, NULL);
 }
 

@@ -107,7 +107,7 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
     say(out, &first, dutch, &(struct said){"writer", alive, alive ? "beslist en slaat op" : "staat stil",
         alive ? "decides and stores" : "stands still", "herstart spoed; er gaat niets verloren",
         "restart spoed; nothing is lost"});
-    say(out, &first, dutch, &(struct said){"store", fast, fast ? "slaat vlot op" : "opslaan duurt langer dan 2 s",
+    say(out, &first, dutch, &(struct said){"commits", fast, fast ? "slaat vlot op" : "opslaan duurt langer dan 2 s",
         fast ? "stores quickly" : "storing takes more than 2 s", "controleer de schijf", "check the disk"});
     say(out, &first, dutch, &(struct said){"configuration", !bad, bad ? config_nl : "geladen", bad ? config_en : "loaded",
         "verbeter het bestand, dan systemctl reload spoed", "correct the file, then systemctl reload spoed"});

@@ -137,8 +137,8 @@ static void socket_users(struct spd_daemon *d, const struct spd_listen *l, struc
         if (uid_of(d->arena, l->roles[i].user, &u[n].uid)) n++;
         else spd_log(SPD_LOG_WARNING, "listen.http: no such user on this machine", SPD_LT("user", l->roles[i].user));
     }
-    u[n++] = (struct spd_web_uid){0, SPD_SV("root"), SPD_SV("admin")};
-    if (geteuid()) u[n++] = (struct spd_web_uid){geteuid(), SPD_SV("spoed"), SPD_SV("admin")};
+    u[n++] = (struct spd_web_uid){0, SPD_SV("root"), SPD_SV("admin,manager")};
+    if (geteuid()) u[n++] = (struct spd_web_uid){geteuid(), SPD_SV("spoed"), SPD_SV("admin,manager")};
     w->uids = u, w->n_uids = n;
 }
 
