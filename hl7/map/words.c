@@ -97,6 +97,8 @@ static const char *service_word(spd_sv w)
 
 spd_sv hl7_word_service(spd_sv text, bool is_code, bool *found)
 {
+    *found = false;
+    if (!text.len) return SPD_SV_NONE;
     const char *modality = text.len > 2 && (*text.ptr | 32) == 'x' && text.ptr[1] == '-' ? "DX" : NULL; /* X-thorax */
     for (size_t i = 0, from = 0; i <= text.len; i++) {
         if (i < text.len && alnum(text.ptr[i])) continue;

@@ -23,9 +23,9 @@ static bool bracket(const char **p, const char *end, unsigned *ret)
 
 enum spd_rc hl7_path_parse(spd_sv text, struct hl7_path *ret, struct spd_err *err)
 {
-    const char *p = text.ptr, *end = p + text.len;
     *ret = (struct hl7_path){.seg = 1};
-    if (text.len < 5) goto bad;
+    const char *p = text.ptr, *end = text.len < 5 ? p : p + text.len;
+    if (p == end) goto bad;
     for (int i = 0; i < 3; i++, p++) ret->id[i] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
     if (!bracket(&p, end, &ret->seg) || p == end || (*p != '-' && *p != '.')) goto bad;
     p++;
@@ -185,8 +185,8 @@ static int one_escape(const struct hl7_msg *m, spd_sv e, char *to, hl7_convert *
 spd_sv hl7_unescape(const struct hl7_msg *m, spd_sv raw, hl7_convert *convert, void *ctx,
                     struct spd_arena *arena)
 {
+    if (!raw.len || !memchr(raw.ptr, m->d.esc, raw.len)) return raw;
     const char *p = raw.ptr, *end = p + raw.len;
-    if (!raw.len || !memchr(p, m->d.esc, raw.len)) return raw;
     char *buf = spd_arena_alloc(arena, raw.len * 2 + 1), *to = buf; /* converted hex: 2 of 4 bytes become 3 */
     if (!buf) return SPD_SV_NONE;
     while (p < end) {
@@ -238,6 +238,7 @@ static const char *line_end(const char *p, const char *end)
 
 bool hl7_next_message(spd_sv *rest, spd_sv *ret)
 {
+    if (!rest->len) return false;
     const char *p = rest->ptr, *end = p + rest->len, *from;
     for (;;) {
         while (p < end && (*p == '\r' || *p == '\n' || *p == ' ' || *p == '\t' || *p == 0x0B || *p == 0x1C)) p++;
