@@ -21,6 +21,8 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(config, "config show [--effective]", "print the configuration")                               \
     X(db, "db migrate|status|backup FILE", "look after the database")                              \
     X(demo, "demo [--speed N] [--once] [--port P] [--dir D]", "play a synthetic emergency night") \
+    X(hl7, "hl7 show|validate|get|set|diff|try FILE…", "look at HL7 v2 messages without a brain")      \
+    X(dicom, "dicom show FILE…", "what is in an object and what we made of it")                  \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
     X(serve, "serve", "run the brain in the foreground")                                           \
     X(doctor, "doctor [--quick]", "ask a running brain how it is, and what to do")                 \
