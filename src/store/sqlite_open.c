@@ -74,17 +74,38 @@ enum spd_rc spd_sqlite_number(struct sqlite3 *db, const char *sql, int64_t *ret,
     return rc;
 }
 
+/* The folder of a path, in buf; false when it is too long. */
+static bool folder_of(const char *path, char *buf, size_t max)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 1;
+    if (n + 1 >= max) return false;
+    memcpy(buf, slash ? path : ".", n);
+    if (!n) buf[n++] = '/';
+    buf[n] = 0;
+    return true;
+}
+
+/* A new name is on the disk only when its folder is. */
+static int sync_folder(const char *path)
+{
+    char folder[PATH_LEN];
+    int fd, bad;
+    if (!folder_of(path, folder, sizeof folder)) return -1;
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    bad = fsync(fd);
+    close(fd);
+    return bad;
+}
+
 /* A network file system breaks the locks that the write-ahead log needs. */
 static enum spd_rc check_file_system(const char *path, struct spd_err *err)
 {
     char folder[PATH_LEN];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 1;
     struct statfs fs;
-    if (n >= sizeof folder) return spd_fail(err, SPD_LIMIT, "store.url", "the path is too long");
-    memcpy(folder, slash ? path : ".", n);
-    if (!n) folder[n++] = '/';
-    folder[n] = 0;
+    if (!folder_of(path, folder, sizeof folder))
+        return spd_fail(err, SPD_LIMIT, "store.url", "the path is too long");
     if (statfs(folder, &fs))
         return spd_fail(err, errno == ENOENT ? SPD_NOTFOUND : SPD_IO, "store.url",
                         "the folder of the database: %s", strerror(errno));
@@ -258,7 +279,8 @@ enum spd_rc spd_sqlite_backup(struct sqlite3 *db, const char *to, spd_sqlite_pro
     if (fd < 0) return spd_fail(err, SPD_IO, "backup", "cannot write the copy: %s", strerror(errno));
     close(fd);
     rc = copy_to(db, part, progress, ctx, err);
-    if (!rc && rename(part, to)) rc = spd_fail(err, SPD_IO, "backup", "rename: %s", strerror(errno));
+    if (!rc && (rename(part, to) || sync_folder(to)))
+        rc = spd_fail(err, SPD_IO, "backup", "the copy: %s", strerror(errno));
     if (rc) unlink(part);
     return rc;
 }

@@ -11,6 +11,8 @@
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "store/sqlite.h"
@@ -141,6 +143,35 @@ static void a_small_file_system(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* ---- file systems ------------------------------------------------------------------------- */
+static long pretend; /* f_type that statfs gives; 0: the true one */
+
+/* The program's own symbol goes before the C library's: the store calls this one. */
+int statfs(const char *path, struct statfs *ret)
+{
+    long rc = syscall(SYS_statfs, path, ret);
+    if (pretend) ret->f_type = (__typeof__(ret->f_type))pretend;
+    return (int)rc;
+}
+
+static void network_file_systems_are_refused(void **state)
+{
+    static const struct { const char *name; long type; enum spd_rc want; } rows[] = {
+        {"nfs", 0x6969, SPD_INVALID}, {"smb", 0x517b, SPD_INVALID}, {"cifs", 0xff534d42, SPD_INVALID},
+        {"smb2", 0xfe534d42, SPD_INVALID}, {"tmpfs, with a warning", 0x01021994, SPD_OK}, {"ext4", 0xef53, SPD_OK},
+        {"xfs", 0x58465342, SPD_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct spd_store *s = NULL;
+        pretend = rows[i].type;
+        if (spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL) != rows[i].want)
+            fail_msg("%s", rows[i].name);
+        spd_store_close(s);
+    }
+    pretend = 0;
+}
+
 /* ---- fsync ------------------------------------------------------------------------------- */
 static sqlite3_vfs wrapped, *real;
 static struct { const sqlite3_io_methods *of; sqlite3_io_methods with; } patched[4]; /* one per kind of file */
@@ -235,7 +266,8 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_file_size_limit), CASE(a_small_file_system), CASE(a_failed_fsync_ends_the_process),
+        CASE(a_file_size_limit), CASE(a_small_file_system), CASE(network_file_systems_are_refused),
+        CASE(a_failed_fsync_ends_the_process),
         CASE(a_corrupt_file_ends_the_writer_and_not_a_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
