@@ -88,6 +88,11 @@ static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config 
     enum spd_rc rc;
     memcpy(all, c->channels, c->n_channels * sizeof *all);
     memcpy(all + c->n_channels, c->send, c->n_send * sizeof *all);
+    for (size_t i = 0; i < n; i++) all[i].zone = d->zone, all[i].language = c->settings.language;
+    for (size_t i = 0; i < c->n_send; i++) /* a destination reads our times as it writes its own */
+        for (size_t k = 0; k < c->n_peers; k++)
+            if (spd_sv_eq(c->peers[k].name, c->settings.destinations.v[i].peer) && c->peers[k].time_zone.len)
+                all[c->n_channels + i].zone = spd_zone_get(spd_arena_dup(c->arena, c->peers[k].time_zone).ptr);
     rc = spd_dispatch_start(all, n, url, &dispatch_ops, d, &dispatch, err);
     if (rc) {
         spd_free(all);
