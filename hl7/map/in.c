@@ -1,26 +1,32 @@
-/* hl7/map/in.c: raw bytes of one message to exactly one event (map.h): the envelope, who it is for, and what
- * becomes of a message that nobody can use (domain §10). */
+/* hl7/map/in.c: raw bytes of one message to exactly one event (map.h): the envelope, who it is for,
+ * and what becomes of a message that nobody can use (domain §10). */
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "hl7/map/read.h"
 
-struct why { const char *key, *nl, *en, *alarm; };
-static const struct why not_for_us = {"not-for-us", "Niet voor deze lijst bedoeld.", "Not meant for this list.", ""};
-static const struct why merge = {"merge", "Samenvoeging van patiënten: wordt nog niet verwerkt, een mens moet kijken.",
-                                 "Patients are merged: not processed yet, a person must look.", "merge"};
+struct why {
+    const char *key, *nl, *en, *alarm;
+};
+static const struct why not_for_us = {"not-for-us", "Niet voor deze lijst bedoeld.",
+                                      "Not meant for this list.", ""};
+static const struct why merge = {
+    "merge", "Samenvoeging van patiënten: wordt nog niet verwerkt, een mens moet kijken.",
+    "Patients are merged: not processed yet, a person must look.", "merge"};
 static const struct why oru_results = {"oru-results", "Resultaten als ORU worden nog niet gelezen.",
                                        "Results as ORU are not read yet.", "unusable-message"};
-static const struct why no_order = {"unusable", "Het bericht bevat geen aanvraag.", "The message holds no order.",
-                                    "unusable-message"};
+static const struct why no_order = {"unusable", "Het bericht bevat geen aanvraag.",
+                                    "The message holds no order.", "unusable-message"};
 static const struct why no_patient = {"unusable", "Het bericht noemt geen patiënt (PID).",
                                       "The message names no patient (PID).", "unusable-message"};
 static const struct why no_identifier = {
     "unusable", "Het bericht noemt geen onderzoek- of patiëntnummer.",
     "The message names no accession, filler, placer or patient number.", "unusable-message"};
-static const struct why no_type = {"unusable", "MSH-9 is leeg.", "MSH-9 is empty.", "unusable-message"};
+static const struct why no_type = {"unusable", "MSH-9 is leeg.", "MSH-9 is empty.",
+                                   "unusable-message"};
 
-/* ---- the envelope -------------------------------------------------------------------------------- */
+/* ---- the envelope
+ * -------------------------------------------------------------------------------- */
 /* SHA-256 of the bytes without the content of MSH-7: a resend differs in nothing else. */
 static spd_sv hash_of(spd_sv bytes, const struct hl7_msg *header, struct spd_arena *arena)
 {
@@ -48,9 +54,10 @@ static void fill_envelope(const struct hl7_read *r, struct spd_message_in *ret)
     ret->charset = spd_sv_from(r->set);
 }
 
-/* ---- messages without effect ---------------------------------------------------------------------- */
-static void message_event(struct spd_event *ret, const struct spd_message_in *in, const struct why *w,
-                          struct spd_arena *arena)
+/* ---- messages without effect
+ * ---------------------------------------------------------------------- */
+static void message_event(struct spd_event *ret, const struct spd_message_in *in,
+                          const struct why *w, struct spd_arena *arena)
 {
     struct spd_message_event *e = SPD_NEW(arena, struct spd_message_event);
     e->message = *in;
@@ -66,8 +73,8 @@ static void ignore(struct spd_event *ret, struct spd_message_in *in, struct spd_
     ret->u.message->silent = 1;
 }
 
-static void park(const struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in, const struct why *w,
-                 enum spd_answer answer)
+static void park(const struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in,
+                 const struct why *w, enum spd_answer answer)
 {
     size_t pid = hl7_seg_find(r->m, "PID", 0);
     in->answer = (int32_t)answer;
@@ -77,7 +84,8 @@ static void park(const struct hl7_read *r, struct spd_event *ret, struct spd_mes
     if (pid < r->m->n_segs) hl7_read_patient(r, &r->m->segs[pid], &ret->u.message->patient);
 }
 
-static void refuse(struct spd_event *ret, struct spd_message_in *in, const struct spd_err *err, struct spd_arena *arena)
+static void refuse(struct spd_event *ret, struct spd_message_in *in, const struct spd_err *err,
+                   struct spd_arena *arena)
 {
     static const struct why w = {"unreadable", "", "", "unusable-message"};
     in->answer = SPD_ANSWER_AR;
@@ -87,14 +95,19 @@ static void refuse(struct spd_event *ret, struct spd_message_in *in, const struc
     ret->u.message->why_nl = spd_arena_printf(arena, "Onleesbaar: %s: %s", err->place, err->text);
 }
 
-/* ---- who it is for ---------------------------------------------------------------------------------- */
-static void no_event(const struct hl7_read *r, enum hl7_no no, struct spd_event *ret, struct spd_message_in *in)
+/* ---- who it is for
+ * ---------------------------------------------------------------------------------- */
+static void no_event(const struct hl7_read *r, enum hl7_no no, struct spd_event *ret,
+                     struct spd_message_in *in)
 {
-    static const struct why *const parked[] = {[HL7_NO_IDENTIFIER] = &no_identifier, [HL7_NO_PATIENT] = &no_patient,
+    static const struct why *const parked[] = {[HL7_NO_IDENTIFIER] = &no_identifier,
+                                               [HL7_NO_PATIENT] = &no_patient,
                                                [HL7_NO_ORDER] = &no_order};
     enum spd_answer answer = r->o->on_unusable ? r->o->on_unusable : SPD_ANSWER_AA;
-    if (no == HL7_NO_NOT_FOR_US) ignore(ret, in, r->arena);
-    else park(r, ret, in, parked[no], answer);
+    if (no == HL7_NO_NOT_FOR_US)
+        ignore(ret, in, r->arena);
+    else
+        park(r, ret, in, parked[no], answer);
 }
 
 static void take_order(struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in)
@@ -122,11 +135,13 @@ static bool one_of(spd_sv t, const char *list) /* "A01 A02 " */
     return t.len == 3 && spd_sv_find(spd_sv_from(list), t, &at);
 }
 
-static void take_adt(struct hl7_read *r, spd_sv trigger, struct spd_event *ret, struct spd_message_in *in)
+static void take_adt(struct hl7_read *r, spd_sv trigger, struct spd_event *ret,
+                     struct spd_message_in *in)
 {
     struct spd_patient_event *e = SPD_NEW(r->arena, struct spd_patient_event);
     if (!r->o->adt) return ignore(ret, in, r->arena);
-    if (one_of(trigger, "A18 A34 A35 A36 A40 A41 A42 A43 A44 A45 A46 A47")) return park(r, ret, in, &merge, SPD_ANSWER_AA);
+    if (one_of(trigger, "A18 A34 A35 A36 A40 A41 A42 A43 A44 A45 A46 A47"))
+        return park(r, ret, in, &merge, SPD_ANSWER_AA);
     if (!one_of(trigger, "A01 A02 A03 A04 A05 A06 A07 A08 A31")) return ignore(ret, in, r->arena);
     enum hl7_no no = hl7_read_adt(r, trigger, e);
     if (no) return no_event(r, no, ret, in);
@@ -137,10 +152,15 @@ static void take_adt(struct hl7_read *r, spd_sv trigger, struct spd_event *ret, 
 /* MSH-5, 6 and 11 where the peer's entry says so. */
 static bool is_addressed(const struct hl7_read *r, struct spd_err *err)
 {
-    const struct { unsigned field; spd_sv want; } checks[] = {{5, r->o->msh_5}, {6, r->o->msh_6}, {11, r->o->msh_11}};
+    const struct {
+        unsigned field;
+        spd_sv want;
+    } checks[] = {{5, r->o->msh_5}, {6, r->o->msh_6}, {11, r->o->msh_11}};
     for (size_t i = 0; i < 3; i++) {
         char place[48];
-        if (!checks[i].want.len || spd_sv_eq(hl7_text_of(r, &r->m->segs[0], checks[i].field, 1), checks[i].want)) continue;
+        if (!checks[i].want.len ||
+            spd_sv_eq(hl7_text_of(r, &r->m->segs[0], checks[i].field, 1), checks[i].want))
+            continue;
         snprintf(place, sizeof place, "segment 1, field %u", checks[i].field);
         spd_fail(err, SPD_INVALID, place, "not the value that this receiver expects");
         return false;
@@ -154,8 +174,10 @@ static void dispatch(struct hl7_read *r, struct spd_event *ret, struct spd_messa
     spd_sv type = hl7_text_of(r, msh, 9, 1), trigger = hl7_text_of(r, msh, 9, 2);
     if (!type.len)
         return park(r, ret, in, &no_type, r->o->on_unusable ? r->o->on_unusable : SPD_ANSWER_AA);
-    if (spd_sv_is(type, "ORM") || spd_sv_is(type, "OMI") || spd_sv_is(type, "OMG")) return take_order(r, ret, in);
-    if (spd_sv_is(type, "ORU") && (spd_sv_is(trigger, "R01") || !trigger.len)) return take_report(r, ret, in);
+    if (spd_sv_is(type, "ORM") || spd_sv_is(type, "OMI") || spd_sv_is(type, "OMG"))
+        return take_order(r, ret, in);
+    if (spd_sv_is(type, "ORU") && (spd_sv_is(trigger, "R01") || !trigger.len))
+        return take_report(r, ret, in);
     if (spd_sv_is(type, "ADT")) return take_adt(r, trigger, ret, in);
     ignore(ret, in, r->arena);
 }
@@ -164,11 +186,14 @@ static void dispatch(struct hl7_read *r, struct spd_event *ret, struct spd_messa
 static void locate(struct hl7_msg *m, spd_sv bytes, struct spd_arena *arena, struct spd_err *err)
 {
     int64_t byte;
-    if (strncmp(err->place, "byte ", 5) != 0 || !spd_sv_to_i64(spd_sv_from(err->place + 5), &byte)) return;
-    if (hl7_msg_parse(m, bytes, arena, NULL) == SPD_OK) hl7_msg_place(m, (size_t)byte - 1, err->place, sizeof err->place);
+    if (strncmp(err->place, "byte ", 5) != 0 || !spd_sv_to_i64(spd_sv_from(err->place + 5), &byte))
+        return;
+    if (hl7_msg_parse(m, bytes, arena, NULL) == SPD_OK)
+        hl7_msg_place(m, (size_t)byte - 1, err->place, sizeof err->place);
 }
 
-void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret, struct spd_arena *arena)
+void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,
+                struct spd_arena *arena)
 {
     struct hl7_msg m, header;
     struct spd_err err = {0};
@@ -180,7 +205,8 @@ void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event 
     enum spd_rc rc = has_header ? hl7_charset_of(bytes, o->charset, &r.set, &err) : err.rc;
     if (rc == SPD_OK) rc = hl7_charset_decode(r.set, bytes, &text, arena, &err);
     if (rc != SPD_OK && has_header) locate(&m, bytes, arena, &err);
-    if (rc == SPD_OK && (rc = hl7_msg_parse(&m, text, arena, &err)) != SPD_OK && text.ptr != bytes.ptr)
+    if (rc == SPD_OK && (rc = hl7_msg_parse(&m, text, arena, &err)) != SPD_OK &&
+        text.ptr != bytes.ptr)
         hl7_msg_parse(&m, bytes, arena, &err); /* the place in the bytes as they came */
     if (has_header && rc != SPD_OK) { /* who sent it is known all the same; values in ASCII only */
         r.m = &header, r.decoded = false, r.set = "ASCII";

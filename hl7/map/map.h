@@ -1,6 +1,6 @@
 /* hl7/map/map.h: HL7 v2 messages <-> events of the model. Pure: no sockets, no clock, no store.
  *
- * In: a parsed message and what the peer's entry says -> one event, or a reason why there is none.
+ * In: a message and what the peer's entry says -> one event, or a reason why there is none.
  * Out: the last order message of a system with only the mapped fields changed (domain §5), reports.
  * The default field map is that of design §5. */
 #ifndef HL7_MAP_MAP_H
@@ -9,48 +9,62 @@
 #include "hl7/v2/msg.h"
 #include "model/model.h"
 
-struct hl7_status_word { spd_sv word; enum spd_order_axis order; enum spd_report_axis report; bool exam_done; };
-struct hl7_procedure { spd_sv code, modality, body_part, region; }; /* looked up by the host */
+struct hl7_status_word {
+    spd_sv word;
+    enum spd_order_axis order;
+    enum spd_report_axis report;
+    bool exam_done;
+};
+struct hl7_procedure {
+    spd_sv code, modality, body_part, region;
+}; /* looked up by the host */
 
 struct hl7_map_options {
-    spd_sv peer;                     /* name */
-    bool orders, adt, reports, results; /* roles of the peer */
+    spd_sv peer;                                /* name */
+    bool orders, adt, reports, results;         /* roles of the peer */
     spd_sv patient_authority, accession_issuer; /* defaults where the message names none */
-    const struct spd_zone *zone;     /* for times without offset */
-    spd_sv charset;                  /* default when MSH-18 is empty; "" = 8859/1 */
+    const struct spd_zone *zone;                /* for times without offset */
+    spd_sv charset;                             /* default when MSH-18 is empty; "" = 8859/1 */
     const struct hl7_status_word *words; /* the peer's status_map; after it the built-in one */
     size_t n_words;
     enum spd_answer on_unusable;
-    spd_usec now;                    /* time of receipt */
+    spd_usec now; /* time of receipt */
     /* body part etc. of a procedure code; false = unknown. May be NULL. */
     bool (*procedure)(void *ctx, spd_sv code, struct hl7_procedure *ret);
     void *procedure_ctx;
-    spd_sv msh_5, msh_6, msh_11;     /* checked only when not "" */
+    spd_sv msh_5, msh_6, msh_11; /* checked only when not "" */
 };
 
-/* Raw bytes of one message (without MLLP frame) -> exactly one event, always: an order, patient, report
- * or result event, or a message event (not for us: silent AA; unusable: parked with the answer the peer
- * wants; unreadable: AR with the position in the reason). event->u.*->message is filled, raw included.
- * Everything is in arena (raw is borrowed from bytes). */
-void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret, struct spd_arena *arena);
+/* Raw bytes of one message (without MLLP frame) -> exactly one event, always: an order, patient,
+ * report or result event, or a message event (not for us: silent AA; unusable: parked with the
+ * answer the peer wants; unreadable: AR with the position in the reason). event->u.*->message is
+ * filled, raw included. Everything is in arena (raw is borrowed from bytes). */
+void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,
+                struct spd_arena *arena);
 
-/* The ACK for a message: MSH swapped, MSA-1/2/3, ERR where the version has it; enhanced mode by MSH-15/16.
- * Empty when none is wanted. text: no patient data. */
-void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now, const struct spd_zone *zone,
-                 spd_sv control_id, struct spd_str *out);
+/* The ACK for a message: MSH swapped, MSA-1/2/3, ERR where the version has it; enhanced mode by
+ * MSH-15/16. Empty when none is wanted. text: no patient data. */
+void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now,
+                 const struct spd_zone *zone, spd_sv control_id, struct spd_str *out);
 
-/* Priority write-back: source with MSH-7, MSH-10, ORC-1 (XO) and every priority field that the source has (TQ1-9,
- * ORC-7.6, OBR-27.6, OBR-5; if it has none, the one its version and type call for) set to wire, in the order group
- * that belongs to the item (placer/filler/accession); everything else byte-equal. MSH-3..6 swapped unless given.
- * INVALID: source unusable. */
+/* Priority write-back: source with MSH-7, MSH-10, ORC-1 (XO) and every priority field that the
+ * source has (TQ1-9, ORC-7.6, OBR-27.6, OBR-5; if it has none, the one its version and type call
+ * for) set to wire, in the order group that belongs to the item (placer/filler/accession);
+ * everything else byte-equal. MSH-3..6 swapped unless given. INVALID: source unusable. */
 struct hl7_out_options {
-    spd_sv control_id; spd_usec now; const struct spd_zone *zone;
+    spd_sv control_id;
+    spd_usec now;
+    const struct spd_zone *zone;
     spd_sv msh_3, msh_4, msh_5, msh_6;
     const struct spd_item *item;
 };
-enum spd_rc hl7_map_priority(spd_sv source, spd_sv wire, const struct hl7_out_options *o, struct spd_str *out, struct spd_err *err);
-/* ORU^R01 with the report text as OBX lines (TX), OBR-25/OBX-11 = status ("P", "F", "C"), PID/PV1/ORC/OBR taken from
- * the source order message where there is one, else from the item. OBR-32 the acceptor. */
-enum spd_rc hl7_map_report(spd_sv source, spd_sv text, spd_sv status, spd_sv by, const struct hl7_out_options *o, struct spd_str *out, struct spd_err *err);
+enum spd_rc hl7_map_priority(spd_sv source, spd_sv wire, const struct hl7_out_options *o,
+                             struct spd_str *out, struct spd_err *err);
+/* ORU^R01 with the report text as OBX lines (TX), OBR-25/OBX-11 = status ("P", "F", "C"),
+ * PID/PV1/ORC/OBR taken from the source order message where there is one, else from the item.
+ * OBR-32 the acceptor. */
+enum spd_rc hl7_map_report(spd_sv source, spd_sv text, spd_sv status, spd_sv by,
+                           const struct hl7_out_options *o, struct spd_str *out,
+                           struct spd_err *err);
 
 #endif

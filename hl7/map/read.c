@@ -1,5 +1,5 @@
-/* hl7/map/read.c: text, identifiers, names and times of a message; see read.h. Nothing fails here: what
- * cannot be read is empty, and the readers above decide what that means. */
+/* hl7/map/read.c: text, identifiers, names and times of a message; see read.h. Nothing fails here:
+ * what cannot be read is empty, and the readers above decide what that means. */
 #include "hl7/map/read.h"
 
 static bool convert(void *ctx, spd_sv bytes, spd_sv *ret, struct spd_arena *arena)
@@ -36,7 +36,8 @@ static spd_sv authority_of(const struct hl7_read *r, struct hl7_value hd)
     return ns.len ? ns : hl7_text(r, hl7_sub(r->m, hd, 2));
 }
 
-bool hl7_read_ei(const struct hl7_read *r, struct hl7_value rep, spd_sv authority, struct spd_cx *ret)
+bool hl7_read_ei(const struct hl7_read *r, struct hl7_value rep, spd_sv authority,
+                 struct spd_cx *ret)
 {
     spd_sv value = hl7_text(r, hl7_sub(r->m, hl7_comp(r->m, rep, 1), 1));
     if (!value.len) return false;
@@ -46,7 +47,8 @@ bool hl7_read_ei(const struct hl7_read *r, struct hl7_value rep, spd_sv authorit
     return true;
 }
 
-bool hl7_read_cx(const struct hl7_read *r, struct hl7_value rep, spd_sv authority, struct spd_cx *ret)
+bool hl7_read_cx(const struct hl7_read *r, struct hl7_value rep, spd_sv authority,
+                 struct spd_cx *ret)
 {
     spd_sv value = hl7_text(r, hl7_sub(r->m, hl7_comp(r->m, rep, 1), 1));
     if (!value.len) return false;
@@ -67,14 +69,16 @@ spd_sv hl7_read_name(const struct hl7_read *r, struct hl7_value rep, unsigned fi
 static int digits(const char *p, int n)
 {
     int v = 0;
-    for (int i = 0; i < n; i++) v = v * 10 + (p[i] - '0');
+    for (int i = 0; i < n; i++)
+        v = v * 10 + (p[i] - '0');
     return v;
 }
 
 static size_t leading_digits(spd_sv t)
 {
     size_t n = 0;
-    while (n < t.len && t.ptr[n] >= '0' && t.ptr[n] <= '9') n++;
+    while (n < t.len && t.ptr[n] >= '0' && t.ptr[n] <= '9')
+        n++;
     return n;
 }
 
@@ -94,18 +98,22 @@ spd_usec hl7_read_time(const struct hl7_read *r, struct hl7_value v)
     int f[6] = {0, 1, 1, 0, 0, 0}, usec = 0, off;
     if (n < 8 || n > 14 || n % 2) return 0;
     f[0] = digits(t.ptr, 4);
-    for (size_t i = 4; i < n; i += 2) f[i / 2 - 1] = digits(t.ptr + i, 2);
-    if (!spd_civil_valid(f[0], f[1], f[2]) || f[3] > 23 || f[4] > 59 || f[5] > 60 || f[0] < 1900) return 0;
+    for (size_t i = 4; i < n; i += 2)
+        f[i / 2 - 1] = digits(t.ptr + i, 2);
+    if (!spd_civil_valid(f[0], f[1], f[2]) || f[3] > 23 || f[4] > 59 || f[5] > 60 || f[0] < 1900)
+        return 0;
     spd_sv rest = spd_sv_of(t.ptr + n, t.len - n);
     if (rest.len && rest.ptr[0] == '.') {
         int scale = 100000;
-        for (rest.ptr++, rest.len--; rest.len && *rest.ptr >= '0' && *rest.ptr <= '9'; rest.ptr++, rest.len--) {
+        for (rest.ptr++, rest.len--; rest.len && *rest.ptr >= '0' && *rest.ptr <= '9';
+             rest.ptr++, rest.len--) {
             usec += (*rest.ptr - '0') * scale;
             scale /= 10;
         }
     }
     if (offset_of(rest, &off))
-        return spd_zone_to_utc(spd_zone_utc(), f[0], f[1], f[2], f[3], f[4], f[5], usec) - SPD_SEC(off);
+        return spd_zone_to_utc(spd_zone_utc(), f[0], f[1], f[2], f[3], f[4], f[5], usec) -
+               SPD_SEC(off);
     const struct spd_zone *zone = r->o && r->o->zone ? r->o->zone : spd_zone_utc();
     return spd_zone_to_utc(zone, f[0], f[1], f[2], f[3], f[4], f[5], usec);
 }
@@ -122,15 +130,17 @@ spd_sv hl7_write_time(const struct spd_zone *zone, spd_usec t, struct spd_arena 
     if (!zone) zone = spd_zone_utc();
     struct spd_civil c = spd_zone_civil(zone, t);
     int off = spd_zone_offset(zone, t) / 60, abs_off = off < 0 ? -off : off;
-    return spd_arena_printf(arena, "%04d%02d%02d%02d%02d%02d%c%02d%02d", c.year, c.month, c.day, c.hour,
-                            c.minute, c.second, off < 0 ? '-' : '+', abs_off / 60, abs_off % 60);
+    return spd_arena_printf(arena, "%04d%02d%02d%02d%02d%02d%c%02d%02d", c.year, c.month, c.day,
+                            c.hour, c.minute, c.second, off < 0 ? '-' : '+', abs_off / 60,
+                            abs_off % 60);
 }
 
 static spd_sv birth_date(spd_sv t)
 {
     size_t n = leading_digits(t);
     n = n >= 8 ? 8 : n >= 6 ? 6 : n >= 4 ? 4 : 0;
-    if (!n || !spd_civil_valid(digits(t.ptr, 4), n >= 6 ? digits(t.ptr + 4, 2) : 1, n >= 8 ? digits(t.ptr + 6, 2) : 1))
+    if (!n || !spd_civil_valid(digits(t.ptr, 4), n >= 6 ? digits(t.ptr + 4, 2) : 1,
+                               n >= 8 ? digits(t.ptr + 6, 2) : 1))
         return SPD_SV_NONE;
     return spd_sv_of(t.ptr, n);
 }
@@ -155,7 +165,8 @@ static bool has_id(const struct spd_patient *p, const struct spd_cx *id)
     return false;
 }
 
-static void add_ids(const struct hl7_read *r, const struct hl7_seg *pid, unsigned field, struct spd_patient *ret)
+static void add_ids(const struct hl7_read *r, const struct hl7_seg *pid, unsigned field,
+                    struct spd_patient *ret)
 {
     struct hl7_value f = hl7_field(r->m, pid, field);
     size_t n = hl7_reps(r->m, f.raw);

@@ -1,5 +1,5 @@
-/* hl7/map/read.h: what the readers of hl7/map share: a message with its options, text, identifiers, names,
- * times, order groups, and the tables of words. Not for other rooms. */
+/* hl7/map/read.h: what the readers of hl7/map share: a message with its options, text, identifiers,
+ * names, times, order groups, and the tables of words. Not for other rooms. */
 #ifndef HL7_MAP_READ_H
 #define HL7_MAP_READ_H
 
@@ -10,19 +10,23 @@ struct hl7_read { /* one message being read; everything made goes into arena */
     const struct hl7_msg *m;
     const struct hl7_map_options *o;
     struct spd_arena *arena;
-    const char *set;  /* character set of the sender */
-    bool decoded;     /* m is UTF-8 already; else text is converted value by value */
-    bool future;      /* a source time lay in the future and was clamped */
+    const char *set; /* character set of the sender */
+    bool decoded;    /* m is UTF-8 already; else text is converted value by value */
+    bool future;     /* a source time lay in the future and was clamped */
 };
 
 /* Unescaped, UTF-8, trimmed; "" for anything but a value. */
 spd_sv hl7_text(const struct hl7_read *r, struct hl7_value v);
-spd_sv hl7_text_of(const struct hl7_read *r, const struct hl7_seg *s, unsigned field, unsigned comp);
+spd_sv hl7_text_of(const struct hl7_read *r, const struct hl7_seg *s, unsigned field,
+                   unsigned comp);
 /* Keeps line ends and inner blanks: for report text. */
 spd_sv hl7_text_lines(const struct hl7_read *r, struct hl7_value v);
-/* EI or CX at a field: value .1, authority .2 (.4 for CX) or the default. False when there is no value. */
-bool hl7_read_ei(const struct hl7_read *r, struct hl7_value rep, spd_sv authority, struct spd_cx *ret);
-bool hl7_read_cx(const struct hl7_read *r, struct hl7_value rep, spd_sv authority, struct spd_cx *ret);
+/* EI or CX at a field: value .1, authority .2 (.4 for CX) or the default. False when there is no
+ * value. */
+bool hl7_read_ei(const struct hl7_read *r, struct hl7_value rep, spd_sv authority,
+                 struct spd_cx *ret);
+bool hl7_read_cx(const struct hl7_read *r, struct hl7_value rep, spd_sv authority,
+                 struct spd_cx *ret);
 /* "Family, Given"; first: component of the family name (1 in XPN, 2 in XCN). */
 spd_sv hl7_read_name(const struct hl7_read *r, struct hl7_value rep, unsigned first);
 /* YYYYMMDD[HH[MM[SS[.S]]]][+/-ZZZZ] to UTC; 0 when it is none. */
@@ -32,15 +36,20 @@ spd_usec hl7_clamp_time(struct hl7_read *r, spd_usec t);
 void hl7_read_patient(const struct hl7_read *r, const struct hl7_seg *pid, struct spd_patient *ret);
 spd_sv hl7_write_time(const struct spd_zone *zone, spd_usec t, struct spd_arena *arena);
 
-/* One order of a message: an ORC and OBR with what belongs to them. Indexes of segments; none: n_segs. */
-struct hl7_group { size_t orc, obr, first, end; };
+/* One order of a message: an ORC and OBR with what belongs to them. Indexes of segments; none:
+ * n_segs. */
+struct hl7_group {
+    size_t orc, obr, first, end;
+};
 /* In order of the message; up to max. Stops at a second PID (prior results). */
 size_t hl7_groups(const struct hl7_msg *m, struct hl7_group *ret, size_t max);
-const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g, const char *id);
+const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g,
+                                    const char *id);
 /* Identifiers of a group: IPC-1 else OBR-18, OBR-2 else ORC-2, OBR-3 else ORC-3. */
 void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret);
 /* What the group asks for; false: no sign that it is imaging. modality may be "". */
-bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g, struct hl7_procedure *ret);
+bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g,
+                       struct hl7_procedure *ret);
 void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret);
 
 /* Words. */
@@ -48,11 +57,13 @@ enum spd_priority hl7_word_priority(spd_sv wire);
 spd_sv hl7_word_modality(spd_sv section); /* OBR-24 to a DICOM modality, "" when it is none */
 bool hl7_word_is_lab(spd_sv section);
 bool hl7_word_is_imaging(spd_sv section);
-/* Modality that a service text or code speaks of; *found says whether it speaks of imaging at all. */
+/* Modality that a service text or code speaks of; *found says whether it speaks of imaging at all.
+ */
 spd_sv hl7_word_service(spd_sv text, bool is_code, bool *found);
-/* Fills cancel, hold ... and the axes from one status word. in_obr: OBR-25 or OBX-11, whose F and C are
- * report states. False: the word is not known. */
-bool hl7_word_status(const struct hl7_map_options *o, spd_sv word, bool in_obr, struct spd_order_in *ret);
+/* Fills cancel, hold ... and the axes from one status word. in_obr: OBR-25 or OBX-11, whose F and C
+ * are report states. False: the word is not known. */
+bool hl7_word_status(const struct hl7_map_options *o, spd_sv word, bool in_obr,
+                     struct spd_order_in *ret);
 /* Effect of ORC-1. several: the message also holds an RO. */
 void hl7_word_control(spd_sv control, bool has_ro, struct spd_order_in *ret);
 

@@ -1,5 +1,5 @@
-/* hl7/map/report.c: ORU^R01 of a system that reports, and ADT; see read.h. A report closes only what it
- * names, and only the status of the order group it stands in counts. */
+/* hl7/map/report.c: ORU^R01 of a system that reports, and ADT; see read.h. A report closes only
+ * what it names, and only the status of the order group it stands in counts. */
 #include "hl7/map/read.h"
 
 enum { MAX_GROUPS = 256 };
@@ -15,7 +15,8 @@ static bool is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
 {
     spd_sv code = hl7_text_of(r, obx, 3, 1), text = hl7_text_of(r, obx, 3, 2);
     return spd_sv_is(code, "113014") || spd_sv_ieq(text, SPD_SV("DICOM Study")) ||
-           spd_sv_ieq(text, SPD_SV("Study Instance UID")) || spd_sv_ieq(code, SPD_SV("Study Instance UID"));
+           spd_sv_ieq(text, SPD_SV("Study Instance UID")) ||
+           spd_sv_ieq(code, SPD_SV("Study Instance UID"));
 }
 
 static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struct spd_str *out)
@@ -29,7 +30,8 @@ static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struc
         struct hl7_value rep = hl7_rep(r->m, f, i);
         spd_sv line = hl7_text_lines(r, coded ? hl7_comp(r->m, rep, 2) : rep);
         if (coded && !line.len) line = hl7_text_lines(r, hl7_comp(r->m, rep, 1));
-        while (line.len && strchr(" \t\r", line.ptr[line.len - 1])) line.len--;
+        while (line.len && strchr(" \t\r", line.ptr[line.len - 1]))
+            line.len--;
         for (size_t k = 0; k < line.len; k++)
             if (line.ptr[k] != '\r') spd_str_addc(out, line.ptr[k]);
         spd_str_addc(out, '\n');
@@ -39,7 +41,8 @@ static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struc
 static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
 {
     struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
-    for (size_t i = hl7_seg_find(r->m, "OBX", 0); i < r->m->n_segs; i = hl7_seg_find(r->m, "OBX", i + 1))
+    for (size_t i = hl7_seg_find(r->m, "OBX", 0); i < r->m->n_segs;
+         i = hl7_seg_find(r->m, "OBX", i + 1))
         if (!is_study_uid(r, &r->m->segs[i])) add_lines(r, &r->m->segs[i], &out);
     ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));
     spd_str_done(&out);
@@ -59,7 +62,8 @@ static spd_sv read_by(const struct hl7_read *r, const struct hl7_seg *obr)
 
 static spd_sv first_obx_status(const struct hl7_read *r, const struct hl7_group *g)
 {
-    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end; i = hl7_seg_find(r->m, "OBX", i + 1)) {
+    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end;
+         i = hl7_seg_find(r->m, "OBX", i + 1)) {
         spd_sv word = hl7_text_of(r, &r->m->segs[i], 11, 1);
         if (word.len) return word;
     }
@@ -75,10 +79,12 @@ static void read_group(struct hl7_read *r, const struct hl7_group *g, struct spd
     if (word.len && !hl7_word_status(r->o, word, true, &one)) one.status_word = word;
     hl7_group_ids(r, g, &one);
     if (!one.accession.value.len && !one.placer.value.len && !one.filler.value.len) return;
-    struct spd_code code = {hl7_text_of(r, obr, 4, 1), hl7_text_of(r, obr, 4, 3), hl7_text_of(r, obr, 4, 2)};
+    struct spd_code code = {hl7_text_of(r, obr, 4, 1), hl7_text_of(r, obr, 4, 3),
+                            hl7_text_of(r, obr, 4, 2)};
     if (code.code.len || code.text.len) *SPD_LIST_ADD(&one.procedures, r->arena) = code;
     spd_sv uid = hl7_text_of(r, hl7_group_seg(r->m, g, "ZDS"), 1, 1);
-    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end && !uid.len; i = hl7_seg_find(r->m, "OBX", i + 1))
+    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end && !uid.len;
+         i = hl7_seg_find(r->m, "OBX", i + 1))
         if (is_study_uid(r, &r->m->segs[i])) uid = hl7_text_of(r, &r->m->segs[i], 5, 1);
     if (uid.len && uid.len <= 64) *SPD_LIST_ADD(&one.study_uids, r->arena) = uid;
     spd_usec at = hl7_read_time(r, hl7_field(r->m, obr, 22));
@@ -93,7 +99,8 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
     struct hl7_group groups[MAX_GROUPS];
     size_t n = hl7_groups(r->m, groups, MAX_GROUPS), pid = hl7_seg_find(r->m, "PID", 0), ours = 0;
     for (size_t i = 0; i < n; i++) {
-        if (groups[i].obr >= r->m->n_segs || hl7_word_is_lab(hl7_text_of(r, &r->m->segs[groups[i].obr], 24, 1)))
+        if (groups[i].obr >= r->m->n_segs ||
+            hl7_word_is_lab(hl7_text_of(r, &r->m->segs[groups[i].obr], 24, 1)))
             continue;
         ours++;
         read_group(r, &groups[i], ret);
@@ -109,7 +116,8 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
 
 enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret)
 {
-    size_t pid = hl7_seg_find(r->m, "PID", 0), pv1 = hl7_seg_find(r->m, "PV1", 0), evn = hl7_seg_find(r->m, "EVN", 0);
+    size_t pid = hl7_seg_find(r->m, "PID", 0), pv1 = hl7_seg_find(r->m, "PV1", 0),
+           evn = hl7_seg_find(r->m, "EVN", 0);
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
     if (!ret->patient.ids.n) return HL7_NO_IDENTIFIER;

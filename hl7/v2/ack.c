@@ -1,14 +1,16 @@
 /* hl7/v2/ack.c: see ack.h. */
 #include "hl7/v2/ack.h"
 
-/* A piece of the sender's own message, with its own delimiters: only line ends and control characters
- * could do harm. */
+/* A piece of the sender's own message, with its own delimiters: only line ends and control
+ * characters could do harm. */
 static void copy(struct spd_str *out, spd_sv raw, char esc)
 {
     for (size_t i = 0; i < raw.len; i++) {
         unsigned char c = (unsigned char)raw.ptr[i];
-        if (c < 0x20 || c == 0x7F) spd_str_addf(out, "%cX%02X%c", esc, c, esc);
-        else spd_str_addc(out, (char)c);
+        if (c < 0x20 || c == 0x7F)
+            spd_str_addf(out, "%cX%02X%c", esc, c, esc);
+        else
+            spd_str_addc(out, (char)c);
     }
 }
 
@@ -25,8 +27,8 @@ static bool wanted(spd_sv condition, char severity)
     return spd_sv_ieq(condition, SPD_SV("SU")) && severity == 'A';
 }
 
-/* 'A' original mode, 'C' accept acknowledgement, 0 none. Where only an application answer is asked for it
- * goes out here, on the connection that asked. */
+/* 'A' original mode, 'C' accept acknowledgement, 0 none. Where only an application answer is asked
+ * for it goes out here, on the connection that asked. */
 static char mode(const struct hl7_msg *m, char severity)
 {
     spd_sv accept = spd_sv_trim(msh(m, 15)), application = spd_sv_trim(msh(m, 16));
@@ -38,16 +40,17 @@ static char mode(const struct hl7_msg *m, char severity)
 
 static bool at_least_2_5(spd_sv version)
 {
-    return version.len >= 3 && version.ptr[0] == '2' && version.ptr[1] == '.' && version.ptr[2] >= '5';
+    return version.len >= 3 && version.ptr[0] == '2' && version.ptr[1] == '.' &&
+           version.ptr[2] >= '5';
 }
 
-static void error_segment(const struct hl7_ack *a, const struct hl7_delims *d,
-                          struct spd_str *out)
+static void error_segment(const struct hl7_ack *a, const struct hl7_delims *d, struct spd_str *out)
 {
 
     const char f = d->field, c = d->comp;
     spd_str_addf(out, "ERR%c%c", f, f);
-    for (size_t i = 0; i < a->location.len; i++) spd_str_addc(out, a->location.ptr[i] == '^' ? c : a->location.ptr[i]);
+    for (size_t i = 0; i < a->location.len; i++)
+        spd_str_addc(out, a->location.ptr[i] == '^' ? c : a->location.ptr[i]);
     spd_str_addc(out, f);
     spd_sv code = a->code.len ? a->code : a->severity == 'E' ? SPD_SV("206") : SPD_SV("207");
     hl7_escape(d, code, out);
@@ -57,7 +60,8 @@ static void error_segment(const struct hl7_ack *a, const struct hl7_delims *d,
     spd_str_addc(out, '\r');
 }
 
-static void head(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d, struct spd_str *out)
+static void head(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d,
+                 struct spd_str *out)
 {
     static const unsigned swapped[] = {5, 6, 3, 4};
     const char f = d->field;

@@ -15,8 +15,8 @@ struct hl7_ack {
     spd_sv time;       /* MSH-7 */
     spd_sv control_id; /* MSH-10 of the answer */
 };
-/* m may hold only a header, or be NULL when not even that could be read. Appends nothing when the sender
- * wants no such answer (MSH-15, MSH-16). */
+/* m may hold only a header, or be NULL when not even that could be read. Appends nothing when the
+ * sender wants no such answer (MSH-15, MSH-16). */
 void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_str *out);
 
 #endif

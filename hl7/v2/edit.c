@@ -1,5 +1,5 @@
-/* hl7/v2/edit.c: paths, changing one element of a message, escapes, cutting a file into messages; see
- * msg.h. Nothing here guesses: what is not addressed keeps its bytes. */
+/* hl7/v2/edit.c: paths, changing one element of a message, escapes, cutting a file into messages;
+ * see msg.h. Nothing here guesses: what is not addressed keeps its bytes. */
 #include "hl7/v2/msg.h"
 
 /* ---- paths ---------------------------------------------------------------------------------- */
@@ -7,7 +7,8 @@ static bool number(const char **p, const char *end, unsigned *ret)
 {
     unsigned n = 0;
     const char *from = *p;
-    for (; *p < end && **p >= '0' && **p <= '9' && n < 100000; ++*p) n = n * 10 + (unsigned)(**p - '0');
+    for (; *p < end && **p >= '0' && **p <= '9' && n < 100000; ++*p)
+        n = n * 10 + (unsigned)(**p - '0');
     *ret = n;
     return *p > from && n > 0 && n < 100000;
 }
@@ -26,7 +27,8 @@ enum spd_rc hl7_path_parse(spd_sv text, struct hl7_path *ret, struct spd_err *er
     *ret = (struct hl7_path){.seg = 1};
     const char *p = text.ptr, *end = text.len < 5 ? p : p + text.len;
     if (p == end) goto bad;
-    for (int i = 0; i < 3; i++, p++) ret->id[i] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+    for (int i = 0; i < 3; i++, p++)
+        ret->id[i] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
     if (!bracket(&p, end, &ret->seg) || p == end || (*p != '-' && *p != '.')) goto bad;
     p++;
     if (!number(&p, end, &ret->field) || !bracket(&p, end, &ret->rep)) goto bad;
@@ -40,7 +42,8 @@ bad:
 static size_t path_segment(const struct hl7_msg *m, const struct hl7_path *path)
 {
     size_t at = hl7_seg_find(m, path->id, 0);
-    for (unsigned n = 1; n < path->seg && at < m->n_segs; n++) at = hl7_seg_find(m, path->id, at + 1);
+    for (unsigned n = 1; n < path->seg && at < m->n_segs; n++)
+        at = hl7_seg_find(m, path->id, at + 1);
     return at;
 }
 
@@ -53,16 +56,20 @@ struct hl7_value hl7_path_get(const struct hl7_msg *m, const struct hl7_path *pa
 }
 
 /* ---- changing one element -------------------------------------------------------------------- */
-struct span { const char *p, *end; };
+struct span {
+    const char *p, *end;
+};
 
-/* Narrows the span to its n-th part; what is missing goes to pads and the span becomes its own end. */
+/* Narrows the span to its n-th part; what is missing goes to pads and the span becomes its own end.
+ */
 static void narrow(struct span *at, char delim, unsigned n, struct spd_str *pads)
 {
     const char *p = at->p, *hit;
     for (; n > 1; n--) {
         hit = p < at->end ? memchr(p, delim, (size_t)(at->end - p)) : NULL;
         if (!hit) {
-            for (; n > 1; n--) spd_str_addc(pads, delim);
+            for (; n > 1; n--)
+                spd_str_addc(pads, delim);
             at->p = at->end;
             return;
         }
@@ -72,14 +79,17 @@ static void narrow(struct span *at, char delim, unsigned n, struct spd_str *pads
     *at = (struct span){p, hit ? hit : at->end};
 }
 
-enum spd_rc hl7_msg_set(const struct hl7_msg *m, size_t seg, unsigned field, unsigned rep, unsigned comp,
-                        unsigned sub, spd_sv raw, struct spd_str *out, struct spd_err *err)
+enum spd_rc hl7_msg_set(const struct hl7_msg *m, size_t seg, unsigned field, unsigned rep,
+                        unsigned comp, unsigned sub, spd_sv raw, struct spd_str *out,
+                        struct spd_err *err)
 {
     if (seg >= m->n_segs) return spd_fail(err, SPD_NOTFOUND, "path", "no such segment");
     const struct hl7_seg *s = &m->segs[seg];
-    if (!field || field > HL7_MAX_FIELDS || rep > 1000 || comp > 1000 || sub > 1000 || (sub && !comp))
+    if (!field || field > HL7_MAX_FIELDS || rep > 1000 || comp > 1000 || sub > 1000 ||
+        (sub && !comp))
         return spd_fail(err, SPD_INVALID, "path", "no such element");
-    if (seg == 0 && field < 3) return spd_fail(err, SPD_INVALID, "path", "the delimiters cannot be set");
+    if (seg == 0 && field < 3)
+        return spd_fail(err, SPD_INVALID, "path", "the delimiters cannot be set");
     struct spd_str pads = SPD_STR_INIT(8192);
     struct span at = {s->ptr, s->ptr + s->len};
     narrow(&at, m->d.field, seg == 0 ? field : field + 1, &pads);
@@ -102,8 +112,8 @@ spd_sv hl7_msg_eol(const struct hl7_msg *m)
     return cr + 1 < m->raw.ptr + m->raw.len && cr[1] == '\n' ? SPD_SV("\r\n") : SPD_SV("\r");
 }
 
-enum spd_rc hl7_msg_insert(const struct hl7_msg *m, size_t after, spd_sv segment, struct spd_str *out,
-                           struct spd_err *err)
+enum spd_rc hl7_msg_insert(const struct hl7_msg *m, size_t after, spd_sv segment,
+                           struct spd_str *out, struct spd_err *err)
 {
     if (after >= m->n_segs) return spd_fail(err, SPD_NOTFOUND, "path", "no such segment");
     const char *at = m->segs[after].ptr + m->segs[after].len, *end = m->raw.ptr + m->raw.len;
@@ -117,7 +127,8 @@ enum spd_rc hl7_msg_insert(const struct hl7_msg *m, size_t after, spd_sv segment
 void hl7_msg_build(const struct hl7_msg *m, struct spd_str *out)
 {
     const char *p = m->raw.ptr;
-    for (size_t i = 0; i < m->n_segs; i++) { /* what stands between segments: their ends, blank lines */
+    for (size_t i = 0; i < m->n_segs;
+         i++) { /* what stands between segments: their ends, blank lines */
         const struct hl7_seg *s = &m->segs[i];
         spd_str_add(out, spd_sv_of(p, (size_t)(s->ptr - p)));
         const char *from = s->ptr, *end = s->ptr + s->len;
@@ -160,13 +171,14 @@ static bool is_high(const char *p, int n)
     return false;
 }
 
-/* One escape (without its two escape characters) to text at to; -1: unknown. Text is never longer than
- * the escape, but for converted hex: then the view *ret is set instead. */
+/* One escape (without its two escape characters) to text at to; -1: unknown. Text is never longer
+ * than the escape, but for converted hex: then the view *ret is set instead. */
 static int one_escape(const struct hl7_msg *m, spd_sv e, char *to, hl7_convert *convert, void *ctx,
                       spd_sv *ret, struct spd_arena *arena)
 {
     static const char letters[] = "FSTREP";
-    const char as[] = {m->d.field, m->d.comp, m->d.sub, m->d.rep, m->d.esc, m->d.trunc ? m->d.trunc : '#'};
+    const char as[] = {m->d.field, m->d.comp, m->d.sub,
+                       m->d.rep,   m->d.esc,  m->d.trunc ? m->d.trunc : '#'};
     if (e.len == 1) {
         const char *l = strchr(letters, e.ptr[0]);
         if (l && *l) return *to = as[l - letters], 1;
@@ -187,12 +199,15 @@ spd_sv hl7_unescape(const struct hl7_msg *m, spd_sv raw, hl7_convert *convert, v
 {
     if (!raw.len || !memchr(raw.ptr, m->d.esc, raw.len)) return raw;
     const char *p = raw.ptr, *end = p + raw.len;
-    char *buf = spd_arena_alloc(arena, raw.len * 2 + 1), *to = buf; /* converted hex: 2 of 4 bytes become 3 */
+    char *buf = spd_arena_alloc(arena, raw.len * 2 + 1),
+         *to = buf; /* converted hex: 2 of 4 bytes become 3 */
     if (!buf) return SPD_SV_NONE;
     while (p < end) {
         const char *e = *p == m->d.esc ? memchr(p + 1, m->d.esc, (size_t)(end - p - 1)) : NULL;
         spd_sv text = SPD_SV_NONE;
-        int n = e ? one_escape(m, spd_sv_of(p + 1, (size_t)(e - p - 1)), to, convert, ctx, &text, arena) : -1;
+        int n =
+            e ? one_escape(m, spd_sv_of(p + 1, (size_t)(e - p - 1)), to, convert, ctx, &text, arena)
+              : -1;
         if (n < 0) {
             *to++ = *p++;
             continue;
@@ -213,9 +228,12 @@ void hl7_escape(const struct hl7_delims *d, spd_sv text, struct spd_str *out)
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
         const char *l = c ? memchr(from, c, sizeof from) : NULL;
-        if (l) spd_str_addf(out, "%c%c%c", d->esc, "FSTREP"[l - from], d->esc);
-        else if (c < 0x20 || c == 0x7F) spd_str_addf(out, "%cX%02X%c", d->esc, c, d->esc);
-        else spd_str_addc(out, (char)c);
+        if (l)
+            spd_str_addf(out, "%c%c%c", d->esc, "FSTREP"[l - from], d -> esc);
+        else if (c < 0x20 || c == 0x7F)
+            spd_str_addf(out, "%cX%02X%c", d->esc, c, d->esc);
+        else
+            spd_str_addc(out, (char)c);
     }
 }
 
@@ -227,12 +245,14 @@ static bool is_line(const char *p, const char *end, const char *id)
 
 static bool is_batch(const char *p, const char *end)
 {
-    return is_line(p, end, "FHS") || is_line(p, end, "BHS") || is_line(p, end, "BTS") || is_line(p, end, "FTS");
+    return is_line(p, end, "FHS") || is_line(p, end, "BHS") || is_line(p, end, "BTS") ||
+           is_line(p, end, "FTS");
 }
 
 static const char *line_end(const char *p, const char *end)
 {
-    while (p < end && *p != '\r' && *p != '\n' && *p != 0x0B && *p != 0x1C) p++;
+    while (p < end && *p != '\r' && *p != '\n' && *p != 0x0B && *p != 0x1C)
+        p++;
     return p;
 }
 
@@ -241,16 +261,21 @@ bool hl7_next_message(spd_sv *rest, spd_sv *ret)
     if (!rest->len) return false;
     const char *p = rest->ptr, *end = p + rest->len, *from;
     for (;;) {
-        while (p < end && (*p == '\r' || *p == '\n' || *p == ' ' || *p == '\t' || *p == 0x0B || *p == 0x1C)) p++;
-        if (p < end && is_batch(p, end)) p = line_end(p, end);
-        else break;
+        while (p < end &&
+               (*p == '\r' || *p == '\n' || *p == ' ' || *p == '\t' || *p == 0x0B || *p == 0x1C))
+            p++;
+        if (p < end && is_batch(p, end))
+            p = line_end(p, end);
+        else
+            break;
     }
     *rest = SPD_SV_NONE;
     if (p == end) return false;
     from = p;
     for (p = line_end(p, end); p < end; p = line_end(p, end)) {
         if (*p == 0x0B || *p == 0x1C) break;
-        while (p < end && (*p == '\r' || *p == '\n')) p++;
+        while (p < end && (*p == '\r' || *p == '\n'))
+            p++;
         if (is_line(p, end, "MSH") || is_batch(p, end)) break;
     }
     *ret = spd_sv_of(from, (size_t)(p - from));

@@ -1,4 +1,5 @@
-/* hl7/v2/frame.c: see frame.h. A frame that arrives whole in one read is handed out without a copy. */
+/* hl7/v2/frame.c: see frame.h. A frame that arrives whole in one read is handed out without a copy.
+ */
 #include "hl7/v2/frame.h"
 
 #include <stdio.h>
@@ -16,10 +17,12 @@ void hl7_framer_done(struct hl7_framer *f)
     f->inside = f->handed = false;
 }
 
-static enum spd_rc refuse(struct hl7_framer *f, enum spd_rc rc, size_t at, struct spd_err *err, const char *text)
+static enum spd_rc refuse(struct hl7_framer *f, enum spd_rc rc, size_t at, struct spd_err *err,
+                          const char *text)
 {
     char place[64];
-    snprintf(place, sizeof place, "byte %llu of the connection", (unsigned long long)(f->offset + at + 1));
+    snprintf(place, sizeof place, "byte %llu of the connection",
+             (unsigned long long)(f->offset + at + 1));
     return spd_fail(err, rc, place, "%s", text);
 }
 
@@ -41,7 +44,8 @@ static enum spd_rc find_start(struct hl7_framer *f, spd_sv bytes, size_t *at, st
 }
 
 /* Content up to the end block; false when it is not here yet. */
-static enum spd_rc find_end(struct hl7_framer *f, spd_sv bytes, size_t from, size_t *end, struct spd_err *err)
+static enum spd_rc find_end(struct hl7_framer *f, spd_sv bytes, size_t from, size_t *end,
+                            struct spd_err *err)
 {
     const char *p = bytes.ptr + from;
     size_t n = bytes.len - from, room = f->part.max - f->part.len;
@@ -72,19 +76,23 @@ enum spd_rc hl7_framer_feed(struct hl7_framer *f, spd_sv bytes, size_t *ret_used
     }
     for (;;) {
         enum spd_rc rc = f->inside ? SPD_OK : find_start(f, bytes, &at, err);
-        if (rc == SPD_OK && at < bytes.len) rc = find_end(f, bytes, at, &end, err);
-        else if (rc == SPD_OK) rc = SPD_AGAIN, end = at;
+        if (rc == SPD_OK && at < bytes.len)
+            rc = find_end(f, bytes, at, &end, err);
+        else if (rc == SPD_OK)
+            rc = SPD_AGAIN, end = at;
         if (rc == SPD_AGAIN) {
             if (f->inside && end > at) spd_str_add(&f->part, spd_sv_of(bytes.ptr + at, end - at));
             *ret_used = bytes.len;
             f->offset += bytes.len;
-            return spd_str_ok(&f->part) ? SPD_AGAIN : spd_fail(err, f->part.rc, "", "no memory for a frame");
+            return spd_str_ok(&f->part) ? SPD_AGAIN
+                                        : spd_fail(err, f->part.rc, "", "no memory for a frame");
         }
         if (rc != SPD_OK) return rc;
         spd_sv whole = spd_sv_of(bytes.ptr + at, end - at);
         if (f->part.len) {
             spd_str_add(&f->part, whole);
-            if (!spd_str_ok(&f->part)) return spd_fail(err, f->part.rc, "", "no memory for a frame");
+            if (!spd_str_ok(&f->part))
+                return spd_fail(err, f->part.rc, "", "no memory for a frame");
             whole = spd_str_sv(&f->part);
         }
         at = end + 1;
@@ -108,7 +116,8 @@ enum spd_rc hl7_framer_feed(struct hl7_framer *f, spd_sv bytes, size_t *ret_used
 
 enum spd_rc hl7_frame_write(struct spd_str *out, spd_sv message)
 {
-    if (message.len && (memchr(message.ptr, VT, message.len) || memchr(message.ptr, FS, message.len)))
+    if (message.len &&
+        (memchr(message.ptr, VT, message.len) || memchr(message.ptr, FS, message.len)))
         return SPD_INVALID;
     spd_str_addc(out, VT);
     spd_str_add(out, message);

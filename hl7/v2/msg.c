@@ -1,4 +1,5 @@
-/* hl7/v2/msg.c: finding segments and everything inside them; see msg.h. Changing a message is in edit.c. */
+/* hl7/v2/msg.c: finding segments and everything inside them; see msg.h. Changing a message is in
+ * edit.c. */
 #include "hl7/v2/msg.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ static bool is_alnum(char c)
     return is_alpha(c) || (c >= '0' && c <= '9');
 }
 
-/* From p on, or end. Fields are mostly short, a report is long: a few bytes by hand, then memchr. */
+/* From p on, or end. Fields are mostly short, a report is long: a few bytes by hand, then memchr.
+ */
 static inline const char *next_of(const char *p, const char *end, char c)
 {
     const char *soon = end - p > 16 ? p + 16 : end;
@@ -30,13 +32,15 @@ void hl7_msg_place(const struct hl7_msg *m, size_t off, char *place, size_t size
 {
     size_t seg = 0, field = 0;
     const char *at = m->raw.ptr + off;
-    while (seg < m->n_segs && m->segs[seg].ptr <= at) seg++;
+    while (seg < m->n_segs && m->segs[seg].ptr <= at)
+        seg++;
     if (seg) {
         const char *p = m->segs[seg - 1].ptr, *end = p + m->segs[seg - 1].len;
         if (end > at) end = at;
-        for (; p < end; p++) field += *p == m->d.field;
+        for (; p < end; p++)
+            field += *p == m->d.field;
         if (hl7_seg_is(&m->segs[seg - 1], "MSH")) field++; /* MSH-1 is the separator itself */
-    } else if (off >= m->start + 3) { /* still reading the delimiters */
+    } else if (off >= m->start + 3) {                      /* still reading the delimiters */
         field = off == m->start + 3 ? 1 : 2;
     }
     snprintf(place, size, "segment %zu, field %zu, byte %zu", seg ? seg : 1, field, off + 1);
@@ -56,17 +60,22 @@ static enum spd_rc read_delims(struct hl7_msg *m, struct spd_err *err)
     char c[6] = {0};
     size_t n = 0;
     if (end - p < 8 || memcmp(p, "MSH", 3) != 0)
-        return fail_at(m, m->start < m->raw.len ? m->start : 0, err, SPD_INVALID, "the message does not begin with MSH");
+        return fail_at(m, m->start < m->raw.len ? m->start : 0, err, SPD_INVALID,
+                       "the message does not begin with MSH");
     c[n++] = p[3];
-    for (p += 4; p < end && *p != c[0] && *p != '\r' && *p != '\n' && n < 6; p++) c[n++] = *p;
+    for (p += 4; p < end && *p != c[0] && *p != '\r' && *p != '\n' && n < 6; p++)
+        c[n++] = *p;
     if (n < 5 || (p < end && *p != c[0] && *p != '\r' && *p != '\n'))
-        return fail_at(m, m->start + 4, err, SPD_INVALID, "MSH-2 must have four or five characters");
+        return fail_at(m, m->start + 4, err, SPD_INVALID,
+                       "MSH-2 must have four or five characters");
     for (size_t i = 0; i < n; i++) {
         if (c[i] <= ' ' || c[i] >= 0x7F || is_alnum(c[i]))
-            return fail_at(m, m->start + 3 + i, err, SPD_INVALID, "a delimiter may not be a letter, digit or control character");
+            return fail_at(m, m->start + 3 + i, err, SPD_INVALID,
+                           "a delimiter may not be a letter, digit or control character");
         for (size_t k = 0; k < i; k++)
             if (c[i] == c[k])
-                return fail_at(m, m->start + 3 + i, err, SPD_INVALID, "the delimiters are not all different");
+                return fail_at(m, m->start + 3 + i, err, SPD_INVALID,
+                               "the delimiters are not all different");
     }
     m->d = (struct hl7_delims){c[0], c[1], c[2], c[3], c[4], c[5]};
     memset(m->kind, 0, sizeof m->kind);
@@ -84,7 +93,8 @@ static void begin(struct hl7_msg *m, spd_sv bytes)
     m->n_segs = m->joined = m->start = 0;
     m->d = (struct hl7_delims){'|', '^', '~', '\\', '&', 0};
     if (bytes.len >= 3 && !memcmp(bytes.ptr, "\xEF\xBB\xBF", 3)) m->start = 3;
-    while (m->start < bytes.len && strchr("\r\n \t", bytes.ptr[m->start]) && bytes.ptr[m->start]) m->start++;
+    while (m->start < bytes.len && strchr("\r\n \t", bytes.ptr[m->start]) && bytes.ptr[m->start])
+        m->start++;
 }
 
 static struct hl7_seg *add_segment(struct hl7_msg *m, struct spd_arena *arena)
@@ -102,7 +112,8 @@ static struct hl7_seg *add_segment(struct hl7_msg *m, struct spd_arena *arena)
 
 static inline bool starts_segment(const char *p, const char *end, char field)
 {
-    return end - p >= 3 && is_alpha(p[0]) && is_alnum(p[1]) && is_alnum(p[2]) && (end - p == 3 || p[3] == field);
+    return end - p >= 3 && is_alpha(p[0]) && is_alnum(p[1]) && is_alnum(p[2]) &&
+           (end - p == 3 || p[3] == field);
 }
 
 static char upper(char c)
@@ -125,7 +136,8 @@ static bool too_many_fields(const struct hl7_msg *m, const struct hl7_seg *s, si
     return false;
 }
 
-static enum spd_rc split(struct hl7_msg *m, bool only_first, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc split(struct hl7_msg *m, bool only_first, struct spd_arena *arena,
+                         struct spd_err *err)
 {
     const char *p = m->raw.ptr + m->start, *end = m->raw.ptr + m->raw.len;
     const char eol = memchr(p, '\r', (size_t)(end - p)) ? '\r' : '\n';
@@ -135,10 +147,13 @@ static enum spd_rc split(struct hl7_msg *m, bool only_first, struct spd_arena *a
         if (starts_segment(p, e, m->d.field)) {
             struct hl7_seg *s;
             if (m->n_segs && !memcmp(p, "MSH", 3))
-                return fail_at(m, (size_t)(p - m->raw.ptr), err, SPD_INVALID, "a second message begins here");
+                return fail_at(m, (size_t)(p - m->raw.ptr), err, SPD_INVALID,
+                               "a second message begins here");
             if (m->n_segs >= HL7_MAX_SEGMENTS)
-                return fail_at(m, (size_t)(p - m->raw.ptr), err, SPD_LIMIT, "more than 2000 segments");
-            if (!(s = add_segment(m, arena))) return spd_fail(err, SPD_NOMEM, "", "no memory for segments");
+                return fail_at(m, (size_t)(p - m->raw.ptr), err, SPD_LIMIT,
+                               "more than 2000 segments");
+            if (!(s = add_segment(m, arena)))
+                return spd_fail(err, SPD_NOMEM, "", "no memory for segments");
             *s = (struct hl7_seg){p, (uint32_t)(e - p), {upper(p[0]), upper(p[1]), upper(p[2]), 0}};
             if (only_first) return SPD_OK;
         } else if (e > p && !(e == p + 1 && *p == '\n')) { /* a raw line end inside a field */
@@ -147,13 +162,15 @@ static enum spd_rc split(struct hl7_msg *m, bool only_first, struct spd_arena *a
             m->joined++;
         }
         p = e < end ? e + 1 : end;
-        while (eol == '\r' && p < end && *p == '\n') p++;
+        while (eol == '\r' && p < end && *p == '\n')
+            p++;
     }
     return SPD_OK;
 }
 
-/* Two messages run together without a line end: the second MSH stands in the middle of a line. Content would
- * have its delimiters escaped, so this cannot be one. Looks at the rare escape characters only. */
+/* Two messages run together without a line end: the second MSH stands in the middle of a line.
+ * Content would have its delimiters escaped, so this cannot be one. Looks at the rare escape
+ * characters only. */
 static bool glued(const struct hl7_msg *m, size_t *ret_off)
 {
     const char *msh = m->raw.ptr + m->start, *p = msh + 8, *end = m->raw.ptr + m->raw.len;
@@ -170,16 +187,19 @@ static bool glued(const struct hl7_msg *m, size_t *ret_off)
 enum spd_rc hl7_msg_header(struct hl7_msg *m, spd_sv bytes, struct spd_err *err)
 {
     begin(m, bytes);
-    if (bytes.len > MAX_BYTES) return fail_at(m, MAX_BYTES, err, SPD_LIMIT, "the message is too long");
+    if (bytes.len > MAX_BYTES)
+        return fail_at(m, MAX_BYTES, err, SPD_LIMIT, "the message is too long");
     enum spd_rc rc = read_delims(m, err);
     return rc == SPD_OK ? split(m, true, NULL, err) : rc;
 }
 
-enum spd_rc hl7_msg_parse(struct hl7_msg *m, spd_sv bytes, struct spd_arena *arena, struct spd_err *err)
+enum spd_rc hl7_msg_parse(struct hl7_msg *m, spd_sv bytes, struct spd_arena *arena,
+                          struct spd_err *err)
 {
     size_t off;
     begin(m, bytes);
-    if (bytes.len > MAX_BYTES) return fail_at(m, MAX_BYTES, err, SPD_LIMIT, "the message is too long");
+    if (bytes.len > MAX_BYTES)
+        return fail_at(m, MAX_BYTES, err, SPD_LIMIT, "the message is too long");
     enum spd_rc rc = read_delims(m, err);
     if (rc == SPD_OK) rc = split(m, false, arena, err);
     if (rc != SPD_OK) return rc;
@@ -199,15 +219,18 @@ bool hl7_seg_is(const struct hl7_seg *s, const char *id)
 
 size_t hl7_seg_find(const struct hl7_msg *m, const char *id, size_t from)
 {
-    while (from < m->n_segs && !hl7_seg_is(&m->segs[from], id)) from++;
+    while (from < m->n_segs && !hl7_seg_is(&m->segs[from], id))
+        from++;
     return from;
 }
 
 static struct hl7_value value_of(const char *p, const char *end)
 {
     struct hl7_value v = {{p, (size_t)(end - p)}, HL7_VALUE};
-    if (p == end) v.is = HL7_EMPTY;
-    else if (end - p == 2 && p[0] == '"' && p[1] == '"') v.is = HL7_NULL;
+    if (p == end)
+        v.is = HL7_EMPTY;
+    else if (end - p == 2 && p[0] == '"' && p[1] == '"')
+        v.is = HL7_NULL;
     return v;
 }
 
@@ -253,7 +276,8 @@ size_t hl7_reps(const struct hl7_msg *m, spd_sv field)
 {
     size_t n = field.len > 0;
     if (is_delims(m, field)) return n;
-    for (size_t i = 0; i < field.len; i++) n += field.ptr[i] == m->d.rep;
+    for (size_t i = 0; i < field.len; i++)
+        n += field.ptr[i] == m->d.rep;
     return n;
 }
 
@@ -272,8 +296,8 @@ struct hl7_value hl7_sub(const struct hl7_msg *m, struct hl7_value comp, unsigne
     return part(m, comp, m->d.sub, sub);
 }
 
-struct hl7_value hl7_get(const struct hl7_msg *m, const struct hl7_seg *s, unsigned field, unsigned rep,
-                         unsigned comp, unsigned sub)
+struct hl7_value hl7_get(const struct hl7_msg *m, const struct hl7_seg *s, unsigned field,
+                         unsigned rep, unsigned comp, unsigned sub)
 {
     struct hl7_value v = hl7_rep(m, hl7_field(m, s, field), rep ? rep : 1);
     if (comp) v = hl7_comp(m, v, comp);
@@ -290,7 +314,8 @@ size_t hl7_seg_tokens(const struct hl7_msg *m, const struct hl7_seg *s, uint32_t
         n++;
         if (i >= len) i = len;
     }
-    if (max > len) { /* no branch that depends on the bytes: a mark is written always, counted sometimes */
+    if (max > len) { /* no branch that depends on the bytes: a mark is written always, counted
+                        sometimes */
         for (; i < len; i++) {
             unsigned k = m->kind[p[i]];
             marks[n] = (uint32_t)i << 2 | ((k - 1) & 3);

@@ -1,5 +1,6 @@
-/* src/cli/cmd_hl7.c: `spoed hl7`: looking at HL7 v2 messages without a running brain. A file may hold many
- * messages, framed or not; "-" is standard input. Reads files, writes standard output, nothing else. */
+/* src/cli/cmd_hl7.c: `spoed hl7`: looking at HL7 v2 messages without a running brain. A file may
+ * hold many messages, framed or not; "-" is standard input. Reads files, writes standard output,
+ * nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,17 @@ struct run { /* one call of the command */
     const struct spd_cli *cli;
     struct spd_arena *arena;
     const char *file;
-    size_t n;         /* which message of the file, from 1 */
+    size_t n; /* which message of the file, from 1 */
     bool failed;
     const char *what; /* path of get, "PATH=VALUE" of set */
     struct hl7_map_options map;
 };
 typedef void each_message(struct run *r, spd_sv bytes);
 
-/* ---- reading --------------------------------------------------------------------------------------- */
-static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *arena, struct spd_err *err)
+/* ---- reading
+ * --------------------------------------------------------------------------------------- */
+static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *arena,
+                             struct spd_err *err)
 {
     struct spd_source src = {0};
     if (strcmp(path, "-") != 0) {
@@ -35,7 +38,8 @@ static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *ar
     }
     struct spd_str s = SPD_STR_INIT(MAX_FILE);
     char buf[65536];
-    for (size_t n; (n = fread(buf, 1, sizeof buf, stdin));) spd_str_add(&s, spd_sv_of(buf, n));
+    for (size_t n; (n = fread(buf, 1, sizeof buf, stdin));)
+        spd_str_add(&s, spd_sv_of(buf, n));
     *ret = spd_arena_dup(arena, spd_str_sv(&s));
     enum spd_rc rc = s.rc;
     spd_str_done(&s);
@@ -69,8 +73,14 @@ static void each(struct run *r, int argc, char **argv, each_message *f, bool non
     }
 }
 
-/* ---- validate, show --------------------------------------------------------------------------------- */
-struct checked { bool ok, roundtrip; struct hl7_msg m; struct spd_err err; const char *set; };
+/* ---- validate, show
+ * --------------------------------------------------------------------------------- */
+struct checked {
+    bool ok, roundtrip;
+    struct hl7_msg m;
+    struct spd_err err;
+    const char *set;
+};
 
 static void check(struct run *r, spd_sv bytes, struct checked *ret)
 {
@@ -105,7 +115,8 @@ static int64_t number_after(const char *place, const char *word)
 {
     const char *p = strstr(place, word);
     int64_t n = 0;
-    for (p = p ? p + strlen(word) : ""; *p >= '0' && *p <= '9'; p++) n = n * 10 + (*p - '0');
+    for (p = p ? p + strlen(word) : ""; *p >= '0' && *p <= '9'; p++)
+        n = n * 10 + (*p - '0');
     return n;
 }
 
@@ -114,7 +125,8 @@ static void json_text(struct spd_str *s, spd_sv v, struct spd_arena *arena)
 {
     if (!spd_sv_is_utf8(v)) {
         char *p = spd_arena_must(arena, v.len + 1);
-        for (size_t i = 0; i < v.len; i++) p[i] = (unsigned char)v.ptr[i] < 0x80 && v.ptr[i] ? v.ptr[i] : '?';
+        for (size_t i = 0; i < v.len; i++)
+            p[i] = (unsigned char)v.ptr[i] < 0x80 && v.ptr[i] ? v.ptr[i] : '?';
         v.ptr = p;
     }
     spd_str_json(s, v);
@@ -127,17 +139,23 @@ static void print_json(struct run *r, const struct checked *c)
     json_text(&s, spd_sv_from(r->file), r->arena);
     spd_str_addf(&s, ", \"message\": %zu, \"ok\": %s, \"type\": ", r->n, c->ok ? "true" : "false");
     spd_sv type = msh(c, 9, 1), trigger = msh(c, 9, 2);
-    json_text(&s, trigger.len ? spd_arena_printf(r->arena, "%.*s^%.*s", SPD_SV_ARG(type), SPD_SV_ARG(trigger)) : type, r->arena);
+    json_text(&s,
+              trigger.len
+                  ? spd_arena_printf(r->arena, "%.*s^%.*s", SPD_SV_ARG(type), SPD_SV_ARG(trigger))
+                  : type,
+              r->arena);
     spd_str_addz(&s, ", \"version\": ");
     json_text(&s, msh(c, 12, 1), r->arena);
     spd_str_addz(&s, ", \"control_id\": ");
     json_text(&s, msh(c, 10, 0), r->arena);
-    spd_str_addf(&s, ", \"segments\": %zu, \"roundtrip\": %s, \"error\": ", c->m.n_segs, c->roundtrip ? "true" : "false");
+    spd_str_addf(&s, ", \"segments\": %zu, \"roundtrip\": %s, \"error\": ", c->m.n_segs,
+                 c->roundtrip ? "true" : "false");
     if (c->ok) {
         spd_str_addz(&s, "null}");
     } else {
         spd_str_addf(&s, "{\"segment\": %lld, \"field\": %lld, \"byte\": %lld, \"text\": ",
-                     (long long)number_after(c->err.place, "segment "), (long long)number_after(c->err.place, "field "),
+                     (long long)number_after(c->err.place, "segment "),
+                     (long long)number_after(c->err.place, "field "),
                      (long long)number_after(c->err.place, "byte "));
         json_text(&s, spd_sv_from(c->err.text), r->arena);
         spd_str_addz(&s, "}}");
@@ -155,7 +173,8 @@ static void validate(struct run *r, spd_sv bytes)
     } else if (!c.ok) {
         printf("%s:%zu: %s: %s\n", r->file, r->n, c.err.place, c.err.text);
     } else if (!r->cli->quiet) {
-        printf("%s:%zu: ok, %zu segments%s\n", r->file, r->n, c.m.n_segs, c.m.joined ? ", with a raw line end inside a field" : "");
+        printf("%s:%zu: ok, %zu segments%s\n", r->file, r->n, c.m.n_segs,
+               c.m.joined ? ", with a raw line end inside a field" : "");
     }
 }
 
@@ -167,9 +186,12 @@ static void show_segment(struct run *r, const struct hl7_msg *m, const struct hl
     spd_str_addf(&s, "%s%.3s%s", r->cli->color ? "\033[1;36m" : "", seg->ptr, off);
     for (size_t i = 3; i < seg->len; i++) {
         unsigned char c = (unsigned char)seg->ptr[i];
-        if (m->kind[c]) spd_str_addf(&s, "%s%c%s", on, c, off);
-        else if (c < 0x20 || c == 0x7F) spd_str_addf(&s, "%s<%02X>%s", on, c, off);
-        else spd_str_addc(&s, (char)c);
+        if (m->kind[c])
+            spd_str_addf(&s, "%s%c%s", on, c, off);
+        else if (c < 0x20 || c == 0x7F)
+            spd_str_addf(&s, "%s<%02X>%s", on, c, off);
+        else
+            spd_str_addc(&s, (char)c);
     }
     print_line(&s);
 }
@@ -185,14 +207,16 @@ static void show(struct run *r, spd_sv bytes)
         printf("%s:%zu: %s: %s\n", r->file, r->n, c.err.place, c.err.text);
         return;
     }
-    if (hl7_charset_decode(c.set, bytes, &text, r->arena, NULL) == SPD_OK && text.ptr != bytes.ptr &&
-        hl7_msg_parse(&c.m, text, r->arena, NULL) != SPD_OK)
+    if (hl7_charset_decode(c.set, bytes, &text, r->arena, NULL) == SPD_OK &&
+        text.ptr != bytes.ptr && hl7_msg_parse(&c.m, text, r->arena, NULL) != SPD_OK)
         return;
-    for (size_t i = 0; i < c.m.n_segs; i++) show_segment(r, &c.m, &c.m.segs[i]);
+    for (size_t i = 0; i < c.m.n_segs; i++)
+        show_segment(r, &c.m, &c.m.segs[i]);
     putchar('\n');
 }
 
-/* ---- get, set ---------------------------------------------------------------------------------------- */
+/* ---- get, set
+ * ---------------------------------------------------------------------------------------- */
 static void get(struct run *r, spd_sv bytes)
 {
     static const char *const words[] = {"absent", "empty", "null", "value"};
@@ -228,13 +252,16 @@ static void set(struct run *r, spd_sv bytes)
     const char *eq = strchr(r->what, '=');
     spd_sv raw;
     check(r, bytes, &c);
-    if (c.ok && hl7_path_parse(spd_sv_of(r->what, (size_t)(eq - r->what)), &path, &c.err) == SPD_OK) {
+    if (c.ok &&
+        hl7_path_parse(spd_sv_of(r->what, (size_t)(eq - r->what)), &path, &c.err) == SPD_OK) {
         size_t seg = hl7_seg_find(&c.m, path.id, 0);
-        for (unsigned n = 1; n < path.seg && seg < c.m.n_segs; n++) seg = hl7_seg_find(&c.m, path.id, seg + 1);
+        for (unsigned n = 1; n < path.seg && seg < c.m.n_segs; n++)
+            seg = hl7_seg_find(&c.m, path.id, seg + 1);
         hl7_escape(&c.m.d, spd_sv_from(eq + 1), &value);
         const char *charset = strcmp(c.set, "ASCII") ? c.set : "UTF-8";
         c.ok = hl7_charset_encode(charset, spd_str_sv(&value), &raw, r->arena, &c.err) == SPD_OK &&
-               hl7_msg_set(&c.m, seg, path.field, path.rep, path.comp, path.sub, raw, &out, &c.err) == SPD_OK;
+               hl7_msg_set(&c.m, seg, path.field, path.rep, path.comp, path.sub, raw, &out,
+                           &c.err) == SPD_OK;
     } else {
         c.ok = false;
     }
@@ -248,17 +275,20 @@ static void set(struct run *r, spd_sv bytes)
     spd_str_done(&out);
 }
 
-/* ---- diff -------------------------------------------------------------------------------------------- */
+/* ---- diff
+ * -------------------------------------------------------------------------------------------- */
 static unsigned field_count(const struct hl7_msg *m, const struct hl7_seg *s)
 {
     unsigned n = 0;
-    while (hl7_field(m, s, n + 1).is != HL7_ABSENT) n++;
+    while (hl7_field(m, s, n + 1).is != HL7_ABSENT)
+        n++;
     return n;
 }
 
 static void print_difference(struct run *r, const char *place, spd_sv a, spd_sv b)
 {
-    const char *minus = r->cli->color ? "\033[31m" : "", *plus = r->cli->color ? "\033[32m" : "", *off = r->cli->color ? "\033[0m" : "";
+    const char *minus = r->cli->color ? "\033[31m" : "", *plus = r->cli->color ? "\033[32m" : "",
+               *off = r->cli->color ? "\033[0m" : "";
     struct spd_str s = SPD_STR_INIT(MAX_FILE);
     if (r->cli->json) {
         spd_str_addf(&s, "{\"place\": \"%s\", \"a\": ", place);
@@ -267,17 +297,20 @@ static void print_difference(struct run *r, const char *place, spd_sv a, spd_sv 
         json_text(&s, b, r->arena);
         spd_str_addc(&s, '}');
     } else {
-        spd_str_addf(&s, "%-12s %s%.*s%s -> %s%.*s%s", place, minus, SPD_SV_ARG(a), off, plus, SPD_SV_ARG(b), off);
+        spd_str_addf(&s, "%-12s %s%.*s%s -> %s%.*s%s", place, minus, SPD_SV_ARG(a), off, plus,
+                     SPD_SV_ARG(b), off);
     }
     print_line(&s);
     r->failed = true;
 }
 
-static void diff_segment(struct run *r, const struct checked *a, const struct checked *b, size_t i, size_t j)
+static void diff_segment(struct run *r, const struct checked *a, const struct checked *b, size_t i,
+                         size_t j)
 {
     const struct hl7_seg *x = &a->m.segs[i], *y = &b->m.segs[j];
     unsigned nx = field_count(&a->m, x), ny = field_count(&b->m, y), nth = 0;
-    for (size_t k = 0; k <= i; k++) nth += hl7_seg_is(&a->m.segs[k], x->id);
+    for (size_t k = 0; k <= i; k++)
+        nth += hl7_seg_is(&a->m.segs[k], x->id);
     for (unsigned f = 1; f <= nx || f <= ny; f++) {
         struct hl7_value va = hl7_field(&a->m, x, f), vb = hl7_field(&b->m, y, f);
         char place[40];
@@ -295,8 +328,8 @@ static void only_one(struct run *r, const struct hl7_seg *s, size_t at, bool fir
     print_difference(r, place, first ? text : SPD_SV_NONE, first ? SPD_SV_NONE : text);
 }
 
-/* Segments are paired by name; where the names differ, the side that comes to the other's name sooner has a
- * segment more. */
+/* Segments are paired by name; where the names differ, the side that comes to the other's name
+ * sooner has a segment more. */
 static void diff_messages(struct run *r, const struct checked *a, const struct checked *b)
 {
     size_t i = 0, j = 0, na = a->m.n_segs, nb = b->m.n_segs;
@@ -305,10 +338,13 @@ static void diff_messages(struct run *r, const struct checked *a, const struct c
             diff_segment(r, a, b, i++, j++);
             continue;
         }
-        size_t in_a = j < nb ? hl7_seg_find(&a->m, b->m.segs[j].id, i) : na; /* how far the other's name is */
+        size_t in_a =
+            j < nb ? hl7_seg_find(&a->m, b->m.segs[j].id, i) : na; /* how far the other's name is */
         size_t in_b = i < na ? hl7_seg_find(&b->m, a->m.segs[i].id, j) : nb;
-        if (j >= nb || (i < na && (in_b >= nb || (in_a < na && in_a - i <= in_b - j)))) only_one(r, &a->m.segs[i], i, true), i++;
-        else only_one(r, &b->m.segs[j], j, false), j++;
+        if (j >= nb || (i < na && (in_b >= nb || (in_a < na && in_a - i <= in_b - j))))
+            only_one(r, &a->m.segs[i], i, true), i++;
+        else
+            only_one(r, &b->m.segs[j], j, false), j++;
     }
 }
 
@@ -317,7 +353,8 @@ static int diff(struct run *r, const char *file_a, const char *file_b)
     struct checked a, b;
     spd_sv ta = SPD_SV_NONE, tb = SPD_SV_NONE, one = SPD_SV_NONE, two = SPD_SV_NONE;
     struct spd_err err = {0};
-    if (read_file(file_a, &ta, r->arena, &err) != SPD_OK || read_file(file_b, &tb, r->arena, &err) != SPD_OK) {
+    if (read_file(file_a, &ta, r->arena, &err) != SPD_OK ||
+        read_file(file_b, &tb, r->arena, &err) != SPD_OK) {
         fprintf(stderr, "spoed hl7: %s: %s\n", err.place, err.text);
         return SPD_EXIT_FAILURE;
     }
@@ -326,18 +363,22 @@ static int diff(struct run *r, const char *file_a, const char *file_b)
     check(r, one, &a);
     check(r, two, &b);
     if (!a.ok || !b.ok) {
-        fprintf(stderr, "%s: %s: %s\n", a.ok ? file_b : file_a, a.ok ? b.err.place : a.err.place, a.ok ? b.err.text : a.err.text);
+        fprintf(stderr, "%s: %s: %s\n", a.ok ? file_b : file_a, a.ok ? b.err.place : a.err.place,
+                a.ok ? b.err.text : a.err.text);
         return SPD_EXIT_FAILURE;
     }
     diff_messages(r, &a, &b);
     return r->failed ? SPD_EXIT_FAILURE : SPD_EXIT_OK;
 }
 
-/* ---- try --------------------------------------------------------------------------------------------- */
+/* ---- try
+ * --------------------------------------------------------------------------------------------- */
 static struct spd_message_in *envelope(struct spd_event *e)
 {
-    return e->type == SPD_EVENT_ORDER ? &e->u.order->message : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
-           : e->type == SPD_EVENT_REPORT ? &e->u.report->message : &e->u.message->message;
+    return e->type == SPD_EVENT_ORDER     ? &e->u.order->message
+           : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
+           : e->type == SPD_EVENT_REPORT  ? &e->u.report->message
+                                          : &e->u.message->message;
 }
 
 static void try(struct run *r, spd_sv bytes)
@@ -347,7 +388,8 @@ static void try(struct run *r, spd_sv bytes)
     hl7_map_in(bytes, &r->map, &e, r->arena);
     struct spd_message_in *m = envelope(&e);
     m->raw = SPD_SV_NONE; /* the file has it */
-    const char *answer = spd_enum_name(spd_answer_names, m->answer), *type = spd_enum_name(spd_event_type_names, (int)e.type);
+    const char *answer = spd_enum_name(spd_answer_names, m->answer),
+               *type = spd_enum_name(spd_event_type_names, (int)e.type);
     if (r->cli->json) {
         spd_str_addz(&s, "{\"file\": ");
         json_text(&s, spd_sv_from(r->file), r->arena);
@@ -358,25 +400,32 @@ static void try(struct run *r, spd_sv bytes)
         spd_str_addc(&s, '}');
         return print_line(&s);
     }
-    spd_str_addf(&s, "%s:%zu: %.*s, answered %s: %s", r->file, r->n, SPD_SV_ARG(m->type), answer, type);
+    spd_str_addf(&s, "%s:%zu: %.*s, answered %s: %s", r->file, r->n, SPD_SV_ARG(m->type), answer,
+                 type);
     if (e.type == SPD_EVENT_MESSAGE) spd_str_addf(&s, ", %.*s", SPD_SV_ARG(e.u.message->why_en));
-    size_t n = e.type == SPD_EVENT_ORDER ? e.u.order->orders.n : e.type == SPD_EVENT_REPORT ? e.u.report->reports.n : 0;
+    size_t n = e.type == SPD_EVENT_ORDER    ? e.u.order->orders.n
+               : e.type == SPD_EVENT_REPORT ? e.u.report->reports.n
+                                            : 0;
     for (size_t i = 0; i < n; i++) {
-        const struct spd_order_in *o = e.type == SPD_EVENT_ORDER ? &e.u.order->orders.v[i] : &e.u.report->reports.v[i];
+        const struct spd_order_in *o =
+            e.type == SPD_EVENT_ORDER ? &e.u.order->orders.v[i] : &e.u.report->reports.v[i];
         spd_str_addf(&s, "\n  %.*s ", SPD_SV_ARG(o->control));
         spd_desc_json(&spd_order_in_desc, o, &s);
     }
     print_line(&s);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------- */
+/* ---- the command
+ * --------------------------------------------------------------------------------------- */
 static int usage(void)
 {
-    fprintf(stderr, "usage: spoed hl7 show|validate FILE…        \"-\" is standard input\n"
-                    "       spoed hl7 get PATH FILE…             PID-3[2].4.2, OBX[3]-5\n"
-                    "       spoed hl7 set PATH=VALUE FILE…       the changed messages on standard output\n"
-                    "       spoed hl7 diff FILE FILE             differing fields; 1 when there are any\n"
-                    "       spoed hl7 try [--charset NAME] [--zone NAME] FILE…   what a message would become\n");
+    fprintf(stderr,
+            "usage: spoed hl7 show|validate FILE…        \"-\" is standard input\n"
+            "       spoed hl7 get PATH FILE…             PID-3[2].4.2, OBX[3]-5\n"
+            "       spoed hl7 set PATH=VALUE FILE…       the changed messages, to standard output\n"
+            "       spoed hl7 diff FILE FILE             differing fields; 1 when there are any\n"
+            "       spoed hl7 try [--charset NAME] [--zone NAME] FILE…   what a message would "
+            "become\n");
     return SPD_EXIT_USAGE;
 }
 
@@ -384,14 +433,18 @@ static int run_try(struct run *r, int argc, char **argv)
 {
     const char *zone = "Europe/Amsterdam";
     while (argc > 1 && !strncmp(argv[0], "--", 2)) {
-        if (!strcmp(argv[0], "--charset")) r->map.charset = spd_sv_from(argv[1]);
-        else if (!strcmp(argv[0], "--zone")) zone = argv[1];
-        else return usage();
+        if (!strcmp(argv[0], "--charset"))
+            r->map.charset = spd_sv_from(argv[1]);
+        else if (!strcmp(argv[0], "--zone"))
+            zone = argv[1];
+        else
+            return usage();
         argc -= 2, argv += 2;
     }
     if (argc < 1) return usage();
     r->map.peer = SPD_SV("try"), r->map.orders = r->map.adt = r->map.reports = true;
-    r->map.on_unusable = SPD_ANSWER_AA, r->map.now = spd_clock_now(), r->map.zone = spd_zone_get(zone);
+    r->map.on_unusable = SPD_ANSWER_AA, r->map.now = spd_clock_now(),
+    r->map.zone = spd_zone_get(zone);
     if (!r->map.zone) {
         fprintf(stderr, "spoed hl7: no such time zone: %s\n", zone);
         return SPD_EXIT_USAGE;
@@ -406,11 +459,16 @@ static int dispatch(struct run *r, int argc, char **argv)
     argc -= 2, argv += 2;
     if (argc >= 1 && !strcmp(verb, "try")) return run_try(r, argc, argv);
     if (argc == 2 && !strcmp(verb, "diff")) return diff(r, argv[0], argv[1]);
-    if (argc >= 1 && !strcmp(verb, "show")) each(r, argc, argv, show, true);
-    else if (argc >= 1 && !strcmp(verb, "validate")) each(r, argc, argv, validate, true);
-    else if (argc >= 2 && !strcmp(verb, "get")) r->what = argv[0], each(r, argc - 1, argv + 1, get, true);
-    else if (argc >= 2 && !strcmp(verb, "set") && strchr(argv[0], '=')) r->what = argv[0], each(r, argc - 1, argv + 1, set, true);
-    else return usage();
+    if (argc >= 1 && !strcmp(verb, "show"))
+        each(r, argc, argv, show, true);
+    else if (argc >= 1 && !strcmp(verb, "validate"))
+        each(r, argc, argv, validate, true);
+    else if (argc >= 2 && !strcmp(verb, "get"))
+        r->what = argv[0], each(r, argc - 1, argv + 1, get, true);
+    else if (argc >= 2 && !strcmp(verb, "set") && strchr(argv[0], '='))
+        r->what = argv[0], each(r, argc - 1, argv + 1, set, true);
+    else
+        return usage();
     return r->failed ? SPD_EXIT_FAILURE : SPD_EXIT_OK;
 }
 

@@ -1,5 +1,5 @@
-/* Any bytes become exactly one event, whose texts are UTF-8; an order can be written back and reported on; and
- * the answer holds nothing but its own segments. */
+/* Any bytes become exactly one event, whose texts are UTF-8; an order can be written back and
+ * reported on; and the answer holds nothing but its own segments. */
 #include <stdlib.h>
 
 #include "hl7/map/map.h"
@@ -16,15 +16,19 @@ static bool known(void *ctx, spd_sv code, struct hl7_procedure *ret)
 static void check_out(spd_sv source, const struct spd_order_in *o, struct spd_arena *arena)
 {
     struct spd_item item = {.accession = o->accession, .placer = o->placer, .filler = o->filler};
-    struct hl7_out_options out = {.control_id = SPD_SV("1"), .now = SPD_SEC(1700000000), .item = &item};
+    struct hl7_out_options out = {
+        .control_id = SPD_SV("1"), .now = SPD_SEC(1700000000), .item = &item};
     struct spd_str s = SPD_STR_INIT(1 << 24);
     struct hl7_msg a, b;
     if (hl7_map_priority(source, SPD_SV("S"), &out, &s, NULL) == SPD_OK) {
-        if (hl7_msg_parse(&a, source, arena, NULL) != SPD_OK || hl7_msg_parse(&b, spd_str_sv(&s), arena, NULL) != SPD_OK) abort();
+        if (hl7_msg_parse(&a, source, arena, NULL) != SPD_OK ||
+            hl7_msg_parse(&b, spd_str_sv(&s), arena, NULL) != SPD_OK)
+            abort();
         if (b.n_segs < a.n_segs || b.n_segs > a.n_segs + 1) abort();
     }
     spd_str_clear(&s);
-    if (hl7_map_report(source, SPD_SV("x\ny"), SPD_SV("F"), SPD_SV("z"), &out, &s, NULL) == SPD_OK &&
+    if (hl7_map_report(source, SPD_SV("x\ny"), SPD_SV("F"), SPD_SV("z"), &out, &s, NULL) ==
+            SPD_OK &&
         hl7_msg_parse(&b, spd_str_sv(&s), arena, NULL) != SPD_OK)
         abort();
     spd_str_done(&s);
@@ -33,8 +37,12 @@ static void check_out(spd_sv source, const struct spd_order_in *o, struct spd_ar
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spd_arena *arena = spd_arena_new((size_t)1 << 28);
-    struct hl7_map_options o = {.orders = true, .adt = true, .reports = true, .patient_authority = SPD_SV("ZH"),
-                                .accession_issuer = SPD_SV("ZH"), .now = SPD_SEC(1700000000),
+    struct hl7_map_options o = {.orders = true,
+                                .adt = true,
+                                .reports = true,
+                                .patient_authority = SPD_SV("ZH"),
+                                .accession_issuer = SPD_SV("ZH"),
+                                .now = SPD_SEC(1700000000),
                                 .procedure = size % 2 ? known : NULL};
     struct spd_event e = {0};
     struct spd_str s = SPD_STR_INIT(1 << 26);
@@ -51,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     hl7_ack_for(bytes, SPD_ANSWER_AR, SPD_SV("no"), SPD_SEC(1700000000), NULL, SPD_SV("1"), &s);
     size_t ends = 0;
-    for (size_t i = 0; i < s.len; i++) ends += s.ptr[i] == '\r' || s.ptr[i] == '\n';
+    for (size_t i = 0; i < s.len; i++)
+        ends += s.ptr[i] == '\r' || s.ptr[i] == '\n';
     if (ends > 3) abort();
     spd_str_done(&s);
     spd_arena_free(arena);

@@ -1,4 +1,5 @@
-/* Character sets: the first byte chooses one; what decodes is UTF-8 and encodes back to the same bytes. */
+/* Character sets: the first byte chooses one; what decodes is UTF-8 and encodes back to the same
+ * bytes. */
 #include <stdlib.h>
 
 #include "hl7/v2/charset.h"
@@ -7,8 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const sets[] = {"8859/1", "8859/2", "8859/5", "8859/7", "8859/9", "8859/15",
-                                       "UNICODE UTF-8", "cp1252", "ASCII", "GB 18030-2000", "BIG-5", "KS X 1001"};
+    static const char *const sets[] = {"8859/1", "8859/2",        "8859/5",        "8859/7",
+                                       "8859/9", "8859/15",       "UNICODE UTF-8", "cp1252",
+                                       "ASCII",  "GB 18030-2000", "BIG-5",         "KS X 1001"};
     struct spd_arena *arena = spd_arena_new(1 << 22);
     struct spd_err err;
     spd_sv text, back;
@@ -22,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (hl7_charset_decode(set, bytes, &text, arena, &err) == SPD_OK) {
         if (!spd_sv_is_utf8(text) && !memchr(bytes.ptr, 0, bytes.len)) abort();
         if (hl7_charset_encode(set, text, &back, arena, &err) == SPD_OK) {
-            if (which < 9 && !spd_sv_eq(back, bytes)) abort(); /* the others have several codes for one character */
+            if (which < 9 && !spd_sv_eq(back, bytes))
+                abort(); /* the others have several codes for one character */
         } else if (which < 9) {
             abort();
         }

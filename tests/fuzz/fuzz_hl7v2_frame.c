@@ -1,5 +1,5 @@
-/* The framer: the first byte says how the rest is cut; frames must not depend on the cut, and never hold a
- * block character. */
+/* The framer: the first byte says how the rest is cut; frames must not depend on the cut, and never
+ * hold a block character. */
 #include <stdlib.h>
 
 #include "hl7/v2/frame.h"
@@ -15,7 +15,9 @@ static enum spd_rc feed(const char *p, size_t n, size_t step, struct spd_str *al
         spd_sv rest = spd_sv_of(p + at, n - at < step ? n - at : step), frame;
         size_t used;
         while ((rc = hl7_framer_feed(&f, rest, &used, &frame, NULL)) == SPD_OK) {
-            if (memchr(frame.ptr, 0x0b, frame.len) || memchr(frame.ptr, 0x1c, frame.len) || used > rest.len) abort();
+            if (memchr(frame.ptr, 0x0b, frame.len) || memchr(frame.ptr, 0x1c, frame.len) ||
+                used > rest.len)
+                abort();
             spd_str_addc(all, 'F');
             spd_str_add(all, frame);
             rest.ptr += used, rest.len -= used;
@@ -31,8 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) return 0;
     enum spd_rc whole = feed((const char *)data + 1, size - 1, size, &a);
     enum spd_rc cut = feed((const char *)data + 1, size - 1, 1 + data[0] % 16, &b);
-    /* Cut right behind 0x1C a frame is given out before what follows can be seen: more frames, same refusal. */
-    if ((whole == SPD_AGAIN) != (cut == SPD_AGAIN) || (whole == SPD_AGAIN && !spd_sv_eq(spd_str_sv(&a), spd_str_sv(&b)))) abort();
+    /* Cut right behind 0x1C a frame is given out before what follows can be seen: more frames, same
+     * refusal. */
+    if ((whole == SPD_AGAIN) != (cut == SPD_AGAIN) ||
+        (whole == SPD_AGAIN && !spd_sv_eq(spd_str_sv(&a), spd_str_sv(&b))))
+        abort();
     spd_str_done(&a);
     spd_str_done(&b);
     return 0;

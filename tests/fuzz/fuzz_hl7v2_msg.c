@@ -1,5 +1,5 @@
-/* The parser: build gives the bytes back, tokens and fields agree, a set value is read back, an escaped text
- * comes back; and a file is cut into messages in finite time. */
+/* The parser: build gives the bytes back, tokens and fields agree, a set value is read back, an
+ * escaped text comes back; and a file is cut into messages in finite time. */
 #include <stdlib.h>
 
 #include "hl7/v2/msg.h"
@@ -14,8 +14,10 @@ static void set_and_read(const struct hl7_msg *m, unsigned a)
     size_t seg = a % m->n_segs;
     unsigned field = 3 + a % 40, rep = a % 3, comp = rep ? 1 + a % 5 : 0;
     if (hl7_msg_set(m, seg, field, rep, comp, 0, SPD_SV("new"), &out, NULL) != SPD_OK) abort();
-    if (hl7_msg_parse(&n, spd_str_sv(&out), arena, NULL) == SPD_OK) { /* it may have grown over a limit */
-        struct hl7_value v = rep ? hl7_get(&n, &n.segs[seg], field, rep, comp, 0) : hl7_field(&n, &n.segs[seg], field);
+    if (hl7_msg_parse(&n, spd_str_sv(&out), arena, NULL) ==
+        SPD_OK) { /* it may have grown over a limit */
+        struct hl7_value v = rep ? hl7_get(&n, &n.segs[seg], field, rep, comp, 0)
+                                 : hl7_field(&n, &n.segs[seg], field);
         if (n.n_segs != m->n_segs || !spd_sv_is(v.raw, "new")) abort();
     }
     spd_str_done(&out);
@@ -30,15 +32,18 @@ static void check(const struct hl7_msg *m)
     hl7_msg_build(m, &out);
     if (!spd_sv_eq(spd_str_sv(&out), m->raw)) abort();
     for (size_t i = 0; i < m->n_segs && i < 50; i++) {
-        size_t n = hl7_seg_tokens(m, &m->segs[i], marks, sizeof marks / sizeof marks[0]), fields = 0;
-        for (size_t k = 0; k < n; k++) fields += HL7_MARK_KIND(marks[k]) == HL7_END_FIELD;
+        size_t n = hl7_seg_tokens(m, &m->segs[i], marks, sizeof marks / sizeof marks[0]),
+               fields = 0;
+        for (size_t k = 0; k < n; k++)
+            fields += HL7_MARK_KIND(marks[k]) == HL7_END_FIELD;
         if (i && hl7_field(m, &m->segs[i], (unsigned)fields).is != HL7_ABSENT) abort();
         for (unsigned f = 1; f < fields && f < 60; f++) {
             struct hl7_value v = hl7_field(m, &m->segs[i], f);
             if (v.is == HL7_ABSENT && i) abort();
             size_t reps = hl7_reps(m, v.raw);
             for (unsigned r = 1; r <= reps && r < 10; r++)
-                hl7_unescape(m, hl7_get(m, &m->segs[i], f, r, 1 + f % 4, f % 3).raw, NULL, NULL, arena);
+                hl7_unescape(m, hl7_get(m, &m->segs[i], f, r, 1 + f % 4, f % 3).raw, NULL, NULL,
+                             arena);
         }
     }
     spd_str_done(&out);

@@ -1,6 +1,7 @@
-/* Every order message of the shared collection against tests/suites/hl7/data-orders.tsv: what is answered and
- * which orders it makes. `test_hl7map_data --print` writes the table as it would be now (to be read, not
- * to be believed). Also: none of the other messages crashes the map, and each becomes exactly one event. */
+/* Every order message of the shared collection against tests/suites/hl7/data-orders.tsv: what is
+ * answered and which orders it makes. `test_hl7map_data --print` writes the table as it would be
+ * now (to be read, not to be believed). Also: none of the other messages crashes the map, and each
+ * becomes exactly one event. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +19,14 @@
 
 static struct hl7_map_options options(void)
 {
-    return (struct hl7_map_options){.peer = SPD_SV("ris"), .orders = true, .adt = true, .reports = true,
-                                    .patient_authority = SPD_SV("ZH"), .accession_issuer = SPD_SV("ZH"),
-                                    .zone = spd_zone_get("Europe/Amsterdam"), .on_unusable = SPD_ANSWER_AA,
+    return (struct hl7_map_options){.peer = SPD_SV("ris"),
+                                    .orders = true,
+                                    .adt = true,
+                                    .reports = true,
+                                    .patient_authority = SPD_SV("ZH"),
+                                    .accession_issuer = SPD_SV("ZH"),
+                                    .zone = spd_zone_get("Europe/Amsterdam"),
+                                    .on_unusable = SPD_ANSWER_AA,
                                     .now = (spd_usec)1800000000 * SPD_USEC_PER_SEC};
 }
 
@@ -28,18 +34,25 @@ static struct hl7_map_options options(void)
 static spd_sv unframed(spd_sv v)
 {
     if (v.len && v.ptr[0] == 0x0B) v.ptr++, v.len--;
-    while (v.len && (v.ptr[v.len - 1] == 0x1C || (v.len > 1 && v.ptr[v.len - 1] == '\r' && v.ptr[v.len - 2] == 0x1C))) v.len--;
+    while (v.len && (v.ptr[v.len - 1] == 0x1C ||
+                     (v.len > 1 && v.ptr[v.len - 1] == '\r' && v.ptr[v.len - 2] == 0x1C)))
+        v.len--;
     return v;
 }
 
 static const struct spd_message_in *envelope(const struct spd_event *e)
 {
     switch (e->type) {
-    case SPD_EVENT_ORDER: return &e->u.order->message;
-    case SPD_EVENT_PATIENT: return &e->u.patient->message;
-    case SPD_EVENT_REPORT: return &e->u.report->message;
-    case SPD_EVENT_MESSAGE: return &e->u.message->message;
-    default: return NULL;
+    case SPD_EVENT_ORDER:
+        return &e->u.order->message;
+    case SPD_EVENT_PATIENT:
+        return &e->u.patient->message;
+    case SPD_EVENT_REPORT:
+        return &e->u.report->message;
+    case SPD_EVENT_MESSAGE:
+        return &e->u.message->message;
+    default:
+        return NULL;
     }
 }
 
@@ -56,9 +69,10 @@ static void line_of(const char *file, const struct spd_event *e, struct spd_str 
     spd_str_addf(out, "%s\t%s\t%zu", file, spd_enum_name(spd_answer_names, m->answer), n);
     for (size_t i = 0; i < n; i++) {
         const struct spd_order_in *o = &e->u.order->orders.v[i];
-        spd_str_addf(out, "\t%.*s|%.*s|%.*s|%.*s|%s|%s%s%.*s", SPD_SV_ARG(o->accession.value), SPD_SV_ARG(o->placer.value),
-                     SPD_SV_ARG(o->filler.value), SPD_SV_ARG(o->modality),
-                     spd_enum_name(spd_priority_names, o->priority), note(o), *note(o) && o->status_word.len ? " " : "",
+        spd_str_addf(out, "\t%.*s|%.*s|%.*s|%.*s|%s|%s%s%.*s", SPD_SV_ARG(o->accession.value),
+                     SPD_SV_ARG(o->placer.value), SPD_SV_ARG(o->filler.value),
+                     SPD_SV_ARG(o->modality), spd_enum_name(spd_priority_names, o->priority),
+                     note(o), *note(o) && o->status_word.len ? " " : "",
                      SPD_SV_ARG(o->status_word));
     }
     if (e->type == SPD_EVENT_MESSAGE) spd_str_addf(out, "\t%.*s", SPD_SV_ARG(e->u.message->why));
@@ -78,8 +92,10 @@ static spd_sv next_line(spd_sv *rest)
 {
     size_t at;
     spd_sv line = *rest;
-    if (!spd_sv_find(*rest, SPD_SV("\n"), &at)) *rest = SPD_SV_NONE;
-    else line.len = at, *rest = spd_sv_of(rest->ptr + at + 1, rest->len - at - 1);
+    if (!spd_sv_find(*rest, SPD_SV("\n"), &at))
+        *rest = SPD_SV_NONE;
+    else
+        line.len = at, *rest = spd_sv_of(rest->ptr + at + 1, rest->len - at - 1);
     return line;
 }
 
@@ -128,8 +144,10 @@ static void walk(const char *sub, each_file *f, void *ctx)
         snprintf(path, sizeof path, "%s/%s%s%s", DATA, sub, *sub ? "/" : "", e->d_name);
         if (stat(path, &st)) continue;
         char *inner = path + strlen(DATA) + 1;
-        if (S_ISDIR(st.st_mode)) walk(spd_sv_from(inner).ptr, f, ctx);
-        else f(inner, ctx);
+        if (S_ISDIR(st.st_mode))
+            walk(spd_sv_from(inner).ptr, f, ctx);
+        else
+            f(inner, ctx);
     }
     if (d) closedir(d);
 }
@@ -148,7 +166,8 @@ static void one_event(const char *file, void *ctx)
     assert_true(m->answer == SPD_ANSWER_AA || m->answer == SPD_ANSWER_AR);
     assert_int_equal(m->hash.len, 64);
     if (m->answer == SPD_ANSWER_AR) assert_true(m->reason.len > 0);
-    hl7_ack_for(m->raw, (enum spd_answer)m->answer, m->reason, SPD_SEC(1700000000), NULL, SPD_SV("1"), &ack);
+    hl7_ack_for(m->raw, (enum spd_answer)m->answer, m->reason, SPD_SEC(1700000000), NULL,
+                SPD_SV("1"), &ack);
     spd_str_done(&ack);
     spd_arena_free(arena);
     ++*n;
@@ -179,7 +198,8 @@ static void print_one(const char *file, void *ctx)
     map_file(name, &e, arena);
     line_of(name, &e, &s);
     spd_sv type = envelope(&e)->type;
-    printf("%s\t# %.*s %s\n", s.ptr, SPD_SV_ARG(type), e.type == SPD_EVENT_MESSAGE ? "" : spd_enum_name(spd_event_type_names, (int)e.type));
+    printf("%s\t# %.*s %s\n", s.ptr, SPD_SV_ARG(type),
+           e.type == SPD_EVENT_MESSAGE ? "" : spd_enum_name(spd_event_type_names, (int)e.type));
     spd_str_done(&s);
     spd_arena_free(arena);
 }

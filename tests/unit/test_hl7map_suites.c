@@ -1,6 +1,7 @@
-/* tests/suites/hl7/<case>/: input.hl7 must become the event in expect.json. peer.txt (optional) changes the
- * peer: "roles: orders adt reports results", "charset: NAME", "msh_5: X", "on_unusable: AR", "word: W done".
- * `test_hl7map_suites --bless` rewrites expect.json: read the difference before committing it. */
+/* tests/suites/hl7/<case>/: input.hl7 must become the event in expect.json. peer.txt (optional)
+ * changes the peer: "roles: orders adt reports results", "charset: NAME", "msh_5: X", "on_unusable:
+ * AR", "word: W done". `test_hl7map_suites --bless` rewrites expect.json: read the difference
+ * before committing it. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +27,14 @@ static bool lookup(void *ctx, spd_sv code, struct hl7_procedure *ret)
     return true;
 }
 
-static void set_option(struct hl7_map_options *o, spd_sv key, spd_sv value, struct hl7_status_word *word)
+static void set_option(struct hl7_map_options *o, spd_sv key, spd_sv value,
+                       struct hl7_status_word *word)
 {
     if (spd_sv_is(key, "roles")) {
-        o->orders = spd_sv_find(value, SPD_SV("orders"), NULL), o->adt = spd_sv_find(value, SPD_SV("adt"), NULL);
-        o->reports = spd_sv_find(value, SPD_SV("reports"), NULL), o->results = spd_sv_find(value, SPD_SV("results"), NULL);
+        o->orders = spd_sv_find(value, SPD_SV("orders"), NULL),
+        o->adt = spd_sv_find(value, SPD_SV("adt"), NULL);
+        o->reports = spd_sv_find(value, SPD_SV("reports"), NULL),
+        o->results = spd_sv_find(value, SPD_SV("results"), NULL);
     } else if (spd_sv_is(key, "charset")) {
         o->charset = value;
     } else if (spd_sv_is(key, "msh_5")) {
@@ -47,7 +51,8 @@ static void set_option(struct hl7_map_options *o, spd_sv key, spd_sv value, stru
     }
 }
 
-static void read_peer(const char *dir, struct hl7_map_options *o, struct hl7_status_word *word, struct spd_arena *arena)
+static void read_peer(const char *dir, struct hl7_map_options *o, struct hl7_status_word *word,
+                      struct spd_arena *arena)
 {
     char path[1024];
     struct spd_source src;
@@ -58,14 +63,17 @@ static void read_peer(const char *dir, struct hl7_map_options *o, struct hl7_sta
         spd_sv line = spd_sv_of(src.text.ptr, nl);
         src.text = spd_sv_of(src.text.ptr + nl + 1, src.text.len - nl - 1);
         assert_true(spd_sv_find(line, SPD_SV(": "), &colon));
-        set_option(o, spd_sv_of(line.ptr, colon), spd_sv_of(line.ptr + colon + 2, line.len - colon - 2), word);
+        set_option(o, spd_sv_of(line.ptr, colon),
+                   spd_sv_of(line.ptr + colon + 2, line.len - colon - 2), word);
     }
 }
 
 static struct spd_message_in *envelope(struct spd_event *e)
 {
-    return e->type == SPD_EVENT_ORDER ? &e->u.order->message : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
-           : e->type == SPD_EVENT_REPORT ? &e->u.report->message : &e->u.message->message;
+    return e->type == SPD_EVENT_ORDER     ? &e->u.order->message
+           : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
+           : e->type == SPD_EVENT_REPORT  ? &e->u.report->message
+                                          : &e->u.message->message;
 }
 
 /* The event as indented JSON; the raw bytes are left out (they are input.hl7). */
@@ -74,7 +82,8 @@ static char *event_text(struct spd_event *e)
     struct spd_str s = SPD_STR_INIT(1 << 20);
     struct spd_message_in *m = envelope(e);
     m->raw = SPD_SV_NONE;
-    spd_str_addf(&s, "{\"event\": \"%s\", \"payload\": ", spd_enum_name(spd_event_type_names, (int)e->type));
+    spd_str_addf(
+        &s, "{\"event\": \"%s\", \"payload\": ", spd_enum_name(spd_event_type_names, (int)e->type));
     spd_desc_json(spd_event_desc(e->type), e->u.any, &s);
     spd_str_addc(&s, '}');
     json_t *j = json_loadb(s.ptr, s.len, 0, NULL);
@@ -91,10 +100,16 @@ static bool run_case(const char *name)
     struct spd_source in, want = {0};
     struct hl7_status_word word;
     struct spd_event e;
-    struct hl7_map_options o = {.peer = SPD_SV("ris"), .orders = true, .adt = true, .reports = true,
-                                .patient_authority = SPD_SV("ZH"), .accession_issuer = SPD_SV("ZH"),
-                                .zone = spd_zone_get("Europe/Amsterdam"), .on_unusable = SPD_ANSWER_AA,
-                                .now = SPD_SEC((spd_usec)1780000000), .procedure = lookup};
+    struct hl7_map_options o = {.peer = SPD_SV("ris"),
+                                .orders = true,
+                                .adt = true,
+                                .reports = true,
+                                .patient_authority = SPD_SV("ZH"),
+                                .accession_issuer = SPD_SV("ZH"),
+                                .zone = spd_zone_get("Europe/Amsterdam"),
+                                .on_unusable = SPD_ANSWER_AA,
+                                .now = SPD_SEC((spd_usec)1780000000),
+                                .procedure = lookup};
     struct spd_arena *arena = spd_arena_new(1 << 26);
     snprintf(dir, sizeof dir, SUITE "/%s", name);
     snprintf(path, sizeof path, "%s/input.hl7", dir);
@@ -110,7 +125,8 @@ static bool run_case(const char *name)
         fprintf(f, "%s\n", got);
         fclose(f);
     }
-    bool ok = spd_source_read(path, 1 << 20, &want, arena, NULL) == SPD_OK && spd_sv_is(spd_sv_trim(want.text), got);
+    bool ok = spd_source_read(path, 1 << 20, &want, arena, NULL) == SPD_OK &&
+              spd_sv_is(spd_sv_trim(want.text), got);
     if (!ok) printf("%s:\n%s\n", name, got);
     free(got);
     spd_arena_free(arena);

@@ -1,5 +1,5 @@
-/* Acknowledgements: original and enhanced mode, ERR by version, nothing for an acknowledgement, and nothing
- * in the sender's message that could start a segment of ours. */
+/* Acknowledgements: original and enhanced mode, ERR by version, nothing for an acknowledgement, and
+ * nothing in the sender's message that could start a segment of ours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,11 @@
 
 #include "hl7/v2/ack.h"
 
-static const struct { const char *name, *message; char severity; const char *text, *want; } rows[] = {
+static const struct {
+    const char *name, *message;
+    char severity;
+    const char *text, *want;
+} rows[] = {
     {"original", "MSH|^~\\&|RIS|ZH|SPOED|RAD|1||ORM^O01|77|P|2.3\r", 'A', "",
      "MSH|^~\\&|SPOED|RAD|RIS|ZH|20260101||ACK^O01|C1|P|2.3\rMSA|AA|77\r"},
     {"original 2.5", "MSH|^~\\&|RIS|ZH|SPOED|RAD|1||ORM^O01|77|D|2.5.1\r", 'A', "",
@@ -17,7 +21,8 @@ static const struct { const char *name, *message; char severity; const char *tex
     {"rejected 2.3: no ERR", "MSH|^~\\&|||||1||ORM^O01|77|P|2.3\r", 'R', "no PID",
      "MSH|^~\\&|||||20260101||ACK^O01|C1|P|2.3\rMSA|AR|77|no PID\r"},
     {"rejected 2.5: ERR", "MSH|^~\\&|||||1||ORM^O01|77|P|2.5\r", 'R', "a|b",
-     "MSH|^~\\&|||||20260101||ACK^O01^ACK|C1|P|2.5\rMSA|AR|77|a\\F\\b\rERR||PID^1^3|207^^HL70357|E||||a\\F\\b\r"},
+     "MSH|^~\\&|||||20260101||ACK^O01^ACK|C1|P|2.5\rMSA|AR|77|a\\F\\b\rERR||PID^1^3|207^^HL70357|E|"
+     "|||a\\F\\b\r"},
     {"error 2.5: not now", "MSH|^~\\&|||||1||ORM^O01|77|P|2.5\r", 'E', "",
      "MSH|^~\\&|||||20260101||ACK^O01^ACK|C1|P|2.5\rMSA|AE|77\rERR||PID^1^3|206^^HL70357|E||||\r"},
     {"enhanced AL", "MSH|^~\\&|||||1||ORM^O01|77|P|2.3|||AL|NE\r", 'A', "",
@@ -33,12 +38,14 @@ static const struct { const char *name, *message; char severity; const char *tex
     {"nothing wanted", "MSH|^~\\&|||||1||ORM^O01|77|P|2.3|||NE|NE\r", 'R', "", ""},
     {"never an answer to an answer", "MSH|^~\\&|||||1||ACK^O01|77|P|2.3\rMSA|AA|1\r", 'A', "", ""},
     {"its own delimiters", "MSH$*+!%$RIS$$$$1$$ORM*O01$77$P$2.5\r", 'R', "x$y*z",
-     "MSH$*+!%$$$RIS$$20260101$$ACK*O01*ACK$C1$P$2.5\rMSA$AR$77$x!F!y!S!z\rERR$$PID*1*3$207**HL70357$E$$$$x!F!y!S!z\r"},
+     "MSH$*+!%$$$RIS$$20260101$$ACK*O01*ACK$C1$P$2.5\rMSA$AR$77$x!F!y!S!z\rERR$$PID*1*3$207**"
+     "HL70357$E$$$$x!F!y!S!z\r"},
     {"no control id", "MSH|^~\\&|||||1||ORM^O01||P|2.3\r", 'A', "",
      "MSH|^~\\&|||||20260101||ACK^O01|C1|P|2.3\rMSA|AA|\r"},
     {"a raw LF in what is copied", "MSH|^~\\&|R\nIS||||1||ORM^O01|7\n7|P|2.3\r", 'A', "",
      "MSH|^~\\&|||R\\X0A\\IS||20260101||ACK^O01|C1|P|2.3\rMSA|AA|7\\X0A\\7\r"},
-    {"not even a header", "hello", 'R', "unreadable", "MSH|^~\\&|||||20260101||ACK|C1|P|2.5\rMSA|AR||unreadable\r"},
+    {"not even a header", "hello", 'R', "unreadable",
+     "MSH|^~\\&|||||20260101||ACK|C1|P|2.5\rMSA|AR||unreadable\r"},
 };
 
 static void answers_as_the_table_says(void **state)
@@ -48,10 +55,11 @@ static void answers_as_the_table_says(void **state)
         struct hl7_msg m;
         struct spd_str out = SPD_STR_INIT(10000);
         bool known = hl7_msg_header(&m, spd_sv_from(rows[i].message), NULL) == SPD_OK;
-        struct hl7_ack a = {rows[i].severity, spd_sv_from(rows[i].text), SPD_SV_NONE, SPD_SV("PID^1^3"),
-                            SPD_SV("20260101"), SPD_SV("C1")};
+        struct hl7_ack a = {rows[i].severity,  spd_sv_from(rows[i].text), SPD_SV_NONE,
+                            SPD_SV("PID^1^3"), SPD_SV("20260101"),        SPD_SV("C1")};
         hl7_ack_write(known ? &m : NULL, &a, &out);
-        if (!spd_sv_is(spd_str_sv(&out), rows[i].want)) fail_msg("%s:\n%s", rows[i].name, out.ptr ? out.ptr : "(nothing)");
+        if (!spd_sv_is(spd_str_sv(&out), rows[i].want))
+            fail_msg("%s:\n%s", rows[i].name, out.ptr ? out.ptr : "(nothing)");
         spd_str_done(&out);
     }
 }
@@ -71,18 +79,22 @@ static void nothing_can_be_smuggled_in(void **state)
         }
         if (hl7_msg_header(&m, spd_sv_of(buf, sizeof buf - 1), NULL) != SPD_OK) continue;
         struct spd_str out = SPD_STR_INIT(10000);
-        struct hl7_ack a = {'R', SPD_SV("x\rPID|1"), SPD_SV_NONE, SPD_SV_NONE, SPD_SV("1"), SPD_SV("2")};
+        struct hl7_ack a = {'R',         SPD_SV("x\rPID|1"), SPD_SV_NONE,
+                            SPD_SV_NONE, SPD_SV("1"),        SPD_SV("2")};
         hl7_ack_write(&m, &a, &out);
         size_t cr = 0;
-        for (size_t k = 0; k < out.len; k++) cr += out.ptr[k] == '\r' || out.ptr[k] == '\n';
+        for (size_t k = 0; k < out.len; k++)
+            cr += out.ptr[k] == '\r' || out.ptr[k] == '\n';
         assert_true(cr == 0 || cr == 2 || cr == 3);
-        assert_true(!out.len || (!memchr(out.ptr, 0x0b, out.len) && !memchr(out.ptr, 0x1c, out.len)));
+        assert_true(!out.len ||
+                    (!memchr(out.ptr, 0x0b, out.len) && !memchr(out.ptr, 0x1c, out.len)));
         spd_str_done(&out);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_as_the_table_says), cmocka_unit_test(nothing_can_be_smuggled_in)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(answers_as_the_table_says),
+                                       cmocka_unit_test(nothing_can_be_smuggled_in)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

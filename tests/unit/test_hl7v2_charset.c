@@ -1,4 +1,5 @@
-/* Character sets: names of table 0211, what is taken when none is said, strictness with a place, and back. */
+/* Character sets: names of table 0211, what is taken when none is said, strictness with a place,
+ * and back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,9 @@
 
 #include "hl7/v2/charset.h"
 
-static const struct { const char *name, *message, *fallback, *set; } rows[] = {
+static const struct {
+    const char *name, *message, *fallback, *set;
+} rows[] = {
     {"declared Latin-1", "MSH|^~\\&||||||||||||||||8859/1|\r", "", "ISO-8859-1"},
     {"declared UTF-8", "MSH|^~\\&||||||||||||||||UNICODE UTF-8\r", "", "UTF-8"},
     {"ASCII first, then UTF-8", "MSH|^~\\&||||||||||||||||ASCII~UNICODE UTF-8\r", "", "UTF-8"},
@@ -15,7 +18,8 @@ static const struct { const char *name, *message, *fallback, *set; } rows[] = {
     {"as a coded field", "MSH|^~\\&||||||||||||||||8859/15^x\r", "", "ISO-8859-15"},
     {"not declared, only ASCII", "MSH|^~\\&|a\r", "cp1252", "ASCII"},
     {"not declared, the peer's", "MSH|^~\\&|\xE9\r", "cp1252", "CP1252"},
-    {"ASCII with high bytes, the peer's", "MSH|^~\\&|\xE9||||||||||||||ASCII\r", "cp1252", "CP1252"},
+    {"ASCII with high bytes, the peer's", "MSH|^~\\&|\xE9||||||||||||||ASCII\r", "cp1252",
+     "CP1252"},
     {"nothing said, Latin-1", "MSH|^~\\&|\xE9\r", "", "ISO-8859-1"},
     {"nothing said, UTF-8", "MSH|^~\\&|\xC3\xA9\r", "", "UTF-8"},
     {"empty repetition", "MSH|^~\\&|\xE9||||||||||||||~\r", "8859/9", "ISO-8859-9"},
@@ -27,17 +31,23 @@ static void finds_the_set(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *set = NULL;
         spd_sv m = spd_sv_from(rows[i].message);
-        if (hl7_charset_of(m, spd_sv_from(rows[i].fallback), &set, NULL) != SPD_OK || strcmp(set, rows[i].set) != 0)
+        if (hl7_charset_of(m, spd_sv_from(rows[i].fallback), &set, NULL) != SPD_OK ||
+            strcmp(set, rows[i].set) != 0)
             fail_msg("%s: %s", rows[i].name, set ? set : "?");
     }
     const char *set;
     struct spd_err err = {0};
-    assert_int_equal(hl7_charset_of(SPD_SV("MSH|^~\\&||||||||||||||||KLINGON\r"), SPD_SV_NONE, &set, &err), SPD_INVALID);
+    assert_int_equal(
+        hl7_charset_of(SPD_SV("MSH|^~\\&||||||||||||||||KLINGON\r"), SPD_SV_NONE, &set, &err),
+        SPD_INVALID);
     assert_string_equal(err.place, "segment 1, field 18");
-    assert_int_equal(hl7_charset_of(SPD_SV("MSH|^~\\&|\xE9\r"), SPD_SV("klingon"), &set, &err), SPD_INVALID);
+    assert_int_equal(hl7_charset_of(SPD_SV("MSH|^~\\&|\xE9\r"), SPD_SV("klingon"), &set, &err),
+                     SPD_INVALID);
 }
 
-static const struct { const char *set, *bytes, *text, *place; } decodes[] = {
+static const struct {
+    const char *set, *bytes, *text, *place;
+} decodes[] = {
     {"ISO-8859-1", "Zo\xEB", "Zo\xC3\xAB", ""},
     {"ISO-8859-15", "\xA4", "\xE2\x82\xAC", ""},
     {"CP1252", "\x93x\x94", "\xE2\x80\x9Cx\xE2\x80\x9D", ""},
@@ -64,9 +74,11 @@ static void decodes_strictly_and_back(void **state)
     for (size_t i = 0; i < sizeof decodes / sizeof decodes[0]; i++) {
         struct spd_err err = {0};
         spd_sv text, back;
-        enum spd_rc rc = hl7_charset_decode(decodes[i].set, spd_sv_from(decodes[i].bytes), &text, arena, &err);
+        enum spd_rc rc =
+            hl7_charset_decode(decodes[i].set, spd_sv_from(decodes[i].bytes), &text, arena, &err);
         if (!decodes[i].text) {
-            if (rc != SPD_INVALID || strcmp(err.place, decodes[i].place) != 0) fail_msg("row %zu: %s", i, err.place);
+            if (rc != SPD_INVALID || strcmp(err.place, decodes[i].place) != 0)
+                fail_msg("row %zu: %s", i, err.place);
             continue;
         }
         if (rc != SPD_OK || !spd_sv_is(text, decodes[i].text)) fail_msg("row %zu", i);
@@ -74,16 +86,20 @@ static void decodes_strictly_and_back(void **state)
         assert_true(spd_sv_is(back, decodes[i].bytes));
     }
     spd_sv back;
-    assert_int_equal(hl7_charset_encode("ISO-8859-1", SPD_SV("\xE5\xB1\xB1"), &back, arena, NULL), SPD_INVALID);
-    assert_int_equal(hl7_charset_encode("ASCII", SPD_SV("\xC3\xA9"), &back, arena, NULL), SPD_INVALID);
+    assert_int_equal(hl7_charset_encode("ISO-8859-1", SPD_SV("\xE5\xB1\xB1"), &back, arena, NULL),
+                     SPD_INVALID);
+    assert_int_equal(hl7_charset_encode("ASCII", SPD_SV("\xC3\xA9"), &back, arena, NULL),
+                     SPD_INVALID);
     spd_arena_free(arena);
     struct spd_arena *tiny = spd_arena_new(8);
-    assert_int_equal(hl7_charset_decode("CP1252", SPD_SV("\xE9\xE9\xE9\xE9\xE9"), &back, tiny, NULL), SPD_NOMEM);
+    assert_int_equal(
+        hl7_charset_decode("CP1252", SPD_SV("\xE9\xE9\xE9\xE9\xE9"), &back, tiny, NULL), SPD_NOMEM);
     spd_arena_free(tiny);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_the_set), cmocka_unit_test(decodes_strictly_and_back)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_the_set),
+                                       cmocka_unit_test(decodes_strictly_and_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The MLLP framer: what it takes, what it refuses, and that it does not matter how the bytes are cut. */
+/* The MLLP framer: what it takes, what it refuses, and that it does not matter how the bytes are
+ * cut. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,9 +31,20 @@ static const struct {
     {"garbage after a frame", B("\x0bMSH1\x1c\rX"), "MSH1|", SPD_PROTO},
     {"start block inside", B("\x0bMS\x0bH1\x1c\r"), "", SPD_PROTO},
     {"end block inside", B("\x0bMS\x1cH1\x1c\r"), "", SPD_PROTO},
-    {"exactly the limit", B("\x0b" "12345678" "\x1c\r"), "12345678|", SPD_AGAIN},
-    {"over the limit", B("\x0b" "123456789" "\x1c\r"), "", SPD_LIMIT},
-    {"over the limit, never ended", B("\x0b" "1234567890"), "", SPD_LIMIT},
+    {"exactly the limit",
+     B("\x0b"
+       "12345678"
+       "\x1c\r"),
+     "12345678|", SPD_AGAIN},
+    {"over the limit",
+     B("\x0b"
+       "123456789"
+       "\x1c\r"),
+     "", SPD_LIMIT},
+    {"over the limit, never ended",
+     B("\x0b"
+       "1234567890"),
+     "", SPD_LIMIT},
 #undef B
 };
 
@@ -66,7 +78,8 @@ static void every_row_however_cut(void **state)
             /* cut right behind 0x1C nobody can know that content follows */
             bool early = !strcmp(rows[i].name, "end block inside") && step <= 4 && 4 % step == 0;
             if (!early && (rc != rows[i].end || !spd_sv_is(spd_str_sv(&frames), rows[i].frames)))
-                fail_msg("%s, step %zu: %s \"%s\"", rows[i].name, step, spd_rc_name(rc), frames.ptr ? frames.ptr : "");
+                fail_msg("%s, step %zu: %s \"%s\"", rows[i].name, step, spd_rc_name(rc),
+                         frames.ptr ? frames.ptr : "");
             if (early) assert_int_equal(rc, SPD_PROTO);
             spd_str_done(&frames);
         }
@@ -78,8 +91,12 @@ static void writes_a_frame(void **state)
     (void)state;
     assert_int_equal(hl7_frame_write(&s, SPD_SV("MSH\r")), SPD_OK);
     assert_true(spd_sv_is(spd_str_sv(&s), "\x0bMSH\r\x1c\r"));
-    assert_int_equal(hl7_frame_write(&s, SPD_SV("a\x1c" "b")), SPD_INVALID);
-    assert_int_equal(hl7_frame_write(&s, SPD_SV("a\x0b" "b")), SPD_INVALID);
+    assert_int_equal(hl7_frame_write(&s, SPD_SV("a\x1c"
+                                                "b")),
+                     SPD_INVALID);
+    assert_int_equal(hl7_frame_write(&s, SPD_SV("a\x0b"
+                                                "b")),
+                     SPD_INVALID);
     assert_true(spd_sv_is(spd_str_sv(&s), "\x0bMSH\r\x1c\r"));
     spd_str_done(&s);
 }
