@@ -6,7 +6,7 @@ import { $, el, fill, say, toast } from "./dom.js";
 import { currentSession, get, hasRole, needSession, post } from "./api.js";
 import { knows, loadLanguage, t, tn } from "./i18n.js";
 import { clock, countdown, ms, now, setServerNow, span, when } from "./time.js";
-import { waiting } from "./waiting.js";
+import { understood, waiting } from "./waiting.js";
 import { Stream } from "./stream.js";
 import { banner, drawLive, drawShell } from "./shell.js";
 import {
@@ -14,6 +14,7 @@ import {
     atLevel,
     conceptText,
     levelBadge,
+    levelNames,
     patientShort,
     patientText,
     procedureText,
@@ -29,6 +30,7 @@ const OPEN = [
     "escalated",
     "exhausted",
 ];
+const WITHDRAWN_MS = 12 * 3600e3;
 const TABS = ["open", "acknowledged", "all"];
 
 const state = {
@@ -51,10 +53,13 @@ let stream = null;
  * ---------------------------------------------------------------------------------------- */
 async function refresh() {
     try {
-        const data = await get(`/api/v1/alerts?state=${state.tab === "open" ? "open" : "all"}`);
+        const tab = state.tab;
+        const data = await get(`/api/v1/alerts?state=${tab === "open" ? "open" : "all"}`);
+        const gone = tab === "open" ? (await get("/api/v1/alerts?state=withdrawn")).alerts : [];
+        if (tab !== state.tab) return; /* another tab was chosen meanwhile, and asks for itself */
         setServerNow(data.now);
         state.lastAt = now();
-        state.alerts = data.alerts || [];
+        state.alerts = [...(data.alerts || []), ...(gone || [])];
         state.loaded = true;
         state.error = "";
         if (stream) stream.contact();
@@ -166,7 +171,7 @@ function sourceText(alert, item) {
     if (report === "final" || report === "amended" || alert.report_available)
         return t("source_report");
     if (alert.unmatched || (item && item.status === "unmatched")) return t("source_unmatched");
-    return t("source_ai");
+    return t(alert.radiologist_read ? "source_opened" : "source_ai");
 }
 
 function ackLine(alert) {
@@ -200,6 +205,21 @@ function buttons(alert) {
                 "div",
                 { class: "thumbs" },
                 el("button", { type: "button", onclick: sendWaiting }, t("send_again")),
+            ),
+        );
+    }
+    if (stillToRead(alert)) {
+        const dismiss = () => {
+            understood((ids) => ids.push(alert.id));
+            draw();
+        };
+        return el(
+            "div",
+            { class: "thumbs" },
+            el(
+                "button",
+                { type: "button", dataset: { act: "ok" }, onclick: dismiss },
+                t("understood"),
             ),
         );
     }
@@ -409,6 +429,10 @@ function fillCard(node, alert) {
               )
             : null,
         pagesLine(alert),
+        alert.handed_to && OPEN.includes(alert.state)
+            ? el("p", { class: "small" }, t("handed_to", { to: alert.handed_to }))
+            : null,
+        withdrawn && alert.closed_reason ? el("p", { class: "small" }, alert.closed_reason) : null,
         ackLine(alert),
         buttons(alert),
     );
@@ -454,11 +478,25 @@ function choose(name) {
     refresh();
 }
 
+/** Withdrawn in the last half day, and not yet understood on this device: it must be seen too. */
+function stillToRead(alert) {
+    if (alert.state !== "withdrawn") return false;
+    const at = ms(alert.closed || alert.at || (alert.pages && alert.pages[0] && alert.pages[0].at));
+    return now() - at < WITHDRAWN_MS && !understood().includes(alert.id);
+}
+
+/** Most urgent first; withdrawn last. */
+function byUrgency(a, b) {
+    const place = (x) =>
+        (OPEN.includes(x.state) ? 0 : 10) + ((levelNames.indexOf(x.level) + 9) % 9);
+    return place(a) - place(b) || (ms(a.due) || 0) - (ms(b.due) || 0);
+}
+
 function inTab(alert) {
     if (waiting()[alert.id]) return state.tab !== "acknowledged"; /* not sent yet: still open */
     if (state.tab === "all") return true;
     return state.tab === "open"
-        ? OPEN.includes(alert.state)
+        ? OPEN.includes(alert.state) || stillToRead(alert)
         : !OPEN.includes(alert.state) && alert.state !== "withdrawn";
 }
 
@@ -476,6 +514,7 @@ function draw() {
         );
     if (!$("n-expired")) fill($("banners"), notes);
     const list = state.alerts.filter(inTab);
+    if (state.tab === "open") list.sort(byUrgency);
     const keep =
         document.activeElement && $("cards").contains(document.activeElement)
             ? [
@@ -498,6 +537,7 @@ function draw() {
             state.form && state.form.id === alert.id,
             state.full.has(alert.id),
             Boolean(waiting()[alert.id]),
+            stillToRead(alert),
             t("seen"),
         ]);
         if (node.json !== json) {

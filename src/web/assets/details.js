@@ -12,6 +12,7 @@ import {
     aiText,
     birthText,
     findingText,
+    isPresent,
     levelBadge,
     levelNames,
     levelText,
@@ -84,6 +85,7 @@ function aiBlock(item, ticks) {
                               "div",
                               { class: "small" },
                               findingText(f),
+                              isPresent(f) ? "" : ` · ${t(`present_${f.present}`)}`,
                               f.site ? ` · ${f.site}` : "",
                               f.laterality ? ` · ${f.laterality}` : "",
                               probabilityText(f.probability)

@@ -22,12 +22,13 @@ const COLUMNS = ["prio", "reason", "patient", "study", "ai", "order", "left", "w
 function reasonCell(item) {
     const reasons = item.reasons || [];
     const rest = reasons.length - 1;
+    const text = reasons.length ? reasons[0].text : t("reason_none");
     return [
         el(
-            "span",
-            { class: "two" },
-            reasons.length ? reasons[0].text : t("reason_none"),
-            rest > 0 ? el("span", { class: "muted" }, ` +${rest}`) : null,
+            "div",
+            { class: "why-here" },
+            el("span", { class: "two", title: text }, text),
+            rest > 0 ? el("span", { class: "tag" }, t("and_more", { n: rest })) : null,
         ),
         item.contradiction ? el("span", { class: "tag" }, t("contradiction")) : null,
     ];

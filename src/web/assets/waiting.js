@@ -18,3 +18,24 @@ export function waiting(change) {
     }
     return all;
 }
+
+const READ = "spoed.understood";
+let read = [];
+
+/** Withdrawn alerts that somebody has taken note of on this device; the last 200 ids. */
+export function understood(change) {
+    try {
+        read = JSON.parse(localStorage.getItem(READ) || "[]");
+    } catch (e) {
+        /* kept for as long as the page lives */
+    }
+    if (!change) return read;
+    change(read);
+    read = read.slice(-200);
+    try {
+        localStorage.setItem(READ, JSON.stringify(read));
+    } catch (e) {
+        /* likewise */
+    }
+    return read;
+}

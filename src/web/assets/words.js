@@ -30,7 +30,14 @@ export function conceptText(concept) {
         ? t(`concept_${concept}`)
         : String(concept || "").replaceAll("-", " ");
 }
-export const findingText = (f) => f.text || conceptText(f.concept) || t("finding_unnamed");
+/** Our own word where there is one (in the reader's language), else as the sender wrote it. */
+export const findingText = (f) =>
+    knows(`concept_${f.concept}`)
+        ? t(`concept_${f.concept}`)
+        : f.text || conceptText(f.concept) || t("finding_unnamed");
+
+/** A positive result may also say what it did not find; that is not suspected. */
+export const isPresent = (f) => !f.present || f.present === "present";
 
 const GLYPHS = {
     positive: "●",
@@ -66,7 +73,10 @@ export function aiSorted(ai) {
 
 /** The sentence of one AI entry; a pending one changes with the clock. */
 export function aiText(a) {
-    const names = (a.findings || []).map(findingText).join(", ");
+    const names = (a.findings || [])
+        .filter((f) => a.state !== "positive" || isPresent(f))
+        .map(findingText)
+        .join(", ");
     switch (a.state) {
         case "positive":
             return t("ai_positive", { what: names || t("finding_unnamed") });

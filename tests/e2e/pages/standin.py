@@ -158,6 +158,8 @@ class StandinHandler(http.server.BaseHTTPRequestHandler):
     def static(self, path):
         if path == "/ack-sample":
             return self.put(200, ACK_SAMPLE.encode(), "text/html; charset=utf-8")
+        if path == "/favicon.ico":
+            path = "/assets/icon.svg"
         name = path[1:] + ".html" if path[1:] in PAGES else path.removeprefix("/assets/")
         file = ASSETS / name
         if "/" in name or not file.is_file():
@@ -225,6 +227,8 @@ class StandinHandler(http.server.BaseHTTPRequestHandler):
             if path == "/api/v1/" + name:
                 if name == "alerts" and query.get("state") == "open":
                     rows = [a for a in rows if a["state"] not in ("acknowledged", "withdrawn", "resolved")]
+                elif name == "alerts" and query.get("state") not in (None, "all"):
+                    rows = [a for a in rows if a["state"] == query["state"]]
                 return self.put(200, {**head, name: rows})
         match = re.fullmatch(r"/api/v1/items/([^/]+)(?:/(timeline|draft))?", path)
         if not match:
@@ -390,7 +394,7 @@ def night(s):
         {"id": 30, "item": 5, "accession": "ZZ260005", "level": "critical", "concept": "pulmonary-embolism", "state": "acknowledged", "step": 0, "due": None,
          "pages": [page(4, "visser", 55)], "acknowledged": {"by": "visser", "at": s.at(minutes=53), "how": "link"}},
         {"id": 29, "item": 6, "accession": "ZZ260006", "level": "critical", "concept": ich[0], "state": "withdrawn", "step": 0, "due": None,
-         "pages": [page(5, "visser", 80)], "acknowledged": None}]
+         "closed": s.at(minutes=70), "closed_reason": "De radioloog is het niet eens met de AI.", "pages": [page(5, "visser", 80)], "acknowledged": None}]
     s.models = [{"id": "ich-a", "name": "Hersenbloeding (voorbeeld)", "manufacturer": "Voorbeeld BV", "required": True,
                  "versions": [{"version": "2.1.0", "mode": "live", "results": 1284, "positives": 97, "late": 6, "last_result": s.at(minutes=11)},
                               {"version": "2.2.0", "mode": "shadow", "results": 40, "positives": 3, "late": 0, "last_result": s.at(minutes=12)}]},

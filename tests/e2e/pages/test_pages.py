@@ -143,6 +143,14 @@ class Order(Page):
             with self.subTest(row=ident):
                 self.assertEqual(" ".join(self.one("tr[data-id='%d'] .level" % ident).text.split()), text)
 
+    def test_what_is_absent_is_not_suspected(self):
+        absent = {"concept": "pneumothorax", "text": "Pneumothorax", "probability": 0.1, "site": "", "present": "absent"}
+        self.s.item(1)["ai"][0]["findings"].append(absent)
+        self.s.touch()
+        self.open_row(1)
+        self.until(lambda: "pneumothorax · niet gevonden" in self.text("#more-1"))
+        self.assertNotIn("pneumothorax", self.text("tr[data-id='1'] td.c-ai"))
+
     def test_overdue_and_unmatched_and_held(self):
         self.assertEqual(" ".join(self.one("tr[data-id='3'] td.c-left").text.split()), "−4 min te laat")
         self.assertEqual(self.one("tr[data-id='90'] td.c-status").text.replace("\n", " "), "Geen aanvraag gevonden")
@@ -559,7 +567,7 @@ class Notes(Page):
 
 
 class Alerts(Page):
-    path, size, allowed = "/alerts", (390, 844), ("ERR_", "Failed to load")
+    path, size, allowed = "/alerts", (390, 880), ("ERR_", "Failed to load")
 
     def prepare(self):
         self.s.user.update(user="jansen", roles=["clinician"])
@@ -622,6 +630,12 @@ class Alerts(Page):
         self.assertEqual(len(self.s.called("acknowledge")), 1)
 
     def test_withdrawn_and_empty(self):
+        self.until(lambda: "Ingetrokken: intracraniële bloeding" in self.card(29))
+        self.assertIn("niet eens met de AI", self.card(29))
+        self.assertIn("(2)", self.text("#tab-open"), "withdrawn does not count as open")
+        self.click("[data-alert='29'] [data-act=ok]")
+        self.until(lambda: not self.all("[data-alert='29']"))
+        self.assertEqual(self.s.calls, [], "taking note is no acknowledgement")
         self.click("#tab-all")
         self.until(lambda: "Ingetrokken: intracraniële bloeding" in self.card(29))
         self.s.alerts.clear()
