@@ -99,14 +99,32 @@ enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_are
     return spd_desc_decode(d, spd_sv_of(bytes.ptr + 2, bytes.len - 2), ret->u.any, arena, err);
 }
 
+/* The envelope of an event that came as a message; NULL for the others. */
+static struct spd_message_in *envelope_of(const struct spd_event *e)
+{
+    switch (e->type) {
+    case SPD_EVENT_ORDER: return &e->u.order->message;
+    case SPD_EVENT_PATIENT: return &e->u.patient->message;
+    case SPD_EVENT_REPORT: return &e->u.report->message;
+    case SPD_EVENT_MESSAGE: return &e->u.message->message;
+    case SPD_EVENT_RESULT: return &e->u.result->message;
+    case SPD_EVENT_STUDY: return &e->u.study->message;
+    default: return NULL;
+    }
+}
+
 static enum spd_rc write_journal(struct spd_tx *tx, const struct spd_event *event)
 {
     struct spd_journal j = {0};
     struct spd_str out = SPD_STR_INIT(EVENT_MAX);
+    struct spd_message_in *m = envelope_of(event);
+    spd_sv raw = m ? m->raw : SPD_SV_NONE;
     enum spd_rc rc;
+    if (m) m->raw = SPD_SV_NONE; /* the raw bytes are in the message's row, once */
     j.id = tx->core->next_id[SPD_T_JOURNAL]++;
     j.at = tx->now, j.type = (int32_t)event->type;
     spd_event_encode(event, &out);
+    if (m) m->raw = raw;
     j.event = spd_str_sv(&out);
     rc = spd_str_ok(&out) ? spd_put_journal(tx->st, &j, NULL, tx->err) : spd_fail(tx->err, SPD_LIMIT, "journal", "event too large");
     spd_str_done(&out);
