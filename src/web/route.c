@@ -153,9 +153,12 @@ struct spd_query *spd_web_db(struct spd_web_req *r)
 {
     struct spd_err err = {0};
     if (!*r->db && spd_query_open(r->web->host.store_url.ptr, r->db, &err)) {
-        spd_log(SPD_LOG_WARNING, "the store cannot be opened for reading", SPD_LZ("rc", spd_rc_name(err.rc)));
+        if (!__atomic_exchange_n(&r->web->store_gone, true, __ATOMIC_RELAXED)) /* said once, not per request */
+            spd_log(SPD_LOG_WARNING, "the store cannot be opened for reading", SPD_LZ("rc", spd_rc_name(err.rc)));
         *r->db = NULL;
         spd_web_problem(r, 503, "no_store", SPD_SV_NONE);
+    } else if (__atomic_load_n(&r->web->store_gone, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&r->web->store_gone, false, __ATOMIC_RELAXED);
     }
     return *r->db;
 }

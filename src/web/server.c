@@ -278,6 +278,14 @@ static enum MHD_Result answer(struct spd_web_req *r)
     return ok;
 }
 
+/* libmicrohttpd ends a decoded path at a NUL; a line that has one means something else than it shows. */
+static char has_nul;
+static void *see_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    (void)cls, (void)connection;
+    return strstr(uri, "%00") ? &has_nul : NULL;
+}
+
 static bool keep(struct spd_web_req *r, const char *data, size_t n)
 {
     size_t max = r->body.max;
@@ -296,9 +304,11 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     struct spd_web *w = ((struct listener *)cls)->web;
     struct spd_web_req *r = *context;
     (void)version;
-    if (!r) {
+    if (!r || *context == &has_nul) {
+        bool bad = *context == &has_nul;
         *context = r = take(w, connection, url, method);
-        return spd_web_precheck(r) ? MHD_YES : answer(r);
+        if (bad) spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
+        return !bad && spd_web_precheck(r) ? MHD_YES : answer(r);
     }
     if (*n) {
         enum MHD_Result ok = keep(r, data, *n) ? MHD_YES : MHD_NO;
@@ -325,7 +335,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
     struct spd_web *w = ((struct listener *)cls)->web;
     struct spd_web_req *r = *context;
     (void)connection, (void)why;
-    if (!r) return;
+    if (!r || *context == &has_nul) return;
     conn_state(w, r->conn, SPD_CONN_IDLE);
     spd_web_req_free(r);
     *context = NULL;
@@ -409,7 +419,7 @@ static enum spd_rc open_listener(struct spd_web *w, size_t i, struct spd_err *er
         MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(2 * SPD_WEB_CONNECTIONS), MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)(32 * 1024), MHD_OPTION_NOTIFY_COMPLETED, completed, cls, MHD_OPTION_NOTIFY_CONNECTION, connected, cls,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, see_line, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (w->daemons[i]) return SPD_OK;
     close(fd);
     return spd_fail(err, SPD_IO, "listen.http", "the HTTP server did not start");
@@ -488,7 +498,6 @@ enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret,
 void spd_web_stop(struct spd_web *w)
 {
     if (!w) return;
-    __atomic_store_n(&w->stopping, true, __ATOMIC_SEQ_CST);
     for (size_t i = 0; i < w->n_daemons; i++) {
         int fd = MHD_quiesce_daemon(w->daemons[i]);
         if (fd >= 0) close(fd);

@@ -131,7 +131,7 @@ struct spd_web {
     pthread_mutex_t conns_lock;
     struct spd_web_conn *conns; /* newest first */
     size_t n_conns;
-    bool stopping; /* atomic */
+    bool store_gone; /* atomic: said in the log */
     struct spd_web_auth *auth;
     struct spd_web_streams *streams;
     uint64_t (*counts)[SPD_WEB_CODES]; /* [route or n_routes][code]; atomic */

@@ -356,7 +356,7 @@ static int dial(struct world *w)
     return fd;
 }
 
-static int dial_socket(struct world *w)
+static __attribute__((unused)) int dial_socket(struct world *w)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -434,7 +434,7 @@ static struct answer ask(struct world *w, const char *role, const char *method, 
     return ask_on(dial(w), method, path, headers, body, body ? strlen(body) : 0);
 }
 
-static char *header_of(const struct answer *a, const char *name, char *ret, size_t n)
+static __attribute__((unused)) char *header_of(const struct answer *a, const char *name, char *ret, size_t n)
 {
     char want[64];
     snprintf(want, sizeof want, "\r\n%s: ", name);
