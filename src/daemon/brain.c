@@ -70,7 +70,7 @@ static void publish(struct spd_brain *b, spd_usec now)
     g_hash_table_iter_init(&it, b->dirty);
     while (g_hash_table_iter_next(&it, &id, NULL)) ids[k++] = *(int64_t *)id;
     g_hash_table_remove_all(b->dirty);
-    qsort(ids, k, sizeof *ids, by_value);
+    if (k) qsort(ids, k, sizeof *ids, by_value);
     for (guint i = 0; i < k; i++) {
         show(b, ids[i], b->committed, now);
         spd_board_note(b->board, "item", ids[i], b->committed);

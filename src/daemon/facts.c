@@ -20,7 +20,7 @@ static int by_kind_and_hash(const void *x, const void *y)
 static void hash_of(struct spd_document_event *docs, size_t n, unsigned char ret[32])
 {
     struct spd_str all = SPD_STR_INIT((size_t)16 << 20);
-    qsort(docs, n, sizeof *docs, by_kind_and_hash);
+    if (n) qsort(docs, n, sizeof *docs, by_kind_and_hash);
     for (size_t i = 0; i < n; i++) {
         spd_str_add(&all, docs[i].kind);
         spd_str_addc(&all, '\0');
@@ -79,7 +79,7 @@ enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event 
     spd_str_done(&settings);
     if (rc) return rc;
     all = SPD_NEW_N(arena, struct spd_document_event, ret->documents.n + 1);
-    memcpy(all, ret->documents.v, ret->documents.n * sizeof *all);
+    for (size_t i = 0; i < ret->documents.n; i++) all[i] = ret->documents.v[i];
     all[ret->documents.n].kind = SPD_SV("settings");
     all[ret->documents.n].hash = spd_sha256_hex(arena, ret->settings);
     hash_of(all, ret->documents.n + 1, hash);

@@ -86,8 +86,8 @@ static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config 
     struct spd_dispatch *dispatch;
     const char *url = spd_arena_dup(c->arena, c->store_url).ptr;
     enum spd_rc rc;
-    memcpy(all, c->channels, c->n_channels * sizeof *all);
-    memcpy(all + c->n_channels, c->send, c->n_send * sizeof *all);
+    for (size_t i = 0; i < c->n_channels; i++) all[i] = c->channels[i];
+    for (size_t i = 0; i < c->n_send; i++) all[c->n_channels + i] = c->send[i];
     for (size_t i = 0; i < n; i++) all[i].zone = d->zone, all[i].language = c->settings.language;
     for (size_t i = 0; i < c->n_send; i++) /* a destination reads our times as it writes its own */
         for (size_t k = 0; k < c->n_peers; k++)
@@ -273,6 +273,8 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
     d->lock = -1;
     d->arena = spd_arena_new((size_t)64 << 20);
     if (!d->arena) spd_out_of_memory();
+    d->o.config = spd_arena_dup(d->arena, spd_sv_from(options->config)).ptr;
+    if (options->dicom_program) d->o.dicom_program = spd_arena_dup(d->arena, spd_sv_from(options->dicom_program)).ptr;
     pthread_mutex_init(&d->dispatch_lock, NULL);
     pthread_mutex_init(&d->shown_lock, NULL);
     pthread_rwlock_init(&d->config_lock, NULL);
