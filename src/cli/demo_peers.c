@@ -275,6 +275,7 @@ void demo_ris_down(struct demo_peers *p, bool down)
     pthread_mutex_lock(&p->mutex);
     p->ris.down = down;
     if (down && p->ris.fd >= 0) {
+        shutdown(p->ris.fd, SHUT_RDWR); /* at once, though the accepting thread may be polling it */
         close(p->ris.fd);
         p->ris.fd = -1;
         drop_connections(p, &p->ris);

@@ -195,7 +195,7 @@ static void evidence(struct spd_str *o, const struct demo_sr *sr)
 static void header(struct spd_str *o, const struct demo_sr *sr)
 {
     struct spd_civil c = spd_zone_civil(spd_zone_utc(), sr->at);
-    struct spd_str da = SPD_STR_INIT(16), tm = SPD_STR_INIT(16);
+    struct spd_str da = SPD_STR_INIT(16), tm = SPD_STR_INIT(16), none = SPD_STR_INIT(16);
     spd_str_addf(&da, "%04d%02d%02d", c.year, c.month, c.day);
     spd_str_addf(&tm, "%02d%02d%02d", c.hour, c.minute, c.second);
     el(o, 0x0008, 0x0005, "CS", "ISO_IR 192");
@@ -211,6 +211,7 @@ static void header(struct spd_str *o, const struct demo_sr *sr)
     el(o, 0x0008, 0x0090, "PN", "");
     el(o, 0x0008, 0x0201, "SH", "+0000");
     el(o, 0x0008, 0x1090, "LO", sr->model);
+    seq(o, 0x0008, 0x1111, &none); /* Referenced Performed Procedure Step: type 2 */
     el(o, 0x0010, 0x0010, "PN", sr->patient_name);
     el(o, 0x0010, 0x0020, "LO", sr->patient_id);
     el(o, 0x0010, 0x0021, "LO", sr->patient_issuer);
