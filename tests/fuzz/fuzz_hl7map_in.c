@@ -13,9 +13,15 @@ static bool known(void *ctx, spd_sv code, struct hl7_procedure *ret)
     return code.len > 3;
 }
 
-static void check_out(spd_sv source, const struct spd_order_in *o, struct spd_arena *arena)
+static void check_out(spd_sv source, const struct spd_patient *patient,
+                      const struct spd_order_in *o, struct spd_arena *arena)
 {
-    struct spd_item item = {.accession = o->accession, .placer = o->placer, .filler = o->filler};
+    struct spd_item item = {.accession = o->accession,
+                            .placer = o->placer,
+                            .filler = o->filler,
+                            .patient = *patient,
+                            .modality = o->modality};
+    item.procedures.v = o->procedures.v, item.procedures.n = o->procedures.n;
     struct hl7_out_options out = {
         .control_id = SPD_SV("1"), .now = SPD_SEC(1700000000), .item = &item};
     struct spd_str s = SPD_STR_INIT(1 << 24);
@@ -28,6 +34,11 @@ static void check_out(spd_sv source, const struct spd_order_in *o, struct spd_ar
     }
     spd_str_clear(&s);
     if (hl7_map_report(source, SPD_SV("x\ny"), SPD_SV("F"), SPD_SV("z"), &out, &s, NULL) ==
+            SPD_OK &&
+        hl7_msg_parse(&b, spd_str_sv(&s), arena, NULL) != SPD_OK)
+        abort();
+    spd_str_clear(&s);
+    if (hl7_map_report(SPD_SV_NONE, SPD_SV("x"), SPD_SV("P"), SPD_SV("z"), &out, &s, NULL) ==
             SPD_OK &&
         hl7_msg_parse(&b, spd_str_sv(&s), arena, NULL) != SPD_OK)
         abort();
@@ -55,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (e.type == SPD_EVENT_ORDER) {
         if (!e.u.order->orders.n) abort();
         if (!spd_sv_is_utf8(e.u.order->patient.name)) abort();
-        check_out(bytes, &e.u.order->orders.v[0], arena);
+        check_out(bytes, &e.u.order->patient, &e.u.order->orders.v[0], arena);
     }
     hl7_ack_for(bytes, SPD_ANSWER_AR, SPD_SV("no"), SPD_SEC(1700000000), NULL, SPD_SV("1"), &s);
     size_t ends = 0;

@@ -50,6 +50,29 @@ static void check(const struct hl7_msg *m)
     spd_arena_free(arena);
 }
 
+/* The bytes as a path, and as text to be escaped into a field. */
+static void path_and_text(const struct hl7_msg *m, spd_sv bytes)
+{
+    static const char *const paths[] = {"MSH-9.1", "PID[1]-3[2].4.2", "OBX[2]-5", "obr-4"};
+    struct hl7_path path;
+    struct spd_str out = SPD_STR_INIT(1 << 22);
+    struct spd_arena *arena = spd_arena_new(1 << 20);
+    spd_sv text = bytes.len > 200 ? spd_sv_of(bytes.ptr, 200) : bytes;
+    if (hl7_path_parse(text, &path, NULL) == SPD_OK) hl7_path_get(m, &path);
+    for (size_t i = 0; i < 4; i++)
+        if (hl7_path_parse(spd_sv_from(paths[i]), &path, NULL) == SPD_OK) hl7_path_get(m, &path);
+    hl7_escape(&m->d, text, &out);
+    for (size_t i = 0; i < out.len; i++)
+        if (m->kind[(unsigned char)out.ptr[i]] || (unsigned char)out.ptr[i] < 0x20) abort();
+    if (out.len && !memchr(text.ptr, 0, text.len) && /* a NUL cannot come back */
+        !spd_sv_eq(hl7_unescape(m, spd_str_sv(&out), NULL, NULL, arena), text))
+        abort();
+    spd_str_clear(&out);
+    if (hl7_msg_insert(m, 0, SPD_SV("ZZZ"), &out, NULL) != SPD_OK || out.len <= m->raw.len) abort();
+    spd_str_done(&out);
+    spd_arena_free(arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct hl7_msg m;
@@ -60,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!one.len) abort();
     if (hl7_msg_parse(&m, bytes, arena, &err) == SPD_OK) {
         check(&m);
+        path_and_text(&m, bytes);
         set_and_read(&m, size ? data[size - 1] + (unsigned)size : 0);
     } else if (!err.place[0]) {
         abort(); /* every refusal names its place */
