@@ -1,5 +1,5 @@
-/* src/base/yaml.c: see yaml.h. libyaml's event parser underneath; it accepts duplicate keys, anchors and
- * tags, so all of that is refused here. */
+/* src/base/yaml.c: see yaml.h. libyaml's event parser underneath; it accepts duplicate keys,
+ * anchors and tags, so all of that is refused here. */
 #include "base/yaml.h"
 
 #include <stdarg.h>
@@ -26,7 +26,8 @@ void spd_yaml_place(const struct spd_yaml *node, char ret[96])
     place_at(node->file, node->line, node->col, ret);
 }
 
-static enum spd_rc fail_at(const char *file, int line, int col, struct spd_err *err, const char *fmt, va_list ap)
+static enum spd_rc fail_at(const char *file, int line, int col, struct spd_err *err,
+                           const char *fmt, va_list ap)
 {
     char place[96], text[sizeof err->text];
     place_at(file, line, col, place);
@@ -44,7 +45,8 @@ enum spd_rc spd_yaml_fail(const struct spd_yaml *node, struct spd_err *err, cons
     return rc;
 }
 
-enum spd_rc spd_yaml_fail_key(const struct spd_yaml *node, struct spd_err *err, const char *fmt, ...)
+enum spd_rc spd_yaml_fail_key(const struct spd_yaml *node, struct spd_err *err, const char *fmt,
+                              ...)
 {
     va_list ap;
     enum spd_rc rc;
@@ -90,11 +92,13 @@ static enum spd_rc take_key(struct parse *p, const yaml_event_t *e)
 {
     const struct spd_yaml *map = p->stack[p->depth - 1];
     spd_sv key = spd_sv_of((const char *)e->data.scalar.value, e->data.scalar.length);
-    if (map->n >= MAX_KEYS) return refuse(p, e->start_mark, "more than %d keys in one mapping", MAX_KEYS);
+    if (map->n >= MAX_KEYS)
+        return refuse(p, e->start_mark, "more than %d keys in one mapping", MAX_KEYS);
     if (!key.len) return refuse(p, e->start_mark, "a key may not be empty");
     for (const struct spd_yaml *c = map->child; c; c = c->next)
         if (spd_sv_eq(c->key, key))
-            return refuse(p, e->start_mark, "this key stands here twice (first in line %d): remove one", c->key_line);
+            return refuse(p, e->start_mark,
+                          "this key stands here twice (first in line %d): remove one", c->key_line);
     p->key.key = spd_arena_dup(p->arena, key);
     p->key.key_line = (int)e->start_mark.line + 1;
     p->key.key_col = (int)e->start_mark.column + 1;
@@ -102,21 +106,26 @@ static enum spd_rc take_key(struct parse *p, const yaml_event_t *e)
 }
 
 /* Adds a node under the innermost open one. */
-static enum spd_rc add(struct parse *p, enum spd_yaml_kind kind, const yaml_event_t *e, struct spd_yaml **ret)
+static enum spd_rc add(struct parse *p, enum spd_yaml_kind kind, const yaml_event_t *e,
+                       struct spd_yaml **ret)
 {
     struct spd_yaml *node;
-    if (++p->nodes > MAX_NODES) return refuse(p, e->start_mark, "more than %d values in one file", MAX_NODES);
+    if (++p->nodes > MAX_NODES)
+        return refuse(p, e->start_mark, "more than %d values in one file", MAX_NODES);
     node = SPD_NEW(p->arena, struct spd_yaml);
     node->kind = kind, node->file = p->file;
     node->line = (int)e->start_mark.line + 1, node->col = (int)e->start_mark.column + 1;
     if (p->depth) {
         struct spd_yaml *up = p->stack[p->depth - 1], **tail = &p->last[p->depth - 1];
         if (up->kind == SPD_YAML_MAP) {
-            node->key = p->key.key, node->key_line = p->key.key_line, node->key_col = p->key.key_col;
+            node->key = p->key.key, node->key_line = p->key.key_line,
+            node->key_col = p->key.key_col;
             p->key.key_line = 0;
         }
-        if (*tail) (*tail)->next = node;
-        else up->child = node;
+        if (*tail)
+            (*tail)->next = node;
+        else
+            up->child = node;
         *tail = node;
         up->n++;
     } else {
@@ -130,25 +139,29 @@ static enum spd_rc scalar(struct parse *p, const yaml_event_t *e)
 {
     struct spd_yaml *node;
     enum spd_rc rc;
-    if (e->data.scalar.anchor) return refuse(p, e->start_mark, "anchors (&) are not allowed: write the value out");
+    if (e->data.scalar.anchor)
+        return refuse(p, e->start_mark, "anchors (&) are not allowed: write the value out");
     if (e->data.scalar.tag) return refuse(p, e->start_mark, "tags (!) are not allowed: remove it");
     if (memchr(e->data.scalar.value, 0, e->data.scalar.length))
         return refuse(p, e->start_mark, "a NUL character is not allowed");
     if (key_is_next(p)) return take_key(p, e);
     if ((rc = add(p, SPD_YAML_TEXT, e, &node))) return rc;
     node->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    node->text = spd_arena_dup(p->arena, spd_sv_of((const char *)e->data.scalar.value, e->data.scalar.length));
+    node->text = spd_arena_dup(
+        p->arena, spd_sv_of((const char *)e->data.scalar.value, e->data.scalar.length));
     return SPD_OK;
 }
 
-static enum spd_rc open_node(struct parse *p, enum spd_yaml_kind kind, const yaml_event_t *e, bool anchor, bool tag)
+static enum spd_rc open_node(struct parse *p, enum spd_yaml_kind kind, const yaml_event_t *e,
+                             bool anchor, bool tag)
 {
     struct spd_yaml *node;
     enum spd_rc rc;
     if (anchor) return refuse(p, e->start_mark, "anchors (&) are not allowed: write the value out");
     if (tag) return refuse(p, e->start_mark, "tags (!) are not allowed: remove it");
     if (key_is_next(p)) return refuse(p, e->start_mark, "a key must be a plain text");
-    if (p->depth == MAX_DEPTH) return refuse(p, e->start_mark, "nested deeper than %d levels", MAX_DEPTH);
+    if (p->depth == MAX_DEPTH)
+        return refuse(p, e->start_mark, "nested deeper than %d levels", MAX_DEPTH);
     if ((rc = add(p, kind, e, &node))) return rc;
     p->last[p->depth] = NULL;
     p->stack[p->depth++] = node;
@@ -158,21 +171,30 @@ static enum spd_rc open_node(struct parse *p, enum spd_yaml_kind kind, const yam
 static enum spd_rc event(struct parse *p, const yaml_event_t *e)
 {
     switch (e->type) {
-    case YAML_ALIAS_EVENT: return refuse(p, e->start_mark, "aliases (*) are not allowed: write the value out");
-    case YAML_SCALAR_EVENT: return scalar(p, e);
+    case YAML_ALIAS_EVENT:
+        return refuse(p, e->start_mark, "aliases (*) are not allowed: write the value out");
+    case YAML_SCALAR_EVENT:
+        return scalar(p, e);
     case YAML_SEQUENCE_START_EVENT:
-        return open_node(p, SPD_YAML_LIST, e, e->data.sequence_start.anchor, e->data.sequence_start.tag);
+        return open_node(p, SPD_YAML_LIST, e, e->data.sequence_start.anchor,
+                         e->data.sequence_start.tag);
     case YAML_MAPPING_START_EVENT:
-        return open_node(p, SPD_YAML_MAP, e, e->data.mapping_start.anchor, e->data.mapping_start.tag);
+        return open_node(p, SPD_YAML_MAP, e, e->data.mapping_start.anchor,
+                         e->data.mapping_start.tag);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: p->depth--; return SPD_OK;
+    case YAML_MAPPING_END_EVENT:
+        p->depth--;
+        return SPD_OK;
     case YAML_DOCUMENT_START_EVENT:
-        if (p->root) return refuse(p, e->start_mark, "a second document (---) is not allowed: use another file");
+        if (p->root)
+            return refuse(p, e->start_mark,
+                          "a second document (---) is not allowed: use another file");
         return SPD_OK;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT: return SPD_OK;
+    case YAML_DOCUMENT_END_EVENT:
+        return SPD_OK;
     }
     return SPD_OK;
 }
@@ -204,7 +226,9 @@ static yaml_mark_t not_utf8_at(spd_sv text)
     for (size_t i = 0; i <= text.len; i++)
         if (i == text.len || text.ptr[i] == '\n') {
             if (!spd_sv_is_utf8(spd_sv_of(text.ptr + start, i - start))) {
-                while (spd_sv_is_utf8(spd_sv_of(text.ptr + start, m.column + 1)) && start + m.column + 1 < i) m.column++;
+                while (spd_sv_is_utf8(spd_sv_of(text.ptr + start, m.column + 1)) &&
+                       start + m.column + 1 < i)
+                    m.column++;
                 return m;
             }
             start = i + 1;
@@ -213,8 +237,8 @@ static yaml_mark_t not_utf8_at(spd_sv text)
     return m;
 }
 
-enum spd_rc spd_yaml_parse(const struct spd_source *source, struct spd_yaml **ret, struct spd_arena *arena,
-                           struct spd_err *err)
+enum spd_rc spd_yaml_parse(const struct spd_source *source, struct spd_yaml **ret,
+                           struct spd_arena *arena, struct spd_err *err)
 {
     struct parse *p;
     enum spd_rc rc;
@@ -224,9 +248,11 @@ enum spd_rc spd_yaml_parse(const struct spd_source *source, struct spd_yaml **re
     p->file = spd_arena_dup(arena, source->name).ptr;
     if (!p->file) p->file = "";
     if (source->text.len > MAX_TEXT) return refuse(p, none, "larger than 1 MiB: split it");
-    if (!spd_sv_is_utf8(source->text)) return refuse(p, not_utf8_at(source->text), "not UTF-8: save the file as UTF-8");
+    if (!spd_sv_is_utf8(source->text))
+        return refuse(p, not_utf8_at(source->text), "not UTF-8: save the file as UTF-8");
     if (!yaml_parser_initialize(&p->parser)) spd_out_of_memory();
-    yaml_parser_set_input_string(&p->parser, (const unsigned char *)(source->text.ptr ? source->text.ptr : ""),
+    yaml_parser_set_input_string(&p->parser,
+                                 (const unsigned char *)(source->text.ptr ? source->text.ptr : ""),
                                  source->text.len);
     yaml_parser_set_encoding(&p->parser, YAML_UTF8_ENCODING);
     rc = run(p);
@@ -256,15 +282,17 @@ static int distance(spd_sv a, const char *b, int n)
 {
     int d[41][41];
     int m = (int)a.len;
-    for (int i = 0; i <= m; i++) d[i][0] = i;
-    for (int j = 0; j <= n; j++) d[0][j] = j;
+    for (int i = 0; i <= m; i++)
+        d[i][0] = i;
+    for (int j = 0; j <= n; j++)
+        d[0][j] = j;
     for (int i = 1; i <= m; i++)
         for (int j = 1; j <= n; j++) {
             int cost = fold(a.ptr[i - 1]) != fold(b[j - 1]), best = d[i - 1][j - 1] + cost;
             if (d[i - 1][j] + 1 < best) best = d[i - 1][j] + 1;
             if (d[i][j - 1] + 1 < best) best = d[i][j - 1] + 1;
-            if (i > 1 && j > 1 && fold(a.ptr[i - 1]) == fold(b[j - 2]) && fold(a.ptr[i - 2]) == fold(b[j - 1]) &&
-                d[i - 2][j - 2] + 1 < best)
+            if (i > 1 && j > 1 && fold(a.ptr[i - 1]) == fold(b[j - 2]) &&
+                fold(a.ptr[i - 2]) == fold(b[j - 1]) && d[i - 2][j - 2] + 1 < best)
                 best = d[i - 2][j - 2] + 1;
             d[i][j] = best;
         }
@@ -286,7 +314,8 @@ const char *spd_yaml_nearest(spd_sv word, const char *const *known)
     return best;
 }
 
-enum spd_rc spd_yaml_unknown_key(const struct spd_yaml *node, const char *const *known, struct spd_err *err)
+enum spd_rc spd_yaml_unknown_key(const struct spd_yaml *node, const char *const *known,
+                                 struct spd_err *err)
 {
     const char *near = spd_yaml_nearest(node->key, known);
     char all[150];
@@ -310,7 +339,8 @@ enum spd_rc spd_yaml_keys(const struct spd_yaml *map, const char *const *known, 
     if (rc) return rc;
     for (const struct spd_yaml *c = map->child; c; c = c->next) {
         const char *const *k = known;
-        while (*k && !spd_sv_is(c->key, *k)) k++;
+        while (*k && !spd_sv_is(c->key, *k))
+            k++;
         if (!*k) return spd_yaml_unknown_key(c, known, err);
     }
     return SPD_OK;
@@ -319,17 +349,22 @@ enum spd_rc spd_yaml_keys(const struct spd_yaml *map, const char *const *known, 
 /* ---- typed values --------------------------------------------------------------------------- */
 enum spd_rc spd_yaml_map(const struct spd_yaml *node, struct spd_err *err)
 {
-    return node->kind == SPD_YAML_MAP ? SPD_OK : spd_yaml_fail(node, err, "expected keys and values (key: value)");
+    return node->kind == SPD_YAML_MAP
+               ? SPD_OK
+               : spd_yaml_fail(node, err, "expected keys and values (key: value)");
 }
 
 enum spd_rc spd_yaml_list(const struct spd_yaml *node, struct spd_err *err)
 {
-    return node->kind == SPD_YAML_LIST ? SPD_OK : spd_yaml_fail(node, err, "expected a list ([a, b] or lines with -)");
+    return node->kind == SPD_YAML_LIST
+               ? SPD_OK
+               : spd_yaml_fail(node, err, "expected a list ([a, b] or lines with -)");
 }
 
 enum spd_rc spd_yaml_text(const struct spd_yaml *node, spd_sv *ret, struct spd_err *err)
 {
-    if (node->kind != SPD_YAML_TEXT) return spd_yaml_fail(node, err, "expected one value, not a list or mapping");
+    if (node->kind != SPD_YAML_TEXT)
+        return spd_yaml_fail(node, err, "expected one value, not a list or mapping");
     if (!node->text.len) return spd_yaml_fail(node, err, "a value is missing");
     *ret = node->text;
     return SPD_OK;
@@ -346,11 +381,13 @@ enum spd_rc spd_yaml_bool(const struct spd_yaml *node, bool *ret, struct spd_err
     return spd_yaml_fail(node, err, "expected true or false");
 }
 
-enum spd_rc spd_yaml_int(const struct spd_yaml *node, int64_t min, int64_t max, int64_t *ret, struct spd_err *err)
+enum spd_rc spd_yaml_int(const struct spd_yaml *node, int64_t min, int64_t max, int64_t *ret,
+                         struct spd_err *err)
 {
     int64_t v;
     if (node->kind != SPD_YAML_TEXT || !spd_sv_to_i64(node->text, &v) || v < min || v > max)
-        return spd_yaml_fail(node, err, "expected a whole number from %lld to %lld", (long long)min, (long long)max);
+        return spd_yaml_fail(node, err, "expected a whole number from %lld to %lld", (long long)min,
+                             (long long)max);
     *ret = v;
     return SPD_OK;
 }
@@ -371,7 +408,8 @@ enum spd_rc spd_yaml_probability(const struct spd_yaml *node, int64_t *ret, stru
     return SPD_OK;
 }
 
-enum spd_rc spd_yaml_word(const struct spd_yaml *node, const char *const *names, int *ret, struct spd_err *err)
+enum spd_rc spd_yaml_word(const struct spd_yaml *node, const char *const *names, int *ret,
+                          struct spd_err *err)
 {
     char all[140];
     const char *near;
@@ -385,16 +423,18 @@ enum spd_rc spd_yaml_word(const struct spd_yaml *node, const char *const *names,
     if (near && *near) return spd_yaml_fail(node, err, "unknown word; did you mean \"%s\"?", near);
     all[0] = 0;
     for (int i = 0; names[i] && n + strlen(names[i]) + 4 < sizeof all; i++)
-        if (*names[i]) n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", names[i]);
+        if (*names[i])
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", names[i]);
     return spd_yaml_fail(node, err, "expected one of: %s", all);
 }
 
-enum spd_rc spd_yaml_texts(const struct spd_yaml *node, spd_sv **ret, size_t *ret_n, struct spd_arena *arena,
-                           struct spd_err *err)
+enum spd_rc spd_yaml_texts(const struct spd_yaml *node, spd_sv **ret, size_t *ret_n,
+                           struct spd_arena *arena, struct spd_err *err)
 {
     size_t n = 0;
     enum spd_rc rc;
-    if (node->kind == SPD_YAML_MAP) return spd_yaml_fail(node, err, "expected a value or a list of values");
+    if (node->kind == SPD_YAML_MAP)
+        return spd_yaml_fail(node, err, "expected a value or a list of values");
     *ret = SPD_NEW_N(arena, spd_sv, node->kind == SPD_YAML_TEXT ? 1 : node->n ? node->n : 1);
     if (node->kind == SPD_YAML_TEXT) {
         *ret_n = 1;

@@ -1,6 +1,6 @@
-/* src/cli/cmd_config.c: `spoed config show [--effective]`: the file as it stands, or with defaults and
- * environment as the brain sees it. Secrets are masked in the effective form and never in the file's (they
- * are not in the file: only secret_file is). */
+/* src/cli/cmd_config.c: `spoed config show [--effective]`: the file as it stands, or with defaults
+ * and environment as the brain sees it. Secrets are masked in the effective form and never in the
+ * file's (they are not in the file: only secret_file is). */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,11 +14,14 @@ int cmd_config(const struct spd_cli *cli, int argc, char **argv);
 static json_t *to_json(const struct spd_yaml *node)
 {
     json_t *j;
-    if (node->kind == SPD_YAML_TEXT) return json_stringn(node->text.ptr ? node->text.ptr : "", node->text.len);
+    if (node->kind == SPD_YAML_TEXT)
+        return json_stringn(node->text.ptr ? node->text.ptr : "", node->text.len);
     j = node->kind == SPD_YAML_LIST ? json_array() : json_object();
     for (const struct spd_yaml *c = node->child; c; c = c->next) {
-        if (node->kind == SPD_YAML_LIST) json_array_append_new(j, to_json(c));
-        else json_object_set_new(j, c->key.ptr, to_json(c)); /* keys are NUL-terminated copies */
+        if (node->kind == SPD_YAML_LIST)
+            json_array_append_new(j, to_json(c));
+        else
+            json_object_set_new(j, c->key.ptr, to_json(c)); /* keys are NUL-terminated copies */
     }
     return j;
 }
@@ -40,8 +43,10 @@ static void print_json(spd_sv yaml)
 
 static void print(const struct spd_cli *cli, spd_sv yaml)
 {
-    if (cli->json) print_json(yaml);
-    else fwrite(yaml.ptr, 1, yaml.len, stdout);
+    if (cli->json)
+        print_json(yaml);
+    else
+        fwrite(yaml.ptr, 1, yaml.len, stdout);
 }
 
 int cmd_config(const struct spd_cli *cli, int argc, char **argv)

@@ -1,4 +1,5 @@
-/* src/cli/cmd_policy.c: `spoed policy check|test|explain [FILES…]`: with no files, those of the configuration. */
+/* src/cli/cmd_policy.c: `spoed policy check|test|explain [FILES…]`: with no files, those of the
+ * configuration. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,11 +11,15 @@ static int check(struct spd_problems *p, const struct spd_policy *policy)
 {
     spd_rules_check(policy, NULL, NULL, NULL, 0, spd_problems_say, p);
     if (!p->cli->json && !p->cli->quiet)
-        printf("ok: %zu rules, %d levels, policy %.12s\n", spd_policy_rules(policy), spd_policy_levels(policy), spd_policy_hash(policy).ptr);
+        printf("ok: %zu rules, %d levels, policy %.12s\n", spd_policy_rules(policy),
+               spd_policy_levels(policy), spd_policy_hash(policy).ptr);
     return spd_problems_end(p);
 }
 
-struct tests { const struct spd_cli *cli; struct spd_str json; };
+struct tests {
+    const struct spd_cli *cli;
+    struct spd_str json;
+};
 
 static void say_test(void *ctx, const char *name, bool passed, const char *text)
 {
@@ -38,7 +43,8 @@ static int test(struct spd_problems *p, const struct spd_policy *policy)
     size_t passed, failed;
     spd_policy_test(policy, say_test, &t, &passed, &failed);
     if (p->cli->json)
-        printf("{\"passed\": %zu, \"failed\": %zu, \"tests\": [%.*s]}\n", passed, failed, (int)t.json.len, t.json.ptr ? t.json.ptr : "");
+        printf("{\"passed\": %zu, \"failed\": %zu, \"tests\": [%.*s]}\n", passed, failed,
+               (int)t.json.len, t.json.ptr ? t.json.ptr : "");
     else
         printf("%zu passed, %zu failed\n", passed, failed);
     spd_str_done(&t.json);
@@ -51,7 +57,8 @@ static int explain(struct spd_problems *p, const struct spd_policy *policy)
     struct spd_str json = SPD_STR_INIT(16 << 20);
     if (!arena) spd_out_of_memory();
     for (size_t i = 0; i < spd_policy_rules(policy); i++) {
-        spd_sv nl = spd_policy_rule_sentence(policy, i, true, arena), en = spd_policy_rule_sentence(policy, i, false, arena);
+        spd_sv nl = spd_policy_rule_sentence(policy, i, true, arena),
+               en = spd_policy_rule_sentence(policy, i, false, arena);
         if (p->cli->json) {
             spd_str_addz(&json, i ? ", {\"nl\": " : "{\"nl\": ");
             spd_str_json(&json, nl);
@@ -62,7 +69,9 @@ static int explain(struct spd_problems *p, const struct spd_policy *policy)
             printf("%.*s\n%.*s\n\n", SPD_SV_ARG(nl), SPD_SV_ARG(en));
         }
     }
-    if (p->cli->json) printf("{\"policy\": \"%s\", \"rules\": [%.*s]}\n", spd_policy_hash(policy).ptr, (int)json.len, json.ptr ? json.ptr : "");
+    if (p->cli->json)
+        printf("{\"policy\": \"%s\", \"rules\": [%.*s]}\n", spd_policy_hash(policy).ptr,
+               (int)json.len, json.ptr ? json.ptr : "");
     spd_str_done(&json);
     spd_arena_free(arena);
     return SPD_EXIT_OK;
@@ -70,14 +79,17 @@ static int explain(struct spd_problems *p, const struct spd_policy *policy)
 
 int cmd_policy(const struct spd_cli *cli, int argc, char **argv)
 {
-    static const struct { const char *verb; int (*run)(struct spd_problems *p, const struct spd_policy *policy); } verbs[] = {
-        {"check", check}, {"test", test}, {"explain", explain}};
+    static const struct {
+        const char *verb;
+        int (*run)(struct spd_problems *p, const struct spd_policy *policy);
+    } verbs[] = {{"check", check}, {"test", test}, {"explain", explain}};
     struct spd_problems p;
     struct spd_policy *policy;
     struct spd_config *c;
     size_t v = 0;
     int code;
-    while (v < 3 && (argc < 2 || strcmp(argv[1], verbs[v].verb))) v++;
+    while (v < 3 && (argc < 2 || strcmp(argv[1], verbs[v].verb)))
+        v++;
     if (v == 3) {
         fprintf(stderr, "usage: spoed [-c FILE] policy check|test|explain [FILES…]\n");
         return SPD_EXIT_USAGE;

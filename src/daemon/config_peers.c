@@ -1,4 +1,5 @@
-/* src/daemon/config_peers.c: peers: who may send us what (domain §9), and which entry a message is of. */
+/* src/daemon/config_peers.c: peers: who may send us what (domain §9), and which entry a message is
+ * of. */
 #include "daemon/config_table.h"
 
 enum { MAX_PEERS = 256, KEYS = 7 };
@@ -7,7 +8,9 @@ enum { MAX_PEERS = 256, KEYS = 7 };
 enum spd_rc spd__read_match(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
     enum spd_rc rc = spd__config_read(r, "peers.match", node, base);
-    if (!rc && !node->n) return spd_yaml_fail(node, r->err, "an empty match takes everything: give a door, an address …");
+    if (!rc && !node->n)
+        return spd_yaml_fail(node, r->err,
+                             "an empty match takes everything: give a door, an address …");
     return rc;
 }
 
@@ -18,8 +21,10 @@ enum spd_rc spd__read_ae_titles(struct spd__reading *r, const struct spd_yaml *n
     size_t n;
     enum spd_rc rc = spd_yaml_texts(node, &v, &n, r->c->arena, r->err);
     if (rc) return rc;
-    if (n > sizeof p->match.ae_title / sizeof *p->match.ae_title) return spd_yaml_fail(node, r->err, "more than 8 AE titles");
-    for (size_t i = 0; i < n; i++) p->match.ae_title[i] = spd_sv_trim(v[i]);
+    if (n > sizeof p->match.ae_title / sizeof *p->match.ae_title)
+        return spd_yaml_fail(node, r->err, "more than 8 AE titles");
+    for (size_t i = 0; i < n; i++)
+        p->match.ae_title[i] = spd_sv_trim(v[i]);
     p->match.n_ae_title = n;
     return SPD_OK;
 }
@@ -53,9 +58,11 @@ enum spd_rc spd__read_peer_mode(struct spd__reading *r, const struct spd_yaml *n
 }
 
 /* Word: meaning, or word: {order: …, report: …, exam_done: true}. */
-static enum spd_rc read_status(struct spd__reading *r, const struct spd_yaml *node, struct spd_status_word *w)
+static enum spd_rc read_status(struct spd__reading *r, const struct spd_yaml *node,
+                               struct spd_status_word *w)
 {
-    static const char *const meanings[] = {"exam_done", "active", "held", "cancelled", "preliminary", "final", "amended", NULL};
+    static const char *const meanings[] = {"exam_done",   "active", "held",    "cancelled",
+                                           "preliminary", "final",  "amended", NULL};
     static const char *const keys[] = {"order", "report", "exam_done", NULL};
     const struct spd_yaml *c;
     int word = 0;
@@ -69,11 +76,16 @@ static enum spd_rc read_status(struct spd__reading *r, const struct spd_yaml *no
         return SPD_OK;
     }
     if ((rc = spd_yaml_keys(node, keys, r->err))) return rc;
-    if ((c = spd_yaml_get(node, "order")) && (rc = spd_yaml_word(c, spd_order_axis_names, &word, r->err))) return rc;
+    if ((c = spd_yaml_get(node, "order")) &&
+        (rc = spd_yaml_word(c, spd_order_axis_names, &word, r->err)))
+        return rc;
     if (c) w->order = (enum spd_order_axis)word;
-    if ((c = spd_yaml_get(node, "report")) && (rc = spd_yaml_word(c, spd_report_axis_names, &word, r->err))) return rc;
+    if ((c = spd_yaml_get(node, "report")) &&
+        (rc = spd_yaml_word(c, spd_report_axis_names, &word, r->err)))
+        return rc;
     if (c) w->report = (enum spd_report_axis)word;
-    if ((c = spd_yaml_get(node, "exam_done")) && (rc = spd_yaml_bool(c, &w->exam_done, r->err))) return rc;
+    if ((c = spd_yaml_get(node, "exam_done")) && (rc = spd_yaml_bool(c, &w->exam_done, r->err)))
+        return rc;
     return SPD_OK;
 }
 
@@ -91,8 +103,10 @@ enum spd_rc spd__read_status_map(struct spd__reading *r, const struct spd_yaml *
 /* ---- matching ------------------------------------------------------------------------------- */
 static void keys_of(const struct spd_peer *p, spd_sv ret[KEYS])
 {
-    ret[0] = p->match.door, ret[1] = p->match.address, ret[2] = p->match.certificate, ret[3] = p->match.msh_3;
-    ret[4] = p->match.msh_4, ret[5] = p->match.user, ret[6] = p->match.n_ae_title ? p->match.ae_title[0] : SPD_SV_NONE;
+    ret[0] = p->match.door, ret[1] = p->match.address, ret[2] = p->match.certificate,
+    ret[3] = p->match.msh_3;
+    ret[4] = p->match.msh_4, ret[5] = p->match.user,
+    ret[6] = p->match.n_ae_title ? p->match.ae_title[0] : SPD_SV_NONE;
 }
 
 static int count_keys(const struct spd_peer *p)
@@ -100,7 +114,8 @@ static int count_keys(const struct spd_peer *p)
     spd_sv k[KEYS];
     int n = 0;
     keys_of(p, k);
-    for (int i = 0; i < KEYS; i++) n += k[i].len > 0;
+    for (int i = 0; i < KEYS; i++)
+        n += k[i].len > 0;
     return n;
 }
 
@@ -120,14 +135,20 @@ static spd_sv plain_address(spd_sv a)
 const struct spd_peer *spd_config_peer(const struct spd_config *c, const struct spd_peer_keys *k)
 {
     const struct spd_peer *best = NULL;
-    const spd_sv said[KEYS - 1] = {spd_sv_from(k->door), plain_address(k->address), k->certificate, k->msh_3, k->msh_4, k->user};
+    const spd_sv said[KEYS - 1] = {spd_sv_from(k->door),
+                                   plain_address(k->address),
+                                   k->certificate,
+                                   k->msh_3,
+                                   k->msh_4,
+                                   k->user};
     int most = -1;
     for (size_t i = 0; i < c->n_peers; i++) {
         const struct spd_peer *p = &c->peers[i];
         spd_sv wanted[KEYS];
         bool fits = !p->match.n_ae_title || calls_itself(p, k->ae_title);
         keys_of(p, wanted);
-        for (int j = 0; j < KEYS - 1 && fits; j++) fits = !wanted[j].len || spd_sv_eq(wanted[j], said[j]);
+        for (int j = 0; j < KEYS - 1 && fits; j++)
+            fits = !wanted[j].len || spd_sv_eq(wanted[j], said[j]);
         if (fits && count_keys(p) > most) best = p, most = count_keys(p);
     }
     return best;
@@ -142,7 +163,8 @@ static bool tie(const struct spd_peer *a, const struct spd_peer *b)
     keys_of(a, x), keys_of(b, y);
     for (int i = 0; i < KEYS - 1; i++)
         if (x[i].len && y[i].len && !spd_sv_eq(x[i], y[i])) return false;
-    for (size_t i = 0; i < a->match.n_ae_title; i++) share |= calls_itself(b, a->match.ae_title[i]);
+    for (size_t i = 0; i < a->match.n_ae_title; i++)
+        share |= calls_itself(b, a->match.ae_title[i]);
     return share;
 }
 
@@ -156,12 +178,16 @@ enum spd_rc spd__read_peers(struct spd__reading *r, const struct spd_yaml *node,
     for (const struct spd_yaml *e = node->child; e; e = e->next) {
         struct spd_peer *p = &c->peers[c->n_peers];
         const struct spd_yaml *zone = spd_yaml_get(e, "time_zone");
-        if ((rc = spd__config_name(r, e, &p->name)) || (rc = spd__config_read(r, "peers", e, p))) return rc;
+        if ((rc = spd__config_name(r, e, &p->name)) || (rc = spd__config_read(r, "peers", e, p)))
+            return rc;
         if (zone && !spd_zone_get(p->time_zone.ptr))
-            return spd_yaml_fail(zone, r->err, "unknown time zone: use a name such as Europe/Amsterdam");
+            return spd_yaml_fail(zone, r->err,
+                                 "unknown time zone: use a name such as Europe/Amsterdam");
         for (size_t i = 0; i < c->n_peers; i++)
             if (tie(&c->peers[i], p))
-                return spd_yaml_fail_key(e, r->err, "a message could be of this peer or of %.*s: give one of them another key under match",
+                return spd_yaml_fail_key(e, r->err,
+                                         "a message could be of this peer or of %.*s: give one of "
+                                         "them another key under match",
                                          SPD_SV_ARG(c->peers[i].name));
         c->n_peers++;
     }
@@ -191,7 +217,11 @@ void spd__show_peer_roles(const void *base, const char *indent, struct spd_str *
 {
     const struct spd_peer *p = base;
     bool any = false;
-    const struct { bool has; const char *name; } roles[] = {{p->orders, "orders"}, {p->adt, "adt"}, {p->reports, "reports"}, {p->results, "results"}};
+    const struct {
+        bool has;
+        const char *name;
+    } roles[] = {
+        {p->orders, "orders"}, {p->adt, "adt"}, {p->reports, "reports"}, {p->results, "results"}};
     spd_str_addf(out, "%sroles: [", indent);
     for (size_t i = 0; i < 4; i++)
         if (roles[i].has) spd_str_addf(out, "%s%s", any ? ", " : "", roles[i].name), any = true;
@@ -200,12 +230,14 @@ void spd__show_peer_roles(const void *base, const char *indent, struct spd_str *
 
 void spd__show_on_unusable(const void *base, const char *indent, struct spd_str *out)
 {
-    spd_str_addf(out, "%son_unusable: %s\n", indent, ((const struct spd_peer *)base)->on_unusable == SPD_ANSWER_AR ? "ar" : "aa");
+    spd_str_addf(out, "%son_unusable: %s\n", indent,
+                 ((const struct spd_peer *)base)->on_unusable == SPD_ANSWER_AR ? "ar" : "aa");
 }
 
 void spd__show_peer_mode(const void *base, const char *indent, struct spd_str *out)
 {
-    spd_str_addf(out, "%smode: %s\n", indent, ((const struct spd_peer *)base)->observe ? "observe" : "live");
+    spd_str_addf(out, "%smode: %s\n", indent,
+                 ((const struct spd_peer *)base)->observe ? "observe" : "live");
 }
 
 void spd__show_status_map(const void *base, const char *indent, struct spd_str *out)
@@ -220,7 +252,8 @@ void spd__show_status_map(const void *base, const char *indent, struct spd_str *
         spd__config_show_text(w->word, out);
         spd_str_addz(out, ": {");
         if (w->order) spd_str_addf(out, "order: %s", spd_order_axis_names[w->order]), sep = ", ";
-        if (w->report) spd_str_addf(out, "%sreport: %s", sep, spd_report_axis_names[w->report]), sep = ", ";
+        if (w->report)
+            spd_str_addf(out, "%sreport: %s", sep, spd_report_axis_names[w->report]), sep = ", ";
         if (w->exam_done) spd_str_addf(out, "%sexam_done: true", sep);
         spd_str_addz(out, "}\n");
     }

@@ -1,4 +1,5 @@
-/* src/daemon/config_send.c: channels: and send: of spoed.yaml, and what may not leave in plain text. */
+/* src/daemon/config_send.c: channels: and send: of spoed.yaml, and what may not leave in plain
+ * text. */
 #define _GNU_SOURCE
 #include "daemon/config_table.h"
 
@@ -7,35 +8,53 @@
 enum { MAX_ENTRIES = 64, MAX_SECRET = 64 << 10 };
 
 /* ---- urls ----------------------------------------------------------------------------------- */
-struct scheme { const char *prefix, *type; bool plain; };
-static const struct scheme schemes[] = {{"https://", "webhook", false}, {"http://", "webhook", true}, {"smtps://", "smtp", false},
-                                        {"smtp://", "smtp", true}, {"mllp://", "hl7", true}};
+struct scheme {
+    const char *prefix, *type;
+    bool plain;
+};
+static const struct scheme schemes[] = {{"https://", "webhook", false},
+                                        {"http://", "webhook", true},
+                                        {"smtps://", "smtp", false},
+                                        {"smtp://", "smtp", true},
+                                        {"mllp://", "hl7", true}};
 
 static spd_sv host_of(spd_sv rest)
 {
     size_t end = 0, at;
-    while (end < rest.len && !strchr("/?#", rest.ptr[end])) end++;
+    while (end < rest.len && !strchr("/?#", rest.ptr[end]))
+        end++;
     rest.len = end;
-    while (spd_sv_find(rest, SPD_SV("@"), &at)) rest = spd_sv_of(rest.ptr + at + 1, rest.len - at - 1);
+    while (spd_sv_find(rest, SPD_SV("@"), &at))
+        rest = spd_sv_of(rest.ptr + at + 1, rest.len - at - 1);
     if (rest.len && *rest.ptr == '[')
         return spd_sv_find(rest, SPD_SV("]"), &at) ? spd_sv_of(rest.ptr + 1, at - 1) : SPD_SV_NONE;
     return spd_sv_find(rest, SPD_SV(":"), &at) ? spd_sv_of(rest.ptr, at) : rest;
 }
 
-static enum spd_rc check_url(struct spd__reading *r, const struct spd_yaml *node, const struct spd_channel_config *c)
+static enum spd_rc check_url(struct spd__reading *r, const struct spd_yaml *node,
+                             const struct spd_channel_config *c)
 {
-    const struct spd_yaml *url = spd_yaml_get(node, "url") ? spd_yaml_get(node, "url") : spd_yaml_get(node, "to");
+    const struct spd_yaml *url =
+        spd_yaml_get(node, "url") ? spd_yaml_get(node, "url") : spd_yaml_get(node, "to");
     spd_sv host;
     size_t i = 0;
-    while (i < sizeof schemes / sizeof *schemes && !(spd_sv_starts(c->to, spd_sv_from(schemes[i].prefix)) && spd_sv_is(c->type, schemes[i].type))) i++;
+    while (i < sizeof schemes / sizeof *schemes &&
+           !(spd_sv_starts(c->to, spd_sv_from(schemes[i].prefix)) &&
+             spd_sv_is(c->type, schemes[i].type)))
+        i++;
     if (i == sizeof schemes / sizeof *schemes)
-        return spd_yaml_fail(url, r->err, spd_sv_is(c->type, "webhook") ? "a webhook goes to https://…"
-                                          : spd_sv_is(c->type, "smtp")  ? "mail goes to smtps://… or smtp://…"
-                                                                        : "hl7 goes to mllp://host:port (TLS is not in this version)");
-    host = host_of(spd_sv_of(c->to.ptr + strlen(schemes[i].prefix), c->to.len - strlen(schemes[i].prefix)));
+        return spd_yaml_fail(url, r->err,
+                             spd_sv_is(c->type, "webhook") ? "a webhook goes to https://…"
+                             : spd_sv_is(c->type, "smtp")
+                                 ? "mail goes to smtps://… or smtp://…"
+                                 : "hl7 goes to mllp://host:port (TLS is not in this version)");
+    host = host_of(
+        spd_sv_of(c->to.ptr + strlen(schemes[i].prefix), c->to.len - strlen(schemes[i].prefix)));
     if (!host.len) return spd_yaml_fail(url, r->err, "the address names no host");
     if (schemes[i].plain && !spd__is_loopback(host) && !c->insecure)
-        return spd_yaml_fail(url, r->err, "plain text beyond loopback: use TLS, or accept it in writing with insecure: true");
+        return spd_yaml_fail(
+            url, r->err,
+            "plain text beyond loopback: use TLS, or accept it in writing with insecure: true");
     return SPD_OK;
 }
 
@@ -51,8 +70,10 @@ enum spd_rc spd__read_secret_file(struct spd__reading *r, const struct spd_yaml 
     if (rc) return rc;
     if (*path.ptr != '/' && credentials && !spd_sv_find(path, SPD_SV("/"), NULL))
         path = spd_arena_printf(r->c->arena, "%s/%s", credentials, path.ptr);
-    else if (*path.ptr != '/') path = spd_arena_printf(r->c->arena, "%.*s/%s", SPD_SV_ARG(r->dir), path.ptr);
-    if (spd_source_read(path.ptr, MAX_SECRET, &file, r->c->arena, &why)) return spd_yaml_fail(node, r->err, "secret file: %s", why.text);
+    else if (*path.ptr != '/')
+        path = spd_arena_printf(r->c->arena, "%.*s/%s", SPD_SV_ARG(r->dir), path.ptr);
+    if (spd_source_read(path.ptr, MAX_SECRET, &file, r->c->arena, &why))
+        return spd_yaml_fail(node, r->err, "secret file: %s", why.text);
     c->secret = spd_sv_trim(file.text);
     if (!c->secret.len) return spd_yaml_fail(node, r->err, "the secret file is empty");
     return SPD_OK;
@@ -60,7 +81,8 @@ enum spd_rc spd__read_secret_file(struct spd__reading *r, const struct spd_yaml 
 
 void spd__show_secret_file(const void *base, const char *indent, struct spd_str *out)
 {
-    if (((const struct spd_channel_config *)base)->secret.len) spd_str_addf(out, "%ssecret_file: \"********\"\n", indent);
+    if (((const struct spd_channel_config *)base)->secret.len)
+        spd_str_addf(out, "%ssecret_file: \"********\"\n", indent);
 }
 
 enum spd_rc spd__read_channels(struct spd__reading *r, const struct spd_yaml *node, void *base)
@@ -68,17 +90,22 @@ enum spd_rc spd__read_channels(struct spd__reading *r, const struct spd_yaml *no
     struct spd_config *c = base;
     enum spd_rc rc = spd_yaml_map(node, r->err);
     if (rc) return rc;
-    if (node->n > MAX_ENTRIES) return spd_yaml_fail(node, r->err, "more than %d channels", MAX_ENTRIES);
+    if (node->n > MAX_ENTRIES)
+        return spd_yaml_fail(node, r->err, "more than %d channels", MAX_ENTRIES);
     c->channels = SPD_NEW_N(c->arena, struct spd_channel_config, node->n + 1);
     for (const struct spd_yaml *e = node->child; e; e = e->next) {
         struct spd_channel_config *x = &c->channels[c->n_channels++];
-        if ((rc = spd__config_name(r, e, &x->name)) || (rc = spd__config_read(r, "channels", e, x)) || (rc = check_url(r, e, x))) return rc;
-        if (spd_sv_is(x->type, "smtp") && !x->from.len) return spd_yaml_fail(e, r->err, "mail needs \"from\": the sender's address");
+        if ((rc = spd__config_name(r, e, &x->name)) ||
+            (rc = spd__config_read(r, "channels", e, x)) || (rc = check_url(r, e, x)))
+            return rc;
+        if (spd_sv_is(x->type, "smtp") && !x->from.len)
+            return spd_yaml_fail(e, r->err, "mail needs \"from\": the sender's address");
     }
     return SPD_OK;
 }
 
-static void show_entry(const struct spd_channel_config *c, const char *section, const void *base, struct spd_str *out)
+static void show_entry(const struct spd_channel_config *c, const char *section, const void *base,
+                       struct spd_str *out)
 {
     spd_str_addz(out, "  ");
     spd__config_show_text(c->name, out);
@@ -95,7 +122,9 @@ static struct spd_channel_config masked(const struct spd_channel_config *c, stru
     from += 3;
     for (end = from; end < c->to.len && !strchr("/?#", c->to.ptr[end]); end++)
         if (c->to.ptr[end] == '@') at = end;
-    if (at) m.to = spd_arena_printf(arena, "%.*s********%.*s", (int)from, c->to.ptr, (int)(c->to.len - at), c->to.ptr + at);
+    if (at)
+        m.to = spd_arena_printf(arena, "%.*s********%.*s", (int)from, c->to.ptr,
+                                (int)(c->to.len - at), c->to.ptr + at);
     return m;
 }
 
@@ -114,7 +143,8 @@ void spd__show_channels(const void *base, const char *indent, struct spd_str *ou
 }
 
 /* ---- send ----------------------------------------------------------------------------------- */
-/* Level names come from the policy's files; where those cannot be read (yet) the usual ones hold. */
+/* Level names come from the policy's files; where those cannot be read (yet) the usual ones hold.
+ */
 static void level_names(struct spd_config *c, const char *names[9])
 {
     static const char *const usual[] = {"critical", "urgent", "expedited", "routine", NULL};
@@ -128,10 +158,12 @@ static void level_names(struct spd_config *c, const char *names[9])
         if (spd_source_glob(c->policy_globs[g].ptr, 1 << 20, &files, &k, c->arena, NULL)) continue;
         for (size_t i = 0; i < k; i++) {
             const struct spd_yaml *levels;
-            if (spd_yaml_parse(&files[i], &root, c->arena, NULL) || !(levels = spd_yaml_get(root, "levels")) ||
+            if (spd_yaml_parse(&files[i], &root, c->arena, NULL) ||
+                !(levels = spd_yaml_get(root, "levels")) ||
                 spd_yaml_texts(levels, &v, &n, c->arena, NULL) || n > 8)
                 continue;
-            for (size_t j = 0; j < n; j++) names[j] = v[j].ptr;
+            for (size_t j = 0; j < n; j++)
+                names[j] = v[j].ptr;
             names[n] = NULL;
             return;
         }
@@ -144,7 +176,8 @@ static void add_wire(struct spd_destination *d, int level, spd_sv wire, struct s
     w->level = level, w->wire = wire;
 }
 
-static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *node, struct spd_destination *d)
+static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *node,
+                                 struct spd_destination *d)
 {
     const char *names[9] = {NULL};
     enum spd_rc rc;
@@ -154,8 +187,10 @@ static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *
         spd_sv wire;
         int level = 0;
         if ((rc = spd_yaml_text(c, &wire, r->err))) return rc;
-        if (wire.len > 20) return spd_yaml_fail(c, r->err, "a value on the wire is at most 20 characters");
-        while (!spd_sv_is(c->key, names[level])) level++;
+        if (wire.len > 20)
+            return spd_yaml_fail(c, r->err, "a value on the wire is at most 20 characters");
+        while (!spd_sv_is(c->key, names[level]))
+            level++;
         add_wire(d, level + 1, wire, r->c->arena);
     }
     return SPD_OK;
@@ -163,7 +198,9 @@ static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *
 
 enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
-    static const char *const events[] = {"priority", "report", "alert", NULL}, *const final_on[] = {"ris", "ack", NULL};
+    static const char *const events[] = {"priority", "report", "alert", NULL}, *const final_on[] = {
+                                                                                   "ris", "ack",
+                                                                                   NULL};
     struct spd_destination *d = &((struct spd__send *)base)->destination;
     unsigned set;
     int word;
@@ -183,15 +220,20 @@ enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml 
 void spd__show_destination(const void *base, const char *indent, struct spd_str *out)
 {
     const struct spd_destination *d = &((const struct spd__send *)base)->destination;
-    const struct { int64_t has; const char *name; } events[] = {{d->priority, "priority"}, {d->report, "report"}, {d->alert, "alert"}};
+    const struct {
+        int64_t has;
+        const char *name;
+    } events[] = {{d->priority, "priority"}, {d->report, "report"}, {d->alert, "alert"}};
     bool any = false;
     spd_str_addf(out, "%sevents: [", indent);
     for (size_t i = 0; i < 3; i++)
         if (events[i].has) spd_str_addf(out, "%s%s", any ? ", " : "", events[i].name), any = true;
-    spd_str_addf(out, "]\n%sfinal_on: %s\n%speer: ", indent, d->final_on_ack ? "ack" : "ris", indent);
+    spd_str_addf(out, "]\n%sfinal_on: %s\n%speer: ", indent, d->final_on_ack ? "ack" : "ris",
+                 indent);
     spd__config_show_text(d->peer, out);
     spd_str_addf(out, "\n%s# priority by level:", indent);
-    for (size_t i = 0; i < d->wires.n; i++) spd_str_addf(out, " %d=%.*s", (int)d->wires.v[i].level, SPD_SV_ARG(d->wires.v[i].wire));
+    for (size_t i = 0; i < d->wires.n; i++)
+        spd_str_addf(out, " %d=%.*s", (int)d->wires.v[i].level, SPD_SV_ARG(d->wires.v[i].wire));
     spd_str_addc(out, '\n');
 }
 
@@ -206,12 +248,16 @@ static enum spd_rc read_send(struct spd__reading *r, const struct spd_yaml *e, s
 {
     struct spd_destination *d = &s->destination;
     enum spd_rc rc;
-    if ((rc = spd__config_name(r, e, &s->channel.name)) || (rc = spd__config_read(r, "send", e, s)) || (rc = check_url(r, e, &s->channel)))
+    if ((rc = spd__config_name(r, e, &s->channel.name)) ||
+        (rc = spd__config_read(r, "send", e, s)) || (rc = check_url(r, e, &s->channel)))
         return rc;
-    d->name = s->channel.name, d->type = s->channel.type, d->to = s->channel.to, d->mode = s->channel.mode;
+    d->name = s->channel.name, d->type = s->channel.type, d->to = s->channel.to,
+    d->mode = s->channel.mode;
     if (!d->peer.len) d->peer = d->name;
     if ((d->priority || d->report) && !peer_exists(r->c, d->peer))
-        return spd_yaml_fail_key(e, r->err, "no peer of this name under peers: add \"peer\", the system whose orders it takes back");
+        return spd_yaml_fail_key(e, r->err,
+                                 "no peer of this name under peers: add \"peer\", the system whose "
+                                 "orders it takes back");
     if (!spd_yaml_get(e, "priority")) {
         add_wire(d, 1, SPD_SV("S"), r->c->arena);
         add_wire(d, 2, SPD_SV("A"), r->c->arena);
@@ -225,14 +271,16 @@ enum spd_rc spd__read_send(struct spd__reading *r, const struct spd_yaml *node, 
     struct spd_config *c = base;
     enum spd_rc rc = spd_yaml_map(node, r->err);
     if (rc) return rc;
-    if (node->n > MAX_ENTRIES) return spd_yaml_fail(node, r->err, "more than %d destinations", MAX_ENTRIES);
+    if (node->n > MAX_ENTRIES)
+        return spd_yaml_fail(node, r->err, "more than %d destinations", MAX_ENTRIES);
     c->send = SPD_NEW_N(c->arena, struct spd_channel_config, node->n + 1);
     for (const struct spd_yaml *e = node->child; e; e = e->next) {
         struct spd__send s = {0};
         if ((rc = read_send(r, e, &s))) return rc;
         for (size_t i = 0; i < c->n_channels; i++)
             if (spd_sv_eq(c->channels[i].name, s.channel.name))
-                return spd_yaml_fail_key(e, r->err, "a channel has the same name: give one of them another");
+                return spd_yaml_fail_key(e, r->err,
+                                         "a channel has the same name: give one of them another");
         c->send[c->n_send++] = s.channel;
         *SPD_LIST_ADD(&c->settings.destinations, c->arena) = s.destination;
     }

@@ -1,8 +1,9 @@
 /* src/daemon/config_table.h: the field table of spoed.yaml. Private to config*.c.
  *
- * One row per key: where it stands, its kind, its place in the struct, its default and one line of help.
- * From the rows come the known keys of a section, parsing, `config show` and the table in
- * docs/configuration.md. A key whose value has a shape of its own has a pair of functions in config.c. */
+ * One row per key: where it stands, its kind, its place in the struct, its default and one line of
+ * help. From the rows come the known keys of a section, parsing, `config show` and the table in
+ * docs/configuration.md. A key whose value has a shape of its own has a pair of functions in
+ * config.c. */
 #ifndef SPD_DAEMON_CONFIG_TABLE_H
 #define SPD_DAEMON_CONFIG_TABLE_H
 
@@ -12,13 +13,21 @@
 struct spd__reading { /* context of one load */
     struct spd_config *c;
     struct spd_err *err;
-    spd_sv dir;   /* of spoed.yaml: relative paths begin here */
-    spd_sv share, assets; /* /usr/share/spoed and its web, or packaging/share and src/web/assets of a
-                           * development tree */
+    spd_sv dir;           /* of spoed.yaml: relative paths begin here */
+    spd_sv share, assets; /* /usr/share/spoed and its web, or packaging/share and src/web/assets of
+                           * a development tree */
 };
 
-enum spd__config_kind { SPD__C_TEXT, SPD__C_WORD, SPD__C_BOOL, SPD__C_DURATION, SPD__C_PORT, SPD__C_PATH, SPD__C_PATHS,
-                        SPD__C_OWN };
+enum spd__config_kind {
+    SPD__C_TEXT,
+    SPD__C_WORD,
+    SPD__C_BOOL,
+    SPD__C_DURATION,
+    SPD__C_PORT,
+    SPD__C_PATH,
+    SPD__C_PATHS,
+    SPD__C_OWN
+};
 
 struct spd__field {
     const char *section, *key;
@@ -27,19 +36,22 @@ struct spd__field {
     const char *const *words; /* WORD */
     enum spd_rc (*parse)(struct spd__reading *r, const struct spd_yaml *node, void *base); /* OWN */
     void (*show)(const void *base, const char *indent, struct spd_str *out);               /* OWN */
-    const char *fallback;     /* NULL: none; "!" required; "@share/…", "@assets" */
+    const char *fallback; /* NULL: none; "!" required; "@share/…", "@assets" */
     const char *help;
 };
 extern const struct spd__field spd__config_fields[]; /* section == NULL ends */
 
 /* Defaults, then what the node has (NULL: defaults only); unknown keys are errors. */
-enum spd_rc spd__config_read(struct spd__reading *r, const char *section, const struct spd_yaml *node, void *base);
-void spd__config_show_section(const char *section, const void *base, const char *indent, struct spd_str *out);
+enum spd_rc spd__config_read(struct spd__reading *r, const char *section,
+                             const struct spd_yaml *node, void *base);
+void spd__config_show_section(const char *section, const void *base, const char *indent,
+                              struct spd_str *out);
 void spd__config_show_text(spd_sv v, struct spd_str *out);
 /* The rows as a Markdown table, for docs/configuration.md. */
 void spd_config_reference(struct spd_str *out);
 /* SPOED__A__B=value into the tree. */
-enum spd_rc spd__config_environment(struct spd_yaml *root, struct spd_arena *arena, struct spd_err *err);
+enum spd_rc spd__config_environment(struct spd_yaml *root, struct spd_arena *arena,
+                                    struct spd_err *err);
 
 /* The functions of rows of kind OWN: config.c and config_peers.c. */
 #define SPD__CONFIG_OWN(name)                                                                      \
@@ -73,6 +85,7 @@ bool spd__is_loopback(spd_sv address);
 /* For each entry of a mapping of named things: names are words. */
 enum spd_rc spd__config_name(struct spd__reading *r, const struct spd_yaml *node, spd_sv *ret);
 /* The words of a list as bits, in the order of names (NULL-ended). */
-enum spd_rc spd__config_set(struct spd__reading *r, const struct spd_yaml *node, const char *const *names, unsigned *ret);
+enum spd_rc spd__config_set(struct spd__reading *r, const struct spd_yaml *node,
+                            const char *const *names, unsigned *ret);
 
 #endif

@@ -1,15 +1,20 @@
-/* src/report/report.c: the text of a draft. See report.h. Pure: item and model names in, text out. */
+/* src/report/report.c: the text of a draft. See report.h. Pure: item and model names in, text out.
+ */
 #include "report/report.h"
 
 #include "base/str.h"
 #include "report/templates.h"
 
-static const char *const priors[] = {"Not compared with earlier studies.", "Niet vergeleken met eerder onderzoek."};
+static const char *const priors[] = {"Not compared with earlier studies.",
+                                     "Niet vergeleken met eerder onderzoek."};
 static const char *const coverage[] = {
-    "The software judged only what it was made for; all other findings, lines and tubes were not judged by it and are "
+    "The software judged only what it was made for; all other findings, lines and tubes were not "
+    "judged by it and are "
     "for the reader. This draft is not a report until a named person has accepted it.",
-    "De software beoordeelde alleen waarvoor zij gemaakt is; al het overige, ook lijnen en tubes, is niet door haar "
-    "beoordeeld en is aan de verslaglegger. Dit concept is geen verslag totdat een bij naam genoemd persoon het accepteert."};
+    "De software beoordeelde alleen waarvoor zij gemaakt is; al het overige, ook lijnen en tubes, "
+    "is niet door haar "
+    "beoordeeld en is aan de verslaglegger. Dit concept is geen verslag totdat een bij naam "
+    "genoemd persoon het accepteert."};
 
 static bool any_of(const spd_sv *v, size_t n, spd_sv word)
 {
@@ -18,7 +23,8 @@ static bool any_of(const spd_sv *v, size_t n, spd_sv word)
     return false;
 }
 
-static const struct spd__template *choose(const struct spd_templates *t, const struct spd_item *item)
+static const struct spd__template *choose(const struct spd_templates *t,
+                                          const struct spd_item *item)
 {
     for (size_t i = 0; i < t->n; i++)
         if (any_of(t->v[i].modality, t->v[i].n_modality, item->modality) &&
@@ -52,8 +58,9 @@ static void add_models(const spd_sv *models, size_t n, bool dutch, struct spd_st
     }
 }
 
-enum spd_rc spd_report_draft(const struct spd_templates *t, const struct spd_item *item, const spd_sv *models,
-                             size_t n_models, bool dutch, struct spd_arena *arena, spd_sv *ret_text)
+enum spd_rc spd_report_draft(const struct spd_templates *t, const struct spd_item *item,
+                             const spd_sv *models, size_t n_models, bool dutch,
+                             struct spd_arena *arena, spd_sv *ret_text)
 {
     struct spd_str out = SPD_STR_INIT(256 << 10);
     const struct spd__template *chosen;
@@ -65,18 +72,26 @@ enum spd_rc spd_report_draft(const struct spd_templates *t, const struct spd_ite
     while (rest.len) {
         size_t at, end;
         spd_sv name;
-        if (!spd_sv_find(rest, SPD_SV("{"), &at) || !spd_sv_find(spd_sv_of(rest.ptr + at, rest.len - at), SPD_SV("}"), &end)) break;
+        if (!spd_sv_find(rest, SPD_SV("{"), &at) ||
+            !spd_sv_find(spd_sv_of(rest.ptr + at, rest.len - at), SPD_SV("}"), &end))
+            break;
         spd_str_add(&out, spd_sv_of(rest.ptr, at));
         name = spd_sv_of(rest.ptr + at, end + 1);
         rest = spd_sv_of(name.ptr + name.len, rest.len - at - name.len);
-        if (spd_sv_is(name, "{procedure}")) add_procedures(item, &out);
-        else if (spd_sv_is(name, "{models}")) add_models(models, n_models, dutch, &out);
-        else if (spd_sv_is(name, "{priors}")) spd_str_addz(&out, priors[dutch]);
-        else if (spd_sv_is(name, "{coverage}")) spd_str_addz(&out, coverage[dutch]);
+        if (spd_sv_is(name, "{procedure}"))
+            add_procedures(item, &out);
+        else if (spd_sv_is(name, "{models}"))
+            add_models(models, n_models, dutch, &out);
+        else if (spd_sv_is(name, "{priors}"))
+            spd_str_addz(&out, priors[dutch]);
+        else if (spd_sv_is(name, "{coverage}"))
+            spd_str_addz(&out, coverage[dutch]);
     }
     spd_str_add(&out, rest);
-    if (spd_str_ok(&out)) *ret_text = spd_arena_dup(arena, spd_str_sv(&out));
-    else rc = SPD_LIMIT;
+    if (spd_str_ok(&out))
+        *ret_text = spd_arena_dup(arena, spd_str_sv(&out));
+    else
+        rc = SPD_LIMIT;
     spd_str_done(&out);
     return rc;
 }

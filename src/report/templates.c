@@ -1,4 +1,5 @@
-/* src/report/templates.c: the set that is compiled in, and a site's own set from a folder. See report.h. */
+/* src/report/templates.c: the set that is compiled in, and a site's own set from a folder. See
+ * report.h. */
 #include "report/templates.h"
 
 #include <stdio.h>
@@ -30,9 +31,13 @@ static const char chest_normal_en[] =
     "Draft, pre-filled after assessment by: {models}.\n"
     "{coverage}\n";
 static const spd_sv film[] = {{"CR", 2}, {"DX", 2}}, chest[] = {{"CHEST", 5}, {"THORAX", 6}};
-static const struct spd__template compiled[] = {
-    {{"chest-normal", 12}, film, chest, 2, 2,
-     {{chest_normal_en, sizeof chest_normal_en - 1}, {chest_normal_nl, sizeof chest_normal_nl - 1}}}};
+static const struct spd__template compiled[] = {{{"chest-normal", 12},
+                                                 film,
+                                                 chest,
+                                                 2,
+                                                 2,
+                                                 {{chest_normal_en, sizeof chest_normal_en - 1},
+                                                  {chest_normal_nl, sizeof chest_normal_nl - 1}}}};
 
 const struct spd_templates *spd_templates_default(void)
 {
@@ -40,56 +45,64 @@ const struct spd_templates *spd_templates_default(void)
     return &set;
 }
 
-/* Every brace opens a known placeholder; {models}, {priors} and {coverage} must be there, so that no
- * site can print a draft that does not say what it rests on. */
+/* Every brace opens a known placeholder; {models}, {priors} and {coverage} must be there, so that
+ * no site can print a draft that does not say what it rests on. */
 static enum spd_rc check_text(const struct spd_source *s, struct spd_err *err)
 {
     static const char *const names[] = {"{models}", "{priors}", "{coverage}", "{procedure}"};
     char place[96];
     int line = 1;
-    if (!spd_sv_is_utf8(s->text)) return spd_fail(err, SPD_INVALID, s->name.ptr, "not UTF-8: save the file as UTF-8");
+    if (!spd_sv_is_utf8(s->text))
+        return spd_fail(err, SPD_INVALID, s->name.ptr, "not UTF-8: save the file as UTF-8");
     for (int i = 0; i < 3; i++)
         if (!spd_sv_find(s->text, spd_sv_from(names[i]), NULL))
-            return spd_fail(err, SPD_INVALID, s->name.ptr, "%s is missing: a draft must say what it rests on", names[i]);
+            return spd_fail(err, SPD_INVALID, s->name.ptr,
+                            "%s is missing: a draft must say what it rests on", names[i]);
     for (size_t i = 0; i < s->text.len; i++) {
         spd_sv rest = spd_sv_of(s->text.ptr + i, s->text.len - i);
         int k = 0;
         line += s->text.ptr[i] == '\n';
         if (s->text.ptr[i] != '{') continue;
-        while (k < 4 && !spd_sv_starts(rest, spd_sv_from(names[k]))) k++;
+        while (k < 4 && !spd_sv_starts(rest, spd_sv_from(names[k])))
+            k++;
         if (k < 4) continue;
         snprintf(place, sizeof place, "%.80s:%d", s->name.ptr, line);
-        return spd_fail(err, SPD_INVALID, place, "unknown placeholder; known: {procedure} {models} {priors} {coverage}");
+        return spd_fail(err, SPD_INVALID, place,
+                        "unknown placeholder; known: {procedure} {models} {priors} {coverage}");
     }
     return SPD_OK;
 }
 
-static enum spd_rc load_text(const char *dir, spd_sv id, const char *language, spd_sv *ret, struct spd_arena *arena,
-                             struct spd_err *err)
+static enum spd_rc load_text(const char *dir, spd_sv id, const char *language, spd_sv *ret,
+                             struct spd_arena *arena, struct spd_err *err)
 {
     spd_sv path = spd_arena_printf(arena, "%s/%.*s.%s.txt", dir, SPD_SV_ARG(id), language);
     struct spd_source s;
     enum spd_rc rc;
-    if ((rc = spd_source_read(path.ptr, MAX_TEXT, &s, arena, err)) || (rc = check_text(&s, err))) return rc;
+    if ((rc = spd_source_read(path.ptr, MAX_TEXT, &s, arena, err)) || (rc = check_text(&s, err)))
+        return rc;
     *ret = s.text;
     return SPD_OK;
 }
 
-static enum spd_rc load_one(const char *dir, const struct spd_yaml *node, struct spd__template *t, struct spd_arena *arena,
-                            struct spd_err *err)
+static enum spd_rc load_one(const char *dir, const struct spd_yaml *node, struct spd__template *t,
+                            struct spd_arena *arena, struct spd_err *err)
 {
     static const char *const keys[] = {"id", "modality", "body_part", NULL};
     const struct spd_yaml *id, *modality, *body_part;
     spd_sv *v;
     enum spd_rc rc = spd_yaml_keys(node, keys, err);
     if (rc) return rc;
-    id = spd_yaml_get(node, "id"), modality = spd_yaml_get(node, "modality"), body_part = spd_yaml_get(node, "body_part");
+    id = spd_yaml_get(node, "id"), modality = spd_yaml_get(node, "modality"),
+    body_part = spd_yaml_get(node, "body_part");
     if (!id) return spd_yaml_fail(node, err, "\"id\" is missing: the name of the text files");
     if ((rc = spd_yaml_text(id, &t->id, err))) return rc;
     for (size_t i = 0; i < t->id.len; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", t->id.ptr[i]))
             return spd_yaml_fail(id, err, "an id is lower-case letters, digits, - and _");
-    if (!modality || !body_part) return spd_yaml_fail(node, err, "a template needs modality and body_part: a text fits no other study");
+    if (!modality || !body_part)
+        return spd_yaml_fail(node, err,
+                             "a template needs modality and body_part: a text fits no other study");
     if ((rc = spd_yaml_texts(modality, &v, &t->n_modality, arena, err))) return rc;
     t->modality = v;
     if ((rc = spd_yaml_texts(body_part, &v, &t->n_body_part, arena, err))) return rc;
@@ -107,12 +120,15 @@ static enum spd_rc load_set(const char *dir, struct spd_templates *set, struct s
     const struct spd_yaml *list;
     struct spd__template *v;
     enum spd_rc rc;
-    if ((rc = spd_source_read(path.ptr, 1 << 20, &file, set->arena, err)) || (rc = spd_yaml_parse(&file, &root, set->arena, err)) ||
+    if ((rc = spd_source_read(path.ptr, 1 << 20, &file, set->arena, err)) ||
+        (rc = spd_yaml_parse(&file, &root, set->arena, err)) ||
         (rc = spd_yaml_keys(root, keys, err)))
         return rc;
-    if (!(list = spd_yaml_get(root, "templates"))) return spd_yaml_fail(root, err, "begin with \"templates:\" and a list");
+    if (!(list = spd_yaml_get(root, "templates")))
+        return spd_yaml_fail(root, err, "begin with \"templates:\" and a list");
     if ((rc = spd_yaml_list(list, err))) return rc;
-    if (list->n > MAX_TEMPLATES) return spd_yaml_fail(list, err, "more than %d templates", MAX_TEMPLATES);
+    if (list->n > MAX_TEMPLATES)
+        return spd_yaml_fail(list, err, "more than %d templates", MAX_TEMPLATES);
     set->v = v = SPD_NEW_N(set->arena, struct spd__template, list->n + 1);
     for (const struct spd_yaml *c = list->child; c; c = c->next)
         if ((rc = load_one(dir, c, &v[set->n++], set->arena, err))) return rc;
@@ -127,8 +143,10 @@ enum spd_rc spd_templates_load(const char *dir, struct spd_templates **ret, stru
     if (!arena) spd_out_of_memory();
     set = SPD_NEW(arena, struct spd_templates);
     set->arena = arena;
-    if ((rc = load_set(dir, set, err))) spd_arena_free(arena);
-    else *ret = set;
+    if ((rc = load_set(dir, set, err)))
+        spd_arena_free(arena);
+    else
+        *ret = set;
     return rc;
 }
 

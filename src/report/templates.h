@@ -1,4 +1,5 @@
-/* src/report/templates.h: a template set, inside. Private to src/report; the contract is report.h. */
+/* src/report/templates.h: a template set, inside. Private to src/report; the contract is report.h.
+ */
 #ifndef SPD_REPORT_TEMPLATES_H
 #define SPD_REPORT_TEMPLATES_H
 

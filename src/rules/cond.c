@@ -1,8 +1,9 @@
 /* src/rules/cond.c: evaluate and say a condition. See cond.h; parsing is in cond_parse.c. */
 #include "rules/cond.h"
 
-#define CRITERION(key_, kind_, scope_, type_, member_, names_, unset_, nl_, en_)                     \
-    {#key_, SPD__##kind_, SPD__##scope_, offsetof(struct spd_##type_, member_), names_, unset_, nl_, en_},
+#define CRITERION(key_, kind_, scope_, type_, member_, names_, unset_, nl_, en_)                   \
+    {#key_,  SPD__##kind_, SPD__##scope_, offsetof(struct spd_##type_, member_),                   \
+     names_, unset_,       nl_,           en_},
 const struct spd__criterion spd__criteria[] = {
 #include "rules/criteria.def"
     {NULL, SPD__TEXT, SPD__ITEM, 0, NULL, 0, NULL, NULL}};
@@ -67,7 +68,8 @@ static enum spd_tri test_probability(const struct spd__test *t, struct spd__look
     return SPD_NO;
 }
 
-/* Time since `from`: 0 is a known fact for waiting (not arrived, so not waiting), unknown for a result. */
+/* Time since `from`: 0 is a known fact for waiting (not arrived, so not waiting), unknown for a
+ * result. */
 static enum spd_tri test_span(const struct spd__test *t, struct spd__look *look, spd_usec from)
 {
     bool yes = false;
@@ -110,7 +112,8 @@ static enum spd_tri test_hours(const struct spd__test *t, struct spd__look *look
     bool yes = false;
     for (size_t i = 0; i < t->n_words; i++) {
         const struct spd__range *r = &t->ranges[i];
-        yes |= r->lo < r->hi ? minute >= r->lo && minute < r->hi : minute >= r->lo || minute < r->hi;
+        yes |=
+            r->lo < r->hi ? minute >= r->lo && minute < r->hi : minute >= r->lo || minute < r->hi;
         for (int day = 0; day < 2; day++) {
             may_change(look, local_at(look, day, (int)r->lo));
             may_change(look, local_at(look, day, (int)r->hi));
@@ -126,21 +129,26 @@ static enum spd_tri test_weekday(const struct spd__test *t, struct spd__look *lo
 }
 
 /* ---- age ------------------------------------------------------------------------------------ */
-struct date { int y, m, d; };
+struct date {
+    int y, m, d;
+};
 
 static bool reached(struct date b, int64_t n, char unit, struct date today)
 {
     const struct spd_zone *utc = spd_zone_utc();
-    if (unit == 'y') b.y += (int)n;
-    else if (unit == 'm') b.y += (int)((b.m - 1 + n) / 12), b.m = (int)((b.m - 1 + n) % 12) + 1;
+    if (unit == 'y')
+        b.y += (int)n;
+    else if (unit == 'm')
+        b.y += (int)((b.m - 1 + n) / 12), b.m = (int)((b.m - 1 + n) % 12) + 1;
     else
         return spd_zone_to_utc(utc, today.y, today.m, today.d, 0, 0, 0, 0) -
-               spd_zone_to_utc(utc, b.y, b.m, b.d, 0, 0, 0, 0) >= n * SPD_HOUR(24);
+                   spd_zone_to_utc(utc, b.y, b.m, b.d, 0, 0, 0, 0) >=
+               n * SPD_HOUR(24);
     return today.y != b.y ? today.y > b.y : today.m != b.m ? today.m > b.m : today.d >= b.d;
 }
 
-/* YYYY, YYYYMM or YYYYMMDD as the earliest and the latest day it may be. 1900-01-01 and the like are
- * placeholders for "not known" (domain §1). */
+/* YYYY, YYYYMM or YYYYMMDD as the earliest and the latest day it may be. 1900-01-01 and the like
+ * are placeholders for "not known" (domain §1). */
 static bool birth(spd_sv v, struct date *first, struct date *last)
 {
     int64_t n, y, m, d;
@@ -148,17 +156,20 @@ static bool birth(spd_sv v, struct date *first, struct date *last)
     y = v.len == 4 ? n : v.len == 6 ? n / 100 : n / 10000;
     m = v.len == 4 ? 0 : v.len == 6 ? n % 100 : n / 100 % 100;
     d = v.len == 8 ? n % 100 : 0;
-    if (y <= 1900 || m > 12 || d > 31 || (v.len >= 6 && !m) || (v.len == 8 && !spd_civil_valid((int)y, (int)m, (int)d)))
+    if (y <= 1900 || m > 12 || d > 31 || (v.len >= 6 && !m) ||
+        (v.len == 8 && !spd_civil_valid((int)y, (int)m, (int)d)))
         return false;
     *first = (struct date){(int)y, m ? (int)m : 1, d ? (int)d : 1};
     *last = (struct date){(int)y, m ? (int)m : 12, d ? (int)d : 31};
-    while (!spd_civil_valid(last->y, last->m, last->d)) last->d--;
+    while (!spd_civil_valid(last->y, last->m, last->d))
+        last->d--;
     return true;
 }
 
 static bool age_in(const struct spd__range *r, struct date b, struct date today)
 {
-    return (!r->has_lo || reached(b, r->lo, r->lo_unit, today)) && (!r->has_hi || !reached(b, r->hi, r->hi_unit, today));
+    return (!r->has_lo || reached(b, r->lo, r->lo_unit, today)) &&
+           (!r->has_hi || !reached(b, r->hi, r->hi_unit, today));
 }
 
 static enum spd_tri test_age(const struct spd__test *t, struct spd__look *look)
@@ -180,14 +191,22 @@ static enum spd_tri item_test(const struct spd__test *t, struct spd__look *look)
 {
     switch (t->row->kind) {
     case SPD__TEXT:
-    case SPD__CONCEPT: return test_text(t, look, look->f);
-    case SPD__ENUM: return test_enum(t, look, look->f);
-    case SPD__CODES: return test_codes(t, look);
-    case SPD__AGE: return test_age(t, look);
-    case SPD__SPAN: return test_span(t, look, look->f->start);
-    case SPD__HOURS: return test_hours(t, look);
-    case SPD__WEEKDAY: return test_weekday(t, look);
-    case SPD__PROBABILITY: break;
+    case SPD__CONCEPT:
+        return test_text(t, look, look->f);
+    case SPD__ENUM:
+        return test_enum(t, look, look->f);
+    case SPD__CODES:
+        return test_codes(t, look);
+    case SPD__AGE:
+        return test_age(t, look);
+    case SPD__SPAN:
+        return test_span(t, look, look->f->start);
+    case SPD__HOURS:
+        return test_hours(t, look);
+    case SPD__WEEKDAY:
+        return test_weekday(t, look);
+    case SPD__PROBABILITY:
+        break;
     }
     return unknown(look, t);
 }
@@ -195,7 +214,8 @@ static enum spd_tri item_test(const struct spd__test *t, struct spd__look *look)
 static enum spd_tri all(const struct spd__test *t, size_t n, struct spd__look *look)
 {
     enum spd_tri answer = SPD_YES;
-    for (size_t i = 0; i < n && answer != SPD_NO; i++) answer = spd__and(answer, item_test(&t[i], look));
+    for (size_t i = 0; i < n && answer != SPD_NO; i++)
+        answer = spd__and(answer, item_test(&t[i], look));
     return answer;
 }
 
@@ -209,19 +229,22 @@ enum spd_tri spd__cond_timed(const struct spd__cond *c, struct spd__look *look)
     return all(c->timed, c->n_timed, look);
 }
 
-/* The finding is named, and it is there (or, for a result that says no, it is said not to be there). */
-static enum spd_tri test_concept(const struct spd__test *t, struct spd__look *look, const struct spd_fact_result *r,
-                                 const struct spd_finding *finding, bool names_state)
+/* The finding is named, and it is there (or, for a result that says no, it is said not to be
+ * there). */
+static enum spd_tri test_concept(const struct spd__test *t, struct spd__look *look,
+                                 const struct spd_fact_result *r, const struct spd_finding *finding,
+                                 bool names_state)
 {
     bool says_no = names_state && (r->state == SPD_AI_NEGATIVE || r->state == SPD_AI_NORMAL);
     if (!is_word(t, finding->concept)) return SPD_NO;
     if (finding->present == SPD_PRESENT_YES) return says_no ? SPD_NO : SPD_YES;
-    if (finding->present == SPD_PRESENT_NO || finding->present == SPD_PRESENT_NORMAL) return says_no ? SPD_YES : SPD_NO;
+    if (finding->present == SPD_PRESENT_NO || finding->present == SPD_PRESENT_NORMAL)
+        return says_no ? SPD_YES : SPD_NO;
     return unknown(look, t);
 }
 
-enum spd_tri spd__cond_found(const struct spd__cond *c, struct spd__look *look, const struct spd_fact_result *r,
-                             const struct spd_finding *finding)
+enum spd_tri spd__cond_found(const struct spd__cond *c, struct spd__look *look,
+                             const struct spd_fact_result *r, const struct spd_finding *finding)
 {
     enum spd_tri answer = SPD_YES;
     for (size_t i = 0; i < c->n_found && answer != SPD_NO; i++) {
@@ -230,15 +253,26 @@ enum spd_tri spd__cond_found(const struct spd__cond *c, struct spd__look *look, 
         enum spd_tri a = SPD_NO;
         if (t->row->scope == SPD__FINDING && !finding) return SPD_NO;
         switch (t->row->kind) {
-        case SPD__TEXT: a = test_text(t, look, base); break;
-        case SPD__ENUM: a = test_enum(t, look, base); break;
-        case SPD__CONCEPT: a = test_concept(t, look, r, finding, c->names_state); break;
-        case SPD__PROBABILITY: a = test_probability(t, look, finding->probability); break;
-        case SPD__SPAN: a = test_span(t, look, r->at); break;
+        case SPD__TEXT:
+            a = test_text(t, look, base);
+            break;
+        case SPD__ENUM:
+            a = test_enum(t, look, base);
+            break;
+        case SPD__CONCEPT:
+            a = test_concept(t, look, r, finding, c->names_state);
+            break;
+        case SPD__PROBABILITY:
+            a = test_probability(t, look, finding->probability);
+            break;
+        case SPD__SPAN:
+            a = test_span(t, look, r->at);
+            break;
         case SPD__CODES:
         case SPD__AGE:
         case SPD__HOURS:
-        case SPD__WEEKDAY: break;
+        case SPD__WEEKDAY:
+            break;
         }
         answer = spd__and(answer, a);
     }
@@ -275,7 +309,8 @@ enum spd_tri spd__cond_any(const struct spd__cond *c, struct spd__look *look)
 }
 
 /* ---- saying it ------------------------------------------------------------------------------ */
-static void say_tests(const struct spd__test *t, size_t n, bool dutch, bool *first, struct spd_str *out)
+static void say_tests(const struct spd__test *t, size_t n, bool dutch, bool *first,
+                      struct spd_str *out)
 {
     for (size_t i = 0; i < n; i++) {
         if (!*first) spd_str_addz(out, dutch ? " en " : " and ");

@@ -1,14 +1,20 @@
-/* src/rules/cond_parse.c: a condition from YAML. See cond.h. Every error says where and what is expected. */
+/* src/rules/cond_parse.c: a condition from YAML. See cond.h. Every error says where and what is
+ * expected. */
 #include "rules/cond.h"
 
-/* ---- ranges: ">= 0.60", "< 2h", "0.4..0.6", ">= 18y and < 65y" -------------------------------- */
+/* ---- ranges: ">= 0.60", "< 2h", "0.4..0.6", ">= 18y and < 65y" --------------------------------
+ */
 static bool read_age(spd_sv v, int64_t *ret, char *ret_unit)
 {
-    static const struct { const char *word; char unit; int times; } units[] = {
-        {"y", 'y', 1}, {"mo", 'm', 1}, {"w", 'd', 7}, {"d", 'd', 1}};
+    static const struct {
+        const char *word;
+        char unit;
+        int times;
+    } units[] = {{"y", 'y', 1}, {"mo", 'm', 1}, {"w", 'd', 7}, {"d", 'd', 1}};
     size_t n = 0;
     int64_t x;
-    while (n < v.len && v.ptr[n] >= '0' && v.ptr[n] <= '9') n++;
+    while (n < v.len && v.ptr[n] >= '0' && v.ptr[n] <= '9')
+        n++;
     if (!n || !spd_sv_to_i64(spd_sv_of(v.ptr, n), &x) || x > 1000) return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (spd_sv_is(spd_sv_of(v.ptr + n, v.len - n), units[i].word)) {
@@ -23,7 +29,8 @@ static bool read_bound(enum spd__kind kind, spd_sv v, bool after, int64_t *ret, 
 {
     *ret_unit = 0;
     v = spd_sv_trim(v);
-    if (kind == SPD__PROBABILITY && (!spd_sv_to_micro(v, ret) || *ret < 0 || *ret > 1000000)) return false;
+    if (kind == SPD__PROBABILITY && (!spd_sv_to_micro(v, ret) || *ret < 0 || *ret > 1000000))
+        return false;
     if (kind == SPD__SPAN && !spd_duration_parse(v, ret)) return false;
     if (kind == SPD__AGE && !read_age(v, ret, ret_unit)) return false;
     *ret += after;
@@ -39,7 +46,8 @@ static bool read_part(enum spd__kind kind, spd_sv v, struct spd__range *r)
         if (r->has_lo || r->has_hi) return false;
         r->has_lo = r->has_hi = true;
         return read_bound(kind, spd_sv_of(v.ptr, at), false, &r->lo, &r->lo_unit) &&
-               read_bound(kind, spd_sv_of(v.ptr + at + 2, v.len - at - 2), true, &r->hi, &r->hi_unit);
+               read_bound(kind, spd_sv_of(v.ptr + at + 2, v.len - at - 2), true, &r->hi,
+                          &r->hi_unit);
     }
     if (v.len < 2 || (*v.ptr != '<' && *v.ptr != '>')) return false;
     two = v.ptr[1] == '=', lower = *v.ptr == '>';
@@ -69,7 +77,8 @@ static bool read_clock(spd_sv v, int64_t *ret)
     int64_t h, m;
     v = spd_sv_trim(v);
     if (v.len != 5 || v.ptr[2] != ':' || !spd_sv_to_i64(spd_sv_of(v.ptr, 2), &h) ||
-        !spd_sv_to_i64(spd_sv_of(v.ptr + 3, 2), &m) || h < 0 || h > 24 || m < 0 || m > 59 || (h == 24 && m))
+        !spd_sv_to_i64(spd_sv_of(v.ptr + 3, 2), &m) || h < 0 || h > 24 || m < 0 || m > 59 ||
+        (h == 24 && m))
         return false;
     *ret = h * 60 + m;
     return true;
@@ -80,7 +89,8 @@ static bool read_hours(spd_sv v, struct spd__range *r)
 {
     size_t at;
     return spd_sv_find(v, SPD_SV("-"), &at) && read_clock(spd_sv_of(v.ptr, at), &r->lo) &&
-           read_clock(spd_sv_of(v.ptr + at + 1, v.len - at - 1), &r->hi) && r->lo != r->hi && r->lo < 1440;
+           read_clock(spd_sv_of(v.ptr + at + 1, v.len - at - 1), &r->hi) && r->lo != r->hi &&
+           r->lo < 1440;
 }
 
 /* "mon" or "mon-fri". */
@@ -104,11 +114,13 @@ static bool read_weekday(spd_sv v, uint32_t *mask)
 static const struct spd_yaml *nth(const struct spd_yaml *node, size_t i)
 {
     if (node->kind != SPD_YAML_LIST) return node;
-    for (node = node->child; i; i--) node = node->next;
+    for (node = node->child; i; i--)
+        node = node->next;
     return node;
 }
 
-static enum spd_rc read_values(const struct spd_yaml *node, struct spd__test *t, struct spd_err *err)
+static enum spd_rc read_values(const struct spd_yaml *node, struct spd__test *t,
+                               struct spd_err *err)
 {
     enum spd__kind kind = t->row->kind;
     enum spd_rc rc;
@@ -118,22 +130,27 @@ static enum spd_rc read_values(const struct spd_yaml *node, struct spd__test *t,
         switch (kind) {
         case SPD__TEXT:
         case SPD__CODES:
-        case SPD__CONCEPT: break;
+        case SPD__CONCEPT:
+            break;
         case SPD__ENUM:
             if ((rc = spd_yaml_word(v, t->row->names, &word, err))) return rc;
             t->mask |= 1u << word;
             break;
         case SPD__PROBABILITY:
             if (!read_range(kind, t->words[i], &t->ranges[i]))
-                return spd_yaml_fail(v, err, "expected a comparison in quotes, such as \">= 0.60\" or \"0.4..0.6\"");
+                return spd_yaml_fail(
+                    v, err, "expected a comparison in quotes, such as \">= 0.60\" or \"0.4..0.6\"");
             break;
         case SPD__AGE:
             if (!read_range(kind, t->words[i], &t->ranges[i]))
-                return spd_yaml_fail(v, err, "expected an age in quotes, such as \">= 18y\", \"< 3mo\" or \"18y..65y\"");
+                return spd_yaml_fail(
+                    v, err,
+                    "expected an age in quotes, such as \">= 18y\", \"< 3mo\" or \"18y..65y\"");
             break;
         case SPD__SPAN:
             if (!read_range(kind, t->words[i], &t->ranges[i]))
-                return spd_yaml_fail(v, err, "expected a span in quotes, such as \"< 2h\" or \"10m..1h\"");
+                return spd_yaml_fail(v, err,
+                                     "expected a span in quotes, such as \"< 2h\" or \"10m..1h\"");
             break;
         case SPD__HOURS:
             if (!read_hours(t->words[i], &t->ranges[i]))
@@ -148,14 +165,17 @@ static enum spd_rc read_values(const struct spd_yaml *node, struct spd__test *t,
     return SPD_OK;
 }
 
-static enum spd_rc read_test(const struct spd_yaml *node, const struct spd__criterion *row, struct spd__test *t,
-                             struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc read_test(const struct spd_yaml *node, const struct spd__criterion *row,
+                             struct spd__test *t, struct spd_arena *arena, struct spd_err *err)
 {
     enum spd_rc rc;
     t->row = row;
     if ((rc = spd_yaml_texts(node, &t->words, &t->n_words, arena, err))) return rc;
-    if (!t->n_words) return spd_yaml_fail(node, err, "an empty list matches nothing: name a value or remove the key");
-    if (t->n_words > 1000) return spd_yaml_fail(node, err, "more than 1000 values in one criterion");
+    if (!t->n_words)
+        return spd_yaml_fail(node, err,
+                             "an empty list matches nothing: name a value or remove the key");
+    if (t->n_words > 1000)
+        return spd_yaml_fail(node, err, "more than 1000 values in one criterion");
     t->ranges = SPD_NEW_N(arena, struct spd__range, t->n_words);
     return read_values(node, t, err);
 }
@@ -164,7 +184,8 @@ static enum spd_rc read_test(const struct spd_yaml *node, const struct spd__crit
 static bool allows(const char *const *allowed, const char *key)
 {
     if (!allowed) return true;
-    while (*allowed && strcmp(*allowed, key)) allowed++;
+    while (*allowed && strcmp(*allowed, key))
+        allowed++;
     return *allowed != NULL;
 }
 
@@ -175,25 +196,28 @@ static const struct spd__criterion *find_row(spd_sv key, const char *const *allo
     return NULL;
 }
 
-static enum spd_rc unknown_key(const struct spd_yaml *node, const char *const *allowed, struct spd_err *err)
+static enum spd_rc unknown_key(const struct spd_yaml *node, const char *const *allowed,
+                               struct spd_err *err)
 {
     const char *known[64];
     size_t n = 0;
     if (allowed) return spd_yaml_unknown_key(node, allowed, err);
-    for (const struct spd__criterion *row = spd__criteria; row->key && n < 63; row++) known[n++] = row->key;
+    for (const struct spd__criterion *row = spd__criteria; row->key && n < 63; row++)
+        known[n++] = row->key;
     known[n] = NULL;
     return spd_yaml_unknown_key(node, known, err);
 }
 
 static bool timed(const struct spd__criterion *row)
 {
-    return row->kind == SPD__SPAN || row->kind == SPD__HOURS || row->kind == SPD__WEEKDAY || row->kind == SPD__AGE;
+    return row->kind == SPD__SPAN || row->kind == SPD__HOURS || row->kind == SPD__WEEKDAY ||
+           row->kind == SPD__AGE;
 }
 
-/* Rows come in the order of criteria.def, whatever the file's: cheap tests and those that time cannot
- * change first, so that a "no" of theirs leaves no wake-up behind. */
-enum spd_rc spd__cond_parse(const struct spd_yaml *node, const char *const *allowed, struct spd__cond *ret,
-                            struct spd_arena *arena, struct spd_err *err)
+/* Rows come in the order of criteria.def, whatever the file's: cheap tests and those that time
+ * cannot change first, so that a "no" of theirs leaves no wake-up behind. */
+enum spd_rc spd__cond_parse(const struct spd_yaml *node, const char *const *allowed,
+                            struct spd__cond *ret, struct spd_arena *arena, struct spd_err *err)
 {
     enum spd_rc rc;
     if ((rc = spd_yaml_map(node, err))) return rc;

@@ -1,7 +1,10 @@
 /* src/rules/eval.c: facts in, decision out. See rules.h: never fails, allocates only for hits. */
 #include "rules/policy.h"
 
-struct hits { struct spd_hit *v; size_t n; };
+struct hits {
+    struct spd_hit *v;
+    size_t n;
+};
 
 /* One rule being evaluated. */
 struct turn {
@@ -16,9 +19,10 @@ struct turn {
     const struct spd_finding *finding;
 };
 
-/* Unless: a condition that names a finding of its own is asked of all results; one that speaks of the
- * result only (mode, probability ...) is about the candidate that `when` has found. */
-static enum spd_tri excluded(const struct turn *t, const struct spd_fact_result *r, const struct spd_finding *finding)
+/* Unless: a condition that names a finding of its own is asked of all results; one that speaks of
+ * the result only (mode, probability ...) is about the candidate that `when` has found. */
+static enum spd_tri excluded(const struct turn *t, const struct spd_fact_result *r,
+                             const struct spd_finding *finding)
 {
     enum spd_tri any = SPD_NO;
     for (size_t i = 0; i < t->rule->n_unless && any != SPD_YES; i++) {
@@ -37,7 +41,8 @@ static enum spd_tri excluded(const struct turn *t, const struct spd_fact_result 
 
 static bool same_finding(const struct spd_finding *a, const struct spd_finding *b)
 {
-    return a && b && spd_sv_eq(a->concept, b->concept) && spd_sv_eq(a->site, b->site) && spd_sv_eq(a->laterality, b->laterality);
+    return a && b && spd_sv_eq(a->concept, b->concept) && spd_sv_eq(a->site, b->site) &&
+           spd_sv_eq(a->laterality, b->laterality);
 }
 
 static struct spd_hit *add_hit(struct turn *t, enum spd_tri answer, const struct spd_fact_result *r,
@@ -45,21 +50,32 @@ static struct spd_hit *add_hit(struct turn *t, enum spd_tri answer, const struct
 {
     const struct spd__rule *rule = t->rule;
     struct spd_hit *h = SPD_LIST_ADD(t->hits, t->arena);
-    *h = (struct spd_hit){.rule = rule->id, .answer = answer, .level = rule->level, .title_nl = rule->title_nl,
-                          .title_en = rule->title_en, .shadow = rule->state == SPD__RULE_SHADOW, .steps = rule->steps,
-                          .n_steps = rule->n_steps, .repeat = rule->repeat, .result = r, .finding = finding,
+    *h = (struct spd_hit){.rule = rule->id,
+                          .answer = answer,
+                          .level = rule->level,
+                          .title_nl = rule->title_nl,
+                          .title_en = rule->title_en,
+                          .shadow = rule->state == SPD__RULE_SHADOW,
+                          .steps = rule->steps,
+                          .n_steps = rule->n_steps,
+                          .repeat = rule->repeat,
+                          .result = r,
+                          .finding = finding,
                           .again = t->hits->n - 1 > t->first};
     return h;
 }
 
-/* Keeps one hit per (concept, site, side): the one most sure of itself, then the earliest result. */
-static void found(struct turn *t, const struct spd_fact_result *r, const struct spd_finding *finding)
+/* Keeps one hit per (concept, site, side): the one most sure of itself, then the earliest result.
+ */
+static void found(struct turn *t, const struct spd_fact_result *r,
+                  const struct spd_finding *finding)
 {
     for (size_t i = t->first; i < t->hits->n; i++) {
         struct spd_hit *h = &t->hits->v[i];
         if (finding && !same_finding(h->finding, finding)) continue;
         if (finding ? finding->probability > h->finding->probability ||
-                          (finding->probability == h->finding->probability && r->result_id < h->result->result_id)
+                          (finding->probability == h->finding->probability &&
+                           r->result_id < h->result->result_id)
                     : r->result_id < h->result->result_id)
             h->result = r, h->finding = finding;
         return;
@@ -67,7 +83,8 @@ static void found(struct turn *t, const struct spd_fact_result *r, const struct 
     add_hit(t, SPD_YES, r, finding);
 }
 
-static void candidate(struct turn *t, enum spd_tri item, const struct spd_fact_result *r, const struct spd_finding *finding)
+static void candidate(struct turn *t, enum spd_tri item, const struct spd_fact_result *r,
+                      const struct spd_finding *finding)
 {
     const struct spd__cond *when = &t->rule->when;
     enum spd_tri a = item;
@@ -102,12 +119,14 @@ static void turn(struct turn *t)
         const struct spd_fact_result *r = &f->results[i];
         if (!spd__cond_counts(when, r)) continue;
         if (!when->per_finding) candidate(t, item, r, NULL);
-        for (size_t k = 0; when->per_finding && k < r->n_findings; k++) candidate(t, item, r, &r->findings[k]);
+        for (size_t k = 0; when->per_finding && k < r->n_findings; k++)
+            candidate(t, item, r, &r->findings[k]);
     }
     if (t->unsure && t->hits->n == t->first) cannot_tell(t);
 }
 
-void spd_policy_eval(const struct spd_policy *p, const struct spd_facts *f, struct spd_arena *arena, struct spd_decided *ret)
+void spd_policy_eval(const struct spd_policy *p, const struct spd_facts *f, struct spd_arena *arena,
+                     struct spd_decided *ret)
 {
     struct spd__look look = {.f = f};
     struct hits hits = {NULL, 0};
@@ -117,7 +136,8 @@ void spd_policy_eval(const struct spd_policy *p, const struct spd_facts *f, stru
         if (p->rules[i].state != SPD__OFF) turn(&t);
     }
     for (size_t i = 0; i < hits.n; i++)
-        if (hits.v[i].answer == SPD_YES && !hits.v[i].shadow && hits.v[i].level && hits.v[i].level < ret->level)
+        if (hits.v[i].answer == SPD_YES && !hits.v[i].shadow && hits.v[i].level &&
+            hits.v[i].level < ret->level)
             ret->level = hits.v[i].level;
     ret->hits = hits.v, ret->n_hits = hits.n;
     ret->next = look.next;

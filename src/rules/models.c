@@ -1,4 +1,5 @@
-/* src/rules/models.c: the registry of AI products: who they are, what they are meant for. See rules.h. */
+/* src/rules/models.c: the registry of AI products: who they are, what they are meant for. See
+ * rules.h. */
 #include "rules/cond.h"
 
 enum { MAX_MODELS = 2000, MAX_MEMORY = 32 << 20 };
@@ -14,15 +15,19 @@ struct spd_models {
     size_t n;
 };
 
-static enum spd_rc load_match(struct spd_model *m, const struct spd_yaml *node, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc load_match(struct spd_model *m, const struct spd_yaml *node,
+                              struct spd_arena *arena, struct spd_err *err)
 {
     static const char *const keys[] = {"manufacturer", "name", "versions", NULL};
     const struct spd_yaml *c;
     spd_sv *versions;
     enum spd_rc rc = spd_yaml_keys(node, keys, err);
     if (rc) return rc;
-    if (!node->n) return spd_yaml_fail(node, err, "an empty match takes every result: name the manufacturer or the product");
-    if ((c = spd_yaml_get(node, "manufacturer")) && (rc = spd_yaml_text(c, &m->manufacturer, err))) return rc;
+    if (!node->n)
+        return spd_yaml_fail(
+            node, err, "an empty match takes every result: name the manufacturer or the product");
+    if ((c = spd_yaml_get(node, "manufacturer")) && (rc = spd_yaml_text(c, &m->manufacturer, err)))
+        return rc;
     if ((c = spd_yaml_get(node, "name")) && (rc = spd_yaml_text(c, &m->name, err))) return rc;
     if ((c = spd_yaml_get(node, "versions"))) {
         if ((rc = spd_yaml_texts(c, &versions, &m->n_versions, arena, err))) return rc;
@@ -32,7 +37,8 @@ static enum spd_rc load_match(struct spd_model *m, const struct spd_yaml *node, 
     return SPD_OK;
 }
 
-static enum spd_rc load_findings(struct spd_model *m, const struct spd_yaml *node, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc load_findings(struct spd_model *m, const struct spd_yaml *node,
+                                 struct spd_arena *arena, struct spd_err *err)
 {
     static const char *const keys[] = {"threshold", NULL};
     struct spd_model_finding *v;
@@ -60,9 +66,11 @@ static enum spd_rc load_link(struct spd_model *m, const struct spd_yaml *node, s
     return SPD_OK;
 }
 
-static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct spd_arena *arena,
+                            struct spd_err *err)
 {
-    static const char *const allowed[] = {"modality", "body_part", "procedure", "age", "location", "patient_class", NULL};
+    static const char *const allowed[] = {"modality", "body_part",     "procedure", "age",
+                                          "location", "patient_class", NULL};
     static const char *const displays[] = {"list", "on_demand", "link", NULL};
     struct spd_model *m = &e->pub;
     const struct spd_yaml *c;
@@ -73,10 +81,17 @@ static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct
         if ((rc = spd_yaml_word(c, spd_mode_names, &word, err))) return rc;
         m->mode = (enum spd_mode)word;
     }
-    if ((c = spd_yaml_get(node, "required")) && (rc = spd_yaml_bool(c, &m->required, err))) return rc;
-    if ((c = spd_yaml_get(node, "expected_within")) && (rc = spd_yaml_duration(c, &m->expected_within, err))) return rc;
-    if ((c = spd_yaml_get(node, "silent_after")) && (rc = spd_yaml_duration(c, &m->silent_after, err))) return rc;
-    if ((c = spd_yaml_get(node, "for")) && (rc = spd__cond_parse(c, allowed, &e->intended, arena, err))) return rc;
+    if ((c = spd_yaml_get(node, "required")) && (rc = spd_yaml_bool(c, &m->required, err)))
+        return rc;
+    if ((c = spd_yaml_get(node, "expected_within")) &&
+        (rc = spd_yaml_duration(c, &m->expected_within, err)))
+        return rc;
+    if ((c = spd_yaml_get(node, "silent_after")) &&
+        (rc = spd_yaml_duration(c, &m->silent_after, err)))
+        return rc;
+    if ((c = spd_yaml_get(node, "for")) &&
+        (rc = spd__cond_parse(c, allowed, &e->intended, arena, err)))
+        return rc;
     if ((c = spd_yaml_get(node, "findings")) && (rc = load_findings(m, c, arena, err))) return rc;
     if ((c = spd_yaml_get(node, "link")) && (rc = load_link(m, c, err))) return rc;
     if ((c = spd_yaml_get(node, "display"))) {
@@ -86,10 +101,12 @@ static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct
     return SPD_OK;
 }
 
-static enum spd_rc load_model(struct spd_models *all, const struct spd_yaml *node, struct spd_err *err)
+static enum spd_rc load_model(struct spd_models *all, const struct spd_yaml *node,
+                              struct spd_err *err)
 {
-    static const char *const keys[] = {"id", "match", "mode", "required", "expected_within", "for", "findings", "link",
-                                       "display", "silent_after", NULL};
+    static const char *const keys[] = {"id",  "match",    "mode", "required", "expected_within",
+                                       "for", "findings", "link", "display",  "silent_after",
+                                       NULL};
     struct entry *e = &all->v[all->n];
     const struct spd_yaml *id, *match;
     enum spd_rc rc;
@@ -98,25 +115,34 @@ static enum spd_rc load_model(struct spd_models *all, const struct spd_yaml *nod
     e->node = node;
     if (!id) return spd_yaml_fail(node, err, "\"id\" is missing: a model needs a name");
     if ((rc = spd_yaml_text(id, &e->pub.id, err))) return rc;
-    if (spd_models_get(all, e->pub.id)) return spd_yaml_fail(id, err, "another model has the same id");
-    if (!match) return spd_yaml_fail(node, err, "\"match\" is missing: say how its results call themselves");
-    if ((rc = load_match(&e->pub, match, all->arena, err)) || (rc = load_use(e, node, all->arena, err))) return rc;
+    if (spd_models_get(all, e->pub.id))
+        return spd_yaml_fail(id, err, "another model has the same id");
+    if (!match)
+        return spd_yaml_fail(node, err,
+                             "\"match\" is missing: say how its results call themselves");
+    if ((rc = load_match(&e->pub, match, all->arena, err)) ||
+        (rc = load_use(e, node, all->arena, err)))
+        return rc;
     all->n++;
     return SPD_OK;
 }
 
-static enum spd_rc load_file(struct spd_models *all, const struct spd_source *file, struct spd_err *err)
+static enum spd_rc load_file(struct spd_models *all, const struct spd_source *file,
+                             struct spd_err *err)
 {
     static const char *const keys[] = {"models", NULL};
     struct spd_yaml *root;
     const struct spd_yaml *list;
     struct entry *more;
     enum spd_rc rc;
-    if ((rc = spd_yaml_parse(file, &root, all->arena, err)) || (rc = spd_yaml_keys(root, keys, err))) return rc;
+    if ((rc = spd_yaml_parse(file, &root, all->arena, err)) ||
+        (rc = spd_yaml_keys(root, keys, err)))
+        return rc;
     list = spd_yaml_get(root, "models");
     if (!list) return spd_yaml_fail(root, err, "begin with \"models:\" and a list");
     if ((rc = spd_yaml_list(list, err))) return rc;
-    if (all->n + list->n > MAX_MODELS) return spd_yaml_fail(list, err, "more than %d models", MAX_MODELS);
+    if (all->n + list->n > MAX_MODELS)
+        return spd_yaml_fail(list, err, "more than %d models", MAX_MODELS);
     more = SPD_NEW_N(all->arena, struct entry, all->n + list->n + 1);
     if (all->n) memcpy(more, all->v, all->n * sizeof *more);
     all->v = more;
@@ -125,7 +151,8 @@ static enum spd_rc load_file(struct spd_models *all, const struct spd_source *fi
     return SPD_OK;
 }
 
-enum spd_rc spd_models_load(const struct spd_source *files, size_t n, struct spd_models **ret, struct spd_err *err)
+enum spd_rc spd_models_load(const struct spd_source *files, size_t n, struct spd_models **ret,
+                            struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(MAX_MEMORY);
     struct spd_models *all;
@@ -133,9 +160,12 @@ enum spd_rc spd_models_load(const struct spd_source *files, size_t n, struct spd
     if (!arena) spd_out_of_memory();
     all = SPD_NEW(arena, struct spd_models);
     all->arena = arena;
-    for (size_t i = 0; i < n && !rc; i++) rc = load_file(all, &files[i], err);
-    if (rc) spd_arena_free(arena);
-    else *ret = all;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = load_file(all, &files[i], err);
+    if (rc)
+        spd_arena_free(arena);
+    else
+        *ret = all;
     return rc;
 }
 
@@ -169,8 +199,10 @@ static bool lists(const struct spd_model *m, spd_sv version)
     return false;
 }
 
-/* The entry that names most wins: both names before one, and of equals the one that lists the version. */
-const struct spd_model *spd_models_match(const struct spd_models *m, spd_sv manufacturer, spd_sv name, spd_sv version)
+/* The entry that names most wins: both names before one, and of equals the one that lists the
+ * version. */
+const struct spd_model *spd_models_match(const struct spd_models *m, spd_sv manufacturer,
+                                         spd_sv name, spd_sv version)
 {
     const struct spd_model *best = NULL;
     int best_keys = -1;
@@ -178,7 +210,8 @@ const struct spd_model *spd_models_match(const struct spd_models *m, spd_sv manu
     for (size_t i = 0; i < m->n; i++) {
         const struct spd_model *x = &m->v[i].pub;
         int keys;
-        if ((x->manufacturer.len && !spd_sv_eq(x->manufacturer, manufacturer)) || (x->name.len && !spd_sv_eq(x->name, name)))
+        if ((x->manufacturer.len && !spd_sv_eq(x->manufacturer, manufacturer)) ||
+            (x->name.len && !spd_sv_eq(x->name, name)))
             continue;
         keys = (x->name.len ? 4 : 0) + (x->manufacturer.len ? 2 : 0) + lists(x, version);
         if (keys > best_keys) best = x, best_keys = keys;

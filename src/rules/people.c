@@ -4,7 +4,10 @@
 
 enum { MAX_MEMORY = 16 << 20 };
 
-struct team { spd_sv *members; size_t n; };
+struct team {
+    spd_sv *members;
+    size_t n;
+};
 struct spd_people {
     struct spd_arena *arena;
     struct spd_person *v;
@@ -14,7 +17,8 @@ struct spd_people {
     size_t n_teams;
 };
 
-static enum spd_rc load_ways(struct spd_person *p, const struct spd_yaml *node, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc load_ways(struct spd_person *p, const struct spd_yaml *node,
+                             struct spd_arena *arena, struct spd_err *err)
 {
     static const char *const keys[] = {"channel", "to", NULL};
     struct spd_way *v;
@@ -26,20 +30,24 @@ static enum spd_rc load_ways(struct spd_person *p, const struct spd_yaml *node, 
         if ((rc = spd_yaml_keys(c, keys, err))) return rc;
         channel = spd_yaml_get(c, "channel"), to = spd_yaml_get(c, "to");
         if (!channel || !to) return spd_yaml_fail(c, err, "a way needs \"channel\" and \"to\"");
-        if ((rc = spd_yaml_text(channel, &v->channel, err)) || (rc = spd_yaml_text(to, &v->to, err))) return rc;
+        if ((rc = spd_yaml_text(channel, &v->channel, err)) ||
+            (rc = spd_yaml_text(to, &v->to, err)))
+            return rc;
         p->n_ways++;
     }
     return SPD_OK;
 }
 
-static enum spd_rc load_person(struct spd_people *all, const struct spd_yaml *node, struct spd_err *err)
+static enum spd_rc load_person(struct spd_people *all, const struct spd_yaml *node,
+                               struct spd_err *err)
 {
     static const char *const keys[] = {"id", "name", "ways", NULL};
     struct spd_person *p = &all->v[all->n];
     const struct spd_yaml *id, *name, *ways;
     enum spd_rc rc;
     if ((rc = spd_yaml_keys(node, keys, err))) return rc;
-    id = spd_yaml_get(node, "id"), name = spd_yaml_get(node, "name"), ways = spd_yaml_get(node, "ways");
+    id = spd_yaml_get(node, "id"), name = spd_yaml_get(node, "name"),
+    ways = spd_yaml_get(node, "ways");
     if (!id) return spd_yaml_fail(node, err, "\"id\" is missing: a person needs a short name");
     if ((rc = spd_yaml_text(id, &p->id, err))) return rc;
     if (spd_people_get(all, p->id)) return spd_yaml_fail(id, err, "another person has the same id");
@@ -50,21 +58,25 @@ static enum spd_rc load_person(struct spd_people *all, const struct spd_yaml *no
     return SPD_OK;
 }
 
-static enum spd_rc load_team(struct spd_people *all, const struct spd_yaml *node, struct spd_err *err)
+static enum spd_rc load_team(struct spd_people *all, const struct spd_yaml *node,
+                             struct spd_err *err)
 {
     struct team *t = &all->teams[all->n_teams];
     enum spd_rc rc = spd_yaml_texts(node, &t->members, &t->n, all->arena, err);
     const struct spd_yaml *c = node->kind == SPD_YAML_LIST ? node->child : node;
     if (rc) return rc;
-    if (spd_people_get(all, node->key)) return spd_yaml_fail_key(node, err, "a person has this id: give the team another name");
+    if (spd_people_get(all, node->key))
+        return spd_yaml_fail_key(node, err, "a person has this id: give the team another name");
     if (!t->n) return spd_yaml_fail(node, err, "a team needs somebody in it");
     for (size_t i = 0; i < t->n; i++, c = c->next)
-        if (!spd_people_get(all, t->members[i])) return spd_yaml_fail(c, err, "nobody under people: has this id");
+        if (!spd_people_get(all, t->members[i]))
+            return spd_yaml_fail(c, err, "nobody under people: has this id");
     all->team_names[all->n_teams++] = node->key;
     return SPD_OK;
 }
 
-static enum spd_rc load_all(struct spd_people *all, const struct spd_yaml *root, struct spd_err *err)
+static enum spd_rc load_all(struct spd_people *all, const struct spd_yaml *root,
+                            struct spd_err *err)
 {
     static const char *const keys[] = {"people", "teams", NULL};
     const struct spd_yaml *people, *teams;
@@ -76,12 +88,15 @@ static enum spd_rc load_all(struct spd_people *all, const struct spd_yaml *root,
     all->v = SPD_NEW_N(all->arena, struct spd_person, people->n + 1);
     all->teams = SPD_NEW_N(all->arena, struct team, teams ? teams->n + 1 : 1);
     all->team_names = SPD_NEW_N(all->arena, spd_sv, teams ? teams->n + 1 : 1);
-    for (const struct spd_yaml *c = people->child; c && !rc; c = c->next) rc = load_person(all, c, err);
-    for (const struct spd_yaml *c = teams ? teams->child : NULL; c && !rc; c = c->next) rc = load_team(all, c, err);
+    for (const struct spd_yaml *c = people->child; c && !rc; c = c->next)
+        rc = load_person(all, c, err);
+    for (const struct spd_yaml *c = teams ? teams->child : NULL; c && !rc; c = c->next)
+        rc = load_team(all, c, err);
     return rc;
 }
 
-enum spd_rc spd_people_load(const struct spd_source *file, struct spd_people **ret, struct spd_err *err)
+enum spd_rc spd_people_load(const struct spd_source *file, struct spd_people **ret,
+                            struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(MAX_MEMORY);
     struct spd_people *all;
@@ -91,8 +106,10 @@ enum spd_rc spd_people_load(const struct spd_source *file, struct spd_people **r
     all = SPD_NEW(arena, struct spd_people);
     all->arena = arena;
     if (!(rc = spd_yaml_parse(file, &root, arena, err))) rc = load_all(all, root, err);
-    if (rc) spd_arena_free(arena);
-    else *ret = all;
+    if (rc)
+        spd_arena_free(arena);
+    else
+        *ret = all;
     return rc;
 }
 

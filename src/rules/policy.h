@@ -13,7 +13,7 @@ struct spd__rule {
     struct spd__cond when;
     struct spd__cond *unless; /* any of them excludes */
     size_t n_unless;
-    int level;                /* 0: gives none */
+    int level; /* 0: gives none */
     struct spd_step *steps;
     size_t n_steps;
     spd_usec repeat;
@@ -25,7 +25,7 @@ struct spd_policy {
     spd_sv hash;
     spd_sv levels[SPD__MAX_LEVELS];
     int n_levels;
-    spd_usec max_wait[SPD__MAX_LEVELS + 1];   /* by level, from 1 */
+    spd_usec max_wait[SPD__MAX_LEVELS + 1]; /* by level, from 1 */
     int order_level[SPD_PRIORITY_N];
     spd_usec ai_age, repeat;
     spd_sv unmatched_to;

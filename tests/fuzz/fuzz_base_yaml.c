@@ -22,7 +22,8 @@ static void walk(const struct spd_yaml *node, struct spd_arena *arena)
     spd_yaml_word(node, words, &word, &err);
     spd_yaml_texts(node, &texts, &n, arena, &err);
     spd_yaml_keys(node, words, &err);
-    for (const struct spd_yaml *c = node->child; c; c = c->next, children++) walk(c, arena);
+    for (const struct spd_yaml *c = node->child; c; c = c->next, children++)
+        walk(c, arena);
     if (children != node->n || node->line < 1) abort();
 }
 
@@ -32,8 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct spd_source s = {SPD_SV("fuzz.yaml"), spd_sv_of((const char *)data, size)};
     struct spd_yaml *root;
     struct spd_err err = {0};
-    if (!spd_yaml_parse(&s, &root, arena, &err)) walk(root, arena);
-    else if (!err.place[0] || !err.text[0]) abort();
+    if (!spd_yaml_parse(&s, &root, arena, &err))
+        walk(root, arena);
+    else if (!err.place[0] || !err.text[0])
+        abort();
     spd_arena_free(arena);
     return 0;
 }

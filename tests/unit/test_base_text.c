@@ -19,7 +19,8 @@ static void test_rc(void **state)
     (void)state;
     for (int i = 0; i < SPD_RC_N; i++) {
         assert_true(spd_rc_name((enum spd_rc)i)[0] != 0);
-        for (int k = 0; k < i; k++) assert_string_not_equal(spd_rc_name((enum spd_rc)i), spd_rc_name((enum spd_rc)k));
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(spd_rc_name((enum spd_rc)i), spd_rc_name((enum spd_rc)k));
     }
     assert_non_null(spd_rc_name((enum spd_rc)99));
     assert_true(spd_rc_is_retryable(SPD_AGAIN));
@@ -36,20 +37,29 @@ static void test_rc(void **state)
 
 static void test_sv(void **state)
 {
-    static const struct { const char *name, *a, *b; int cmp; bool same, folded; } pairs[] = {
-        {"equal", "abc", "abc", 0, true, true}, {"case", "abC", "abc", -1, false, true}, {"prefix", "ab", "abc", -1, false, false},
-        {"empty", "", "", 0, true, true}, {"empty first", "", "a", -1, false, false}, {"bytes above 127 come last", "\xc3", "z", 1, false, false}};
+    static const struct {
+        const char *name, *a, *b;
+        int cmp;
+        bool same, folded;
+    } pairs[] = {{"equal", "abc", "abc", 0, true, true},
+                 {"case", "abC", "abc", -1, false, true},
+                 {"prefix", "ab", "abc", -1, false, false},
+                 {"empty", "", "", 0, true, true},
+                 {"empty first", "", "a", -1, false, false},
+                 {"bytes above 127 come last", "\xc3", "z", 1, false, false}};
     size_t at;
     (void)state;
     for (size_t i = 0; i < N(pairs); i++) {
         spd_sv a = spd_sv_from(pairs[i].a), b = spd_sv_from(pairs[i].b);
         int c = spd_sv_cmp(a, b), back = spd_sv_cmp(b, a);
-        if ((c > 0) - (c < 0) != pairs[i].cmp || (back > 0) - (back < 0) != -pairs[i].cmp || spd_sv_eq(a, b) != pairs[i].same ||
-            spd_sv_ieq(a, b) != pairs[i].folded)
+        if ((c > 0) - (c < 0) != pairs[i].cmp || (back > 0) - (back < 0) != -pairs[i].cmp ||
+            spd_sv_eq(a, b) != pairs[i].same || spd_sv_ieq(a, b) != pairs[i].folded)
             fail_msg("%s", pairs[i].name);
     }
     assert_true(spd_sv_eq(SPD_SV_NONE, SPD_SV("")));
-    assert_true(spd_sv_starts(SPD_SV("abc"), SPD_SV("")) && spd_sv_starts(SPD_SV("abc"), SPD_SV("abc")) && !spd_sv_starts(SPD_SV("ab"), SPD_SV("abc")));
+    assert_true(spd_sv_starts(SPD_SV("abc"), SPD_SV("")) &&
+                spd_sv_starts(SPD_SV("abc"), SPD_SV("abc")) &&
+                !spd_sv_starts(SPD_SV("ab"), SPD_SV("abc")));
     assert_true(spd_sv_find(SPD_SV("aaab"), SPD_SV("ab"), &at) && at == 2);
     assert_true(spd_sv_find(SPD_SV("abc"), SPD_SV("c"), &at) && at == 2);
     assert_false(spd_sv_find(SPD_SV("abc"), SPD_SV("abcd"), NULL));
@@ -62,34 +72,81 @@ static void test_sv(void **state)
 
 static void test_numbers(void **state)
 {
-    static const struct { const char *text; bool good; int64_t value; } whole[] = {
-        {"0", true, 0}, {"-7", true, -7}, {"9223372036854775807", true, INT64_MAX}, {"-9223372036854775808", true, INT64_MIN},
-        {"9223372036854775808", false, 0}, {"-9223372036854775809", false, 0}, {"", false, 0}, {"-", false, 0}, {" 1", false, 0},
-        {"1 ", false, 0}, {"0x1", false, 0}, {"1.0", false, 0}, {"007", true, 7}};
-    static const struct { const char *text; bool good; int64_t value; } micro[] = {
-        {"0.93", true, 930000}, {".5", true, 500000}, {"93", true, 93000000}, {"9.1e-1", true, 910000}, {"1", true, 1000000}, {"0", true, 0},
-        {"0.0000004", true, 0}, {"0.0000005", true, 1}, {"0.9999999", true, 1000000}, {"-0.5", true, -500000}, {"1e3", true, 1000000000},
-        {"1e99", false, 0}, {"", false, 0}, {".", false, 0}, {"abc", false, 0}, {"1.2.3", false, 0}, {"0,93", false, 0}, {"nan", false, 0},
-        {"1e", false, 0}, {"1e-30", true, 0}, {"00000000000000000000000000000.5", true, 500000}};
+    static const struct {
+        const char *text;
+        bool good;
+        int64_t value;
+    } whole[] = {{"0", true, 0},
+                 {"-7", true, -7},
+                 {"9223372036854775807", true, INT64_MAX},
+                 {"-9223372036854775808", true, INT64_MIN},
+                 {"9223372036854775808", false, 0},
+                 {"-9223372036854775809", false, 0},
+                 {"", false, 0},
+                 {"-", false, 0},
+                 {" 1", false, 0},
+                 {"1 ", false, 0},
+                 {"0x1", false, 0},
+                 {"1.0", false, 0},
+                 {"007", true, 7}};
+    static const struct {
+        const char *text;
+        bool good;
+        int64_t value;
+    } micro[] = {{"0.93", true, 930000},
+                 {".5", true, 500000},
+                 {"93", true, 93000000},
+                 {"9.1e-1", true, 910000},
+                 {"1", true, 1000000},
+                 {"0", true, 0},
+                 {"0.0000004", true, 0},
+                 {"0.0000005", true, 1},
+                 {"0.9999999", true, 1000000},
+                 {"-0.5", true, -500000},
+                 {"1e3", true, 1000000000},
+                 {"1e99", false, 0},
+                 {"", false, 0},
+                 {".", false, 0},
+                 {"abc", false, 0},
+                 {"1.2.3", false, 0},
+                 {"0,93", false, 0},
+                 {"nan", false, 0},
+                 {"1e", false, 0},
+                 {"1e-30", true, 0},
+                 {"00000000000000000000000000000.5", true, 500000}};
     int64_t v;
     (void)state;
     for (size_t i = 0; i < N(whole); i++) {
         bool good = spd_sv_to_i64(spd_sv_from(whole[i].text), &v);
-        if (good != whole[i].good || (good && v != whole[i].value)) fail_msg("whole \"%s\"", whole[i].text);
+        if (good != whole[i].good || (good && v != whole[i].value))
+            fail_msg("whole \"%s\"", whole[i].text);
     }
     for (size_t i = 0; i < N(micro); i++) {
         bool good = spd_sv_to_micro(spd_sv_from(micro[i].text), &v);
-        if (good != micro[i].good || (good && v != micro[i].value)) fail_msg("micro \"%s\": %d %lld", micro[i].text, good, (long long)v);
+        if (good != micro[i].good || (good && v != micro[i].value))
+            fail_msg("micro \"%s\": %d %lld", micro[i].text, good, (long long)v);
     }
 }
 
 static void test_utf8(void **state)
 {
-    static const struct { const char *name; spd_sv text; bool good; } rows[] = {
-        {"ascii", SPD_SV("abc"), true}, {"empty", SPD_SV(""), true}, {"two bytes", SPD_SV("\xc3\xab"), true}, {"three bytes", SPD_SV("\xe2\x82\xac"), true},
-        {"four bytes", SPD_SV("\xf0\x9f\x98\x80"), true}, {"latin-1", SPD_SV("caf\xe9"), false}, {"cut off", SPD_SV("\xe2\x82"), false},
-        {"lone continuation", SPD_SV("\x82"), false}, {"overlong", SPD_SV("\xc0\xaf"), false}, {"overlong three", SPD_SV("\xe0\x80\xaf"), false},
-        {"surrogate", SPD_SV("\xed\xa0\x80"), false}, {"beyond", SPD_SV("\xf4\x90\x80\x80"), false}, {"NUL", SPD_SV("a\0b"), false}};
+    static const struct {
+        const char *name;
+        spd_sv text;
+        bool good;
+    } rows[] = {{"ascii", SPD_SV("abc"), true},
+                {"empty", SPD_SV(""), true},
+                {"two bytes", SPD_SV("\xc3\xab"), true},
+                {"three bytes", SPD_SV("\xe2\x82\xac"), true},
+                {"four bytes", SPD_SV("\xf0\x9f\x98\x80"), true},
+                {"latin-1", SPD_SV("caf\xe9"), false},
+                {"cut off", SPD_SV("\xe2\x82"), false},
+                {"lone continuation", SPD_SV("\x82"), false},
+                {"overlong", SPD_SV("\xc0\xaf"), false},
+                {"overlong three", SPD_SV("\xe0\x80\xaf"), false},
+                {"surrogate", SPD_SV("\xed\xa0\x80"), false},
+                {"beyond", SPD_SV("\xf4\x90\x80\x80"), false},
+                {"NUL", SPD_SV("a\0b"), false}};
     (void)state;
     for (size_t i = 0; i < N(rows); i++)
         if (spd_sv_is_utf8(rows[i].text) != rows[i].good) fail_msg("%s", rows[i].name);
@@ -129,7 +186,8 @@ static void test_arena(void **state)
         char *p = spd_arena_alloc(a, (size_t)i);
         assert_non_null(p);
         assert_int_equal((uintptr_t)p % 16, 0);
-        for (int k = 0; k < i; k++) assert_int_equal(p[k], 0);
+        for (int k = 0; k < i; k++)
+            assert_int_equal(p[k], 0);
         memset(p, 'x', (size_t)i);
     }
     used = spd_arena_used(a);
@@ -154,10 +212,13 @@ static void test_hash(void **state)
     unsigned char mac[32], one[16], two[16];
     (void)state;
     /* FIPS 180-4 and RFC 4231 test case 2 */
-    assert_true(spd_sv_is(spd_sha256_hex(a, SPD_SV("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
-    assert_true(spd_sv_is(spd_sha256_hex(a, SPD_SV("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
+    assert_true(spd_sv_is(spd_sha256_hex(a, SPD_SV("abc")),
+                          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    assert_true(spd_sv_is(spd_sha256_hex(a, SPD_SV("")),
+                          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
     spd_hmac_sha256(spd_sv_from(key), spd_sv_from(data), mac);
-    assert_true(spd_sv_is(spd_hex(a, mac, 32), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    assert_true(spd_sv_is(spd_hex(a, mac, 32),
+                          "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
     assert_true(spd_sv_is(spd_base64url(a, "\xfb\xff", 2), "-_8"));
     assert_true(spd_sv_is(spd_base64url(a, "abc", 3), "YWJj"));
     assert_true(spd_sv_is(spd_base64url(a, "a", 1), "YQ"));
@@ -171,8 +232,9 @@ static void test_hash(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rc), cmocka_unit_test(test_sv), cmocka_unit_test(test_numbers),
-                                       cmocka_unit_test(test_utf8), cmocka_unit_test(test_str), cmocka_unit_test(test_arena),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rc),      cmocka_unit_test(test_sv),
+                                       cmocka_unit_test(test_numbers), cmocka_unit_test(test_utf8),
+                                       cmocka_unit_test(test_str),     cmocka_unit_test(test_arena),
                                        cmocka_unit_test(test_hash)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* spoed.yaml: the sample loads; every refusal says where and what to do; peers; environment; the reference. */
+/* spoed.yaml: the sample loads; every refusal says where and what to do; peers; environment; the
+ * reference. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,13 +41,16 @@ static void test_sample(void **state)
     struct spd_config *c = NULL;
     struct spd_err err = {0};
     (void)state;
-    if (spd_config_load(SPOED_SOURCE_DIR "/packaging/share/spoed.yaml", &c, &err)) fail_msg("%s: %s", err.place, err.text);
+    if (spd_config_load(SPOED_SOURCE_DIR "/packaging/share/spoed.yaml", &c, &err))
+        fail_msg("%s: %s", err.place, err.text);
     assert_int_equal(c->n_http, 2);
-    assert_true(spd_sv_is(c->http[1].roles[0].role, "hook") && spd_sv_is(c->http[1].roles[0].user, "orthanc"));
+    assert_true(spd_sv_is(c->http[1].roles[0].role, "hook") &&
+                spd_sv_is(c->http[1].roles[0].user, "orthanc"));
     assert_int_equal(c->mllp[0].port, 2575);
     assert_true(c->dicom && spd_sv_is(c->dicom_listen.reporting_ae_title, "SPOED_READ"));
     assert_int_equal(c->n_peers, 2);
-    assert_true(c->peers[0].orders && c->peers[0].adt && c->peers[0].reports && !c->peers[0].results);
+    assert_true(c->peers[0].orders && c->peers[0].adt && c->peers[0].reports &&
+                !c->peers[0].results);
     assert_true(spd_sv_is(c->peers[1].patient_authority, "ZH"));
     assert_int_equal(c->settings.destinations.n, 1);
     assert_int_equal(c->settings.destinations.v[0].wires.n, 2);
@@ -74,42 +78,69 @@ static void test_defaults(void **state)
 
 static void test_refused(void **state)
 {
-    static const struct { const char *name, *text, *place, *complaint; } rows[] = {
+    static const struct {
+        const char *name, *text, *place, *complaint;
+    } rows[] = {
         {"unknown key", "stie: {name: X}\n", ":1:1", "did you mean \"site\""},
         {"unknown key below", "site:\n  nmae: X\n", ":2:3", "did you mean \"name\""},
         {"twice", "site: {name: X}\nsite: {name: Y}\n", ":2:1", "twice"},
         {"anchor", "site: &a {name: X}\n", ":1:7", "anchors"},
         {"zone", "site: {time_zone: Europe/Nowhere}\n", ":1:19", "unknown time zone"},
         {"language", "site: {language: de}\n", ":1:18", "nl, en"},
-        {"http beyond loopback", "listen: {http: [{address: 0.0.0.0, port: 80}]}\n", ":1:17", "proxy: tls"},
-        {"socket and port", "listen: {http: [{socket: /s, port: 80}]}\n", ":1:17", "a listener has"},
+        {"http beyond loopback", "listen: {http: [{address: 0.0.0.0, port: 80}]}\n", ":1:17",
+         "proxy: tls"},
+        {"socket and port", "listen: {http: [{socket: /s, port: 80}]}\n", ":1:17",
+         "a listener has"},
         {"port", "listen: {mllp: [{port: 70000}]}\n", ":1:24", "from 1 to 65535"},
         {"mllp tls", "listen: {mllp: [{port: 2575, tls: on}]}\n", ":1:17", "not in this version"},
         {"role", "listen: {http: [{socket: /s, roles: {a: root}}]}\n", ":1:41", "reader"},
-        {"same AE twice", "listen: {dicom: {ae_title: A, reporting_ae_title: A}}\n", ":1:17", "must differ"},
+        {"same AE twice", "listen: {dicom: {ae_title: A, reporting_ae_title: A}}\n", ":1:17",
+         "must differ"},
         {"long AE", "listen: {dicom: {ae_title: ABCDEFGHIJKLMNOPQ}}\n", ":1:17", "1 to 16"},
         {"no match", "peers: {ris: {roles: [orders]}}\n", ":1:9", "\"match\" is missing"},
         {"empty match", "peers: {ris: {match: {}}}\n", ":1:22", "takes everything"},
-        {"tie", "peers:\n  a: {match: {door: hl7, address: 10.0.0.1}}\n  b: {match: {door: hl7, msh_3: RIS}}\n", ":3:3", "or of a"},
-        {"tie by AE list", "peers:\n  a: {match: {ae_title: [X, Y]}}\n  b: {match: {ae_title: [Y, Z]}}\n", ":3:3", "or of a"},
-        {"status word", "peers: {a: {match: {door: hl7}, status_map: {Z: finall}}}\n", ":1:49", "did you mean \"final\""},
-        {"webhook plain", "channels: {p: {type: webhook, url: \"http://pager.example/x\"}}\n", ":1:36", "insecure: true"},
-        {"plain, address looks like loopback", "channels: {p: {type: webhook, url: \"http://127.0.0.1@pager.example/x\"}}\n", ":1:36", "insecure: true"},
-        {"scheme", "channels: {p: {type: webhook, url: \"ftp://127.0.0.1/x\"}}\n", ":1:36", "https://"},
-        {"mail from nobody", "channels: {m: {type: smtp, url: \"smtp://127.0.0.1\"}}\n", ":1:15", "needs \"from\""},
-        {"channel type", "channels: {m: {type: fax, url: \"smtp://127.0.0.1\"}}\n", ":1:22", "webhook, smtp"},
-        {"secret absent", "channels: {p: {type: webhook, url: \"https://x\", secret_file: /nowhere/x}}\n", ":1:62", "cannot open"},
-        {"send without peer", "send: {ris: {type: hl7, to: \"mllp://127.0.0.1:1\", events: [priority]}}\n", ":1:8", "no peer of this name"},
-        {"send plain", "send: {x: {type: hl7, to: \"mllp://10.0.0.1:1\"}}\n", ":1:27", "insecure: true"},
-        {"send level", "policy: [none]\nsend: {x: {type: hl7, to: \"mllp://127.0.0.1:1\", priority: {critcal: S}}}\n", ":2:60", "did you mean \"critical\""},
-        {"event", "send: {x: {type: hl7, to: \"mllp://127.0.0.1:1\", events: [prority]}}\n", ":1:58", "did you mean \"priority\""},
+        {"tie",
+         "peers:\n  a: {match: {door: hl7, address: 10.0.0.1}}\n  b: {match: {door: hl7, msh_3: "
+         "RIS}}\n",
+         ":3:3", "or of a"},
+        {"tie by AE list",
+         "peers:\n  a: {match: {ae_title: [X, Y]}}\n  b: {match: {ae_title: [Y, Z]}}\n", ":3:3",
+         "or of a"},
+        {"status word", "peers: {a: {match: {door: hl7}, status_map: {Z: finall}}}\n", ":1:49",
+         "did you mean \"final\""},
+        {"webhook plain", "channels: {p: {type: webhook, url: \"http://pager.example/x\"}}\n",
+         ":1:36", "insecure: true"},
+        {"plain, address looks like loopback",
+         "channels: {p: {type: webhook, url: \"http://127.0.0.1@pager.example/x\"}}\n", ":1:36",
+         "insecure: true"},
+        {"scheme", "channels: {p: {type: webhook, url: \"ftp://127.0.0.1/x\"}}\n", ":1:36",
+         "https://"},
+        {"mail from nobody", "channels: {m: {type: smtp, url: \"smtp://127.0.0.1\"}}\n", ":1:15",
+         "needs \"from\""},
+        {"channel type", "channels: {m: {type: fax, url: \"smtp://127.0.0.1\"}}\n", ":1:22",
+         "webhook, smtp"},
+        {"secret absent",
+         "channels: {p: {type: webhook, url: \"https://x\", secret_file: /nowhere/x}}\n", ":1:62",
+         "cannot open"},
+        {"send without peer",
+         "send: {ris: {type: hl7, to: \"mllp://127.0.0.1:1\", events: [priority]}}\n", ":1:8",
+         "no peer of this name"},
+        {"send plain", "send: {x: {type: hl7, to: \"mllp://10.0.0.1:1\"}}\n", ":1:27",
+         "insecure: true"},
+        {"send level",
+         "policy: [none]\nsend: {x: {type: hl7, to: \"mllp://127.0.0.1:1\", priority: {critcal: "
+         "S}}}\n",
+         ":2:60", "did you mean \"critical\""},
+        {"event", "send: {x: {type: hl7, to: \"mllp://127.0.0.1:1\", events: [prority]}}\n",
+         ":1:58", "did you mean \"priority\""},
         {"postgres", "store: {url: \"postgresql://x/y\"}\n", ":1:14", "not in this version"},
         {"duration", "site: {undo: 10}\n", ":1:14", "a duration"}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct spd_config *c = NULL;
         struct spd_err err = {0};
-        if (!spd_config_load(put("spoed.yaml", rows[i].text), &c, &err)) fail_msg("%s: accepted", rows[i].name);
+        if (!spd_config_load(put("spoed.yaml", rows[i].text), &c, &err))
+            fail_msg("%s: accepted", rows[i].name);
         if (!strstr(err.place, rows[i].place) || !strstr(err.text, rows[i].complaint))
             fail_msg("%s: said %s: %s", rows[i].name, err.place, err.text);
     }
@@ -122,29 +153,35 @@ static void test_peer(void **state)
                                 "  lab: {match: {door: hl7, address: 10.0.0.1, msh_3: LAB}}\n"
                                 "  ai: {match: {door: dicom, ae_title: [V1, V2]}}\n"
                                 "  hook: {match: {door: http, user: orthanc}}\n");
-    static const struct { const char *name, *door, *address, *ae, *msh_3, *user, *peer; } rows[] = {
-        {"by address", "hl7", "10.0.0.1", "", "RIS", "", "ris"},
-        {"by address, mapped", "hl7", "::ffff:10.0.0.1", "", "RIS", "", "ris"},
-        {"the most keys win", "hl7", "10.0.0.1", "", "LAB", "", "lab"},
-        {"all keys must hold", "hl7", "10.0.0.2", "", "LAB", "", NULL},
-        {"second AE title", "dicom", "10.0.0.9", "V2", "", "", "ai"},
-        {"padded AE title", "dicom", "10.0.0.9", "V2 ", "", "", "ai"},
-        {"other AE title", "dicom", "10.0.0.9", "V3", "", "", NULL},
-        {"other door", "hl7", "10.0.0.9", "V2", "", "", NULL},
-        {"by user", "http", "", "", "", "orthanc", "hook"}};
+    static const struct {
+        const char *name, *door, *address, *ae, *msh_3, *user, *peer;
+    } rows[] = {{"by address", "hl7", "10.0.0.1", "", "RIS", "", "ris"},
+                {"by address, mapped", "hl7", "::ffff:10.0.0.1", "", "RIS", "", "ris"},
+                {"the most keys win", "hl7", "10.0.0.1", "", "LAB", "", "lab"},
+                {"all keys must hold", "hl7", "10.0.0.2", "", "LAB", "", NULL},
+                {"second AE title", "dicom", "10.0.0.9", "V2", "", "", "ai"},
+                {"padded AE title", "dicom", "10.0.0.9", "V2 ", "", "", "ai"},
+                {"other AE title", "dicom", "10.0.0.9", "V3", "", "", NULL},
+                {"other door", "hl7", "10.0.0.9", "V2", "", "", NULL},
+                {"by user", "http", "", "", "", "orthanc", "hook"}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct spd_peer_keys k = {.door = rows[i].door, .address = spd_sv_from(rows[i].address), .ae_title = spd_sv_from(rows[i].ae),
-                                  .msh_3 = spd_sv_from(rows[i].msh_3), .user = spd_sv_from(rows[i].user)};
+        struct spd_peer_keys k = {.door = rows[i].door,
+                                  .address = spd_sv_from(rows[i].address),
+                                  .ae_title = spd_sv_from(rows[i].ae),
+                                  .msh_3 = spd_sv_from(rows[i].msh_3),
+                                  .user = spd_sv_from(rows[i].user)};
         const struct spd_peer *p = spd_config_peer(c, &k);
-        if (!rows[i].peer ? p != NULL : !p || !spd_sv_is(p->name, rows[i].peer)) fail_msg("%s", rows[i].name);
+        if (!rows[i].peer ? p != NULL : !p || !spd_sv_is(p->name, rows[i].peer))
+            fail_msg("%s", rows[i].name);
     }
     spd_config_free(c);
 }
 
 static void test_environment(void **state)
 {
-    static const char text[] = "site: {name: X, language: nl}\nsend: {ris-1: {type: hl7, to: \"mllp://127.0.0.1:1\", mode: live}}\n";
+    static const char text[] = "site: {name: X, language: nl}\nsend: {ris-1: {type: hl7, to: "
+                               "\"mllp://127.0.0.1:1\", mode: live}}\n";
     struct spd_config *c;
     struct spd_err err = {0};
     (void)state;
@@ -163,7 +200,8 @@ static void test_environment(void **state)
     setenv("SPOED__SITE__LANGUAGE", "nl", 1);
     setenv("SPOED__SITE", "x", 1);
     assert_int_equal(spd_config_load(put("spoed.yaml", text), &c, &err), SPD_INVALID);
-    unsetenv("SPOED__SITE"), unsetenv("SPOED__SITE__LANGUAGE"), unsetenv("SPOED__SEND__RIS_1__MODE"), unsetenv("SPOED__SITE__UNDO");
+    unsetenv("SPOED__SITE"), unsetenv("SPOED__SITE__LANGUAGE"),
+        unsetenv("SPOED__SEND__RIS_1__MODE"), unsetenv("SPOED__SITE__UNDO");
 }
 
 /* What is shown loads again to the same, and holds no secret. */
@@ -174,12 +212,16 @@ static void test_show(void **state)
     char text[1200];
     (void)state;
     put("secret", "ZZCANARY-secret\n");
-    snprintf(text, sizeof text,
-             "site: {name: \"Zieken: huis\", public_url: \"https://spoed.example/\"}\n"
-             "listen: {http: [{socket: /s, roles: {orthanc: hook, ward: [reader, clinician]}}, {address: 127.0.0.1, port: 1}], mllp: [{port: 2}], dicom: {}}\n"
-             "peers: {ris: {match: {door: hl7, msh_3: \"R^1\"}, roles: [orders, results], on_unusable: ar, status_map: {Prelim: preliminary, CM: exam_done}, mode: observe}}\n"
-             "channels: {p: {type: webhook, url: \"https://u:ZZCANARY@x/y\", secret_file: secret}}\n"
-             "send: {ris: {type: hl7, to: \"mllp://[::1]:9\", events: [priority, report], final_on: ack}}\n");
+    snprintf(
+        text, sizeof text,
+        "site: {name: \"Zieken: huis\", public_url: \"https://spoed.example/\"}\n"
+        "listen: {http: [{socket: /s, roles: {orthanc: hook, ward: [reader, clinician]}}, "
+        "{address: 127.0.0.1, port: 1}], mllp: [{port: 2}], dicom: {}}\n"
+        "peers: {ris: {match: {door: hl7, msh_3: \"R^1\"}, roles: [orders, results], on_unusable: "
+        "ar, status_map: {Prelim: preliminary, CM: exam_done}, mode: observe}}\n"
+        "channels: {p: {type: webhook, url: \"https://u:ZZCANARY@x/y\", secret_file: secret}}\n"
+        "send: {ris: {type: hl7, to: \"mllp://[::1]:9\", events: [priority, report], final_on: "
+        "ack}}\n");
     c = load(text);
     assert_true(spd_sv_is(c->channels[0].secret, "ZZCANARY-secret"));
     spd_config_show(c, &first);
@@ -188,7 +230,8 @@ static void test_show(void **state)
     put("********", "other");
     c = load(first.ptr);
     spd_config_show(c, &second);
-    if (!spd_sv_eq(spd_str_sv(&first), spd_str_sv(&second))) fail_msg("shown:\n%s\nthen:\n%s", first.ptr, second.ptr);
+    if (!spd_sv_eq(spd_str_sv(&first), spd_str_sv(&second)))
+        fail_msg("shown:\n%s\nthen:\n%s", first.ptr, second.ptr);
     spd_config_free(c);
     spd_str_done(&first), spd_str_done(&second);
 }
@@ -202,7 +245,9 @@ static void test_reference(void **state)
     (void)state;
     spd_config_reference(&table);
     if (getenv("SPOED_BLESS")) fputs(table.ptr, stdout);
-    assert_int_equal(spd_source_read(SPOED_SOURCE_DIR "/docs/configuration.md", 1 << 20, &doc, arena, NULL), SPD_OK);
+    assert_int_equal(
+        spd_source_read(SPOED_SOURCE_DIR "/docs/configuration.md", 1 << 20, &doc, arena, NULL),
+        SPD_OK);
     assert_true(spd_sv_find(doc.text, spd_str_sv(&table), NULL));
     spd_arena_free(arena);
     spd_str_done(&table);
@@ -228,8 +273,10 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sample), cmocka_unit_test(test_defaults), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_peer), cmocka_unit_test(test_environment), cmocka_unit_test(test_show),
-                                       cmocka_unit_test(test_reference)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sample),      cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_peer),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_show),
+        cmocka_unit_test(test_reference)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,4 +1,5 @@
-/* Drafts: chosen by study, always saying what they rest on; the installed templates equal the compiled ones. */
+/* Drafts: chosen by study, always saying what they rest on; the installed templates equal the
+ * compiled ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,19 +25,22 @@ static struct spd_item film(const char *modality, const char *body_part)
 
 static void test_choice(void **state)
 {
-    static const struct { const char *name, *modality, *body_part; enum spd_rc rc; } rows[] = {
-        {"digital chest film", "DX", "CHEST", SPD_OK},
-        {"computed chest film, lower case", "cr", "chest", SPD_OK},
-        {"chest CT has no template", "CT", "CHEST", SPD_NOTFOUND},
-        {"knee film has no template", "DX", "KNEE", SPD_NOTFOUND},
-        {"body part unknown", "DX", "", SPD_UNKNOWN},
-        {"modality unknown", "", "CHEST", SPD_UNKNOWN}};
+    static const struct {
+        const char *name, *modality, *body_part;
+        enum spd_rc rc;
+    } rows[] = {{"digital chest film", "DX", "CHEST", SPD_OK},
+                {"computed chest film, lower case", "cr", "chest", SPD_OK},
+                {"chest CT has no template", "CT", "CHEST", SPD_NOTFOUND},
+                {"knee film has no template", "DX", "KNEE", SPD_NOTFOUND},
+                {"body part unknown", "DX", "", SPD_UNKNOWN},
+                {"modality unknown", "", "CHEST", SPD_UNKNOWN}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct spd_arena *arena = spd_arena_new(1 << 20);
         struct spd_item item = film(rows[i].modality, rows[i].body_part);
         spd_sv text = SPD_SV_NONE;
-        enum spd_rc rc = spd_report_draft(spd_templates_default(), &item, models, 2, true, arena, &text);
+        enum spd_rc rc =
+            spd_report_draft(spd_templates_default(), &item, models, 2, true, arena, &text);
         if (rc != rows[i].rc) fail_msg("%s: %s", rows[i].name, spd_rc_name(rc));
         spd_arena_free(arena);
     }
@@ -48,9 +52,12 @@ static void test_text(void **state)
     struct spd_item item = film("DX", "CHEST");
     spd_sv nl, en, again;
     (void)state;
-    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 2, true, arena, &nl), SPD_OK);
-    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 2, false, arena, &en), SPD_OK);
-    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 2, false, arena, &again), SPD_OK);
+    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 2, true, arena, &nl),
+                     SPD_OK);
+    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 2, false, arena, &en),
+                     SPD_OK);
+    assert_int_equal(
+        spd_report_draft(spd_templates_default(), &item, models, 2, false, arena, &again), SPD_OK);
     assert_true(spd_sv_eq(en, again));
     assert_true(spd_sv_starts(nl, SPD_SV("X-thorax PA + lateraal\n")));
     assert_true(spd_sv_find(nl, SPD_SV("Niet vergeleken met eerder onderzoek."), NULL));
@@ -60,7 +67,8 @@ static void test_text(void **state)
     assert_true(spd_sv_find(en, SPD_SV("only what it was made for"), NULL));
     assert_false(spd_sv_find(nl, SPD_SV("{"), NULL));
     item.procedures.n = 0;
-    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 1, true, arena, &nl), SPD_OK);
+    assert_int_equal(spd_report_draft(spd_templates_default(), &item, models, 1, true, arena, &nl),
+                     SPD_OK);
     assert_true(spd_sv_starts(nl, SPD_SV("DX CHEST\n")));
     spd_arena_free(arena);
 }
@@ -95,13 +103,21 @@ static void put(const char *dir, const char *name, const char *text)
 static void test_refused(void **state)
 {
     static const char good[] = "{models} {priors} {coverage}\n";
-    static const struct { const char *name, *map, *en, *nl, *complaint; } rows[] = {
-        {"unknown key", "templates: [{id: x, modality: CR, bodypart: CHEST}]", good, good, "did you mean \"body_part\""},
-        {"no body part", "templates: [{id: x, modality: CR}]", good, good, "needs modality and body_part"},
-        {"path in the id", "templates: [{id: ../x, modality: CR, body_part: CHEST}]", good, good, "an id is"},
-        {"unknown placeholder", "templates: [{id: x, modality: CR, body_part: CHEST}]", good, "{models} {priors} {coverage}\n{name}", "unknown placeholder"},
-        {"does not say what it rests on", "templates: [{id: x, modality: CR, body_part: CHEST}]", "normal", good, "{models} is missing"},
-        {"no text", "templates: [{id: y, modality: CR, body_part: CHEST}]", good, good, "cannot open"}};
+    static const struct {
+        const char *name, *map, *en, *nl, *complaint;
+    } rows[] = {{"unknown key", "templates: [{id: x, modality: CR, bodypart: CHEST}]", good, good,
+                 "did you mean \"body_part\""},
+                {"no body part", "templates: [{id: x, modality: CR}]", good, good,
+                 "needs modality and body_part"},
+                {"path in the id", "templates: [{id: ../x, modality: CR, body_part: CHEST}]", good,
+                 good, "an id is"},
+                {"unknown placeholder", "templates: [{id: x, modality: CR, body_part: CHEST}]",
+                 good, "{models} {priors} {coverage}\n{name}", "unknown placeholder"},
+                {"does not say what it rests on",
+                 "templates: [{id: x, modality: CR, body_part: CHEST}]", "normal", good,
+                 "{models} is missing"},
+                {"no text", "templates: [{id: y, modality: CR, body_part: CHEST}]", good, good,
+                 "cannot open"}};
     char dir[] = "/tmp/spoed-templates-XXXXXX", command[600];
     (void)state;
     assert_non_null(mkdtemp(dir));
@@ -112,7 +128,8 @@ static void test_refused(void **state)
         put(dir, "x.en.txt", rows[i].en);
         put(dir, "x.nl.txt", rows[i].nl);
         if (!spd_templates_load(dir, &t, &err)) fail_msg("%s: accepted", rows[i].name);
-        if (!strstr(err.text, rows[i].complaint)) fail_msg("%s: said %s: %s", rows[i].name, err.place, err.text);
+        if (!strstr(err.text, rows[i].complaint))
+            fail_msg("%s: said %s: %s", rows[i].name, err.place, err.text);
     }
     for (int i = 0; i < 3; i++) {
         static const char *const names[] = {"templates.yaml", "x.en.txt", "x.nl.txt"};
@@ -125,6 +142,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_choice), cmocka_unit_test(test_text),
-                                       cmocka_unit_test(test_installed_equals_compiled), cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_installed_equals_compiled),
+                                       cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

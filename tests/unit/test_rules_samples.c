@@ -33,8 +33,10 @@ static void test_samples(void **state)
     struct spd_people *pe = NULL;
     const spd_sv channels[] = {SPD_SV("pager"), SPD_SV("mail")};
     (void)state;
-    assert_int_equal(spd_source_glob(SHARE "policy.d/*.yaml", 1 << 20, &policy, &n_policy, arena, &err), SPD_OK);
-    assert_int_equal(spd_source_glob(SHARE "models.d/*.yaml", 1 << 20, &models, &n_models, arena, &err), SPD_OK);
+    assert_int_equal(
+        spd_source_glob(SHARE "policy.d/*.yaml", 1 << 20, &policy, &n_policy, arena, &err), SPD_OK);
+    assert_int_equal(
+        spd_source_glob(SHARE "models.d/*.yaml", 1 << 20, &models, &n_models, arena, &err), SPD_OK);
     assert_int_equal(spd_source_read(SHARE "people.yaml", 1 << 20, &people, arena, &err), SPD_OK);
     assert_true(n_policy >= 5);
     if (spd_policy_load(policy, n_policy, &p, &err)) fail_msg("%s: %s", err.place, err.text);
@@ -46,7 +48,8 @@ static void test_samples(void **state)
     assert_true(passed >= 20);
     assert_int_equal(spd_rules_check(p, m, pe, channels, 2, say_check, NULL), SPD_OK);
     for (size_t i = 0; i < spd_policy_rules(p); i++) {
-        spd_sv nl = spd_policy_rule_sentence(p, i, true, arena), en = spd_policy_rule_sentence(p, i, false, arena);
+        spd_sv nl = spd_policy_rule_sentence(p, i, true, arena),
+               en = spd_policy_rule_sentence(p, i, false, arena);
         assert_true(nl.len > 20 && en.len > 20);
         print_message("%s\n%s\n", nl.ptr, en.ptr);
     }

@@ -22,7 +22,9 @@ static void test_suite(void **state)
     struct spd_source *files;
     size_t n, wrong = 0;
     (void)state;
-    assert_int_equal(spd_source_glob(SPOED_SOURCE_DIR "/tests/suites/policy/*/p.yaml", 1 << 20, &files, &n, arena, NULL), SPD_OK);
+    assert_int_equal(spd_source_glob(SPOED_SOURCE_DIR "/tests/suites/policy/*/p.yaml", 1 << 20,
+                                     &files, &n, arena, NULL),
+                     SPD_OK);
     assert_true(n >= 30);
     for (size_t i = 0; i < n; i++) {
         spd_sv dir = spd_sv_of(files[i].name.ptr, files[i].name.len - 6);
@@ -31,7 +33,9 @@ static void test_suite(void **state)
         struct spd_policy *p = NULL;
         struct spd_err err = {0};
         size_t passed, failed;
-        assert_int_equal(spd_source_read(spd_arena_printf(arena, "%.*sexpect", SPD_SV_ARG(dir)).ptr, 1 << 16, &expect, arena, NULL), SPD_OK);
+        assert_int_equal(spd_source_read(spd_arena_printf(arena, "%.*sexpect", SPD_SV_ARG(dir)).ptr,
+                                         1 << 16, &expect, arena, NULL),
+                         SPD_OK);
         if (spd_policy_load(&file, 1, &p, &err)) {
             spd_str_addf(&got, "error %s: %s", err.place, err.text);
         } else {
@@ -40,7 +44,8 @@ static void test_suite(void **state)
             spd_str_add(&got, spd_str_sv(&failures));
         }
         if (!spd_sv_eq(spd_sv_trim(expect.text), spd_str_sv(&got)))
-            wrong++, print_message("%.*s\n  expected %.*s\n  got      %s\n", SPD_SV_ARG(dir), SPD_SV_ARG(spd_sv_trim(expect.text)), got.ptr);
+            wrong++, print_message("%.*s\n  expected %.*s\n  got      %s\n", SPD_SV_ARG(dir),
+                                   SPD_SV_ARG(spd_sv_trim(expect.text)), got.ptr);
         spd_str_done(&got), spd_str_done(&failures);
         spd_policy_free(p);
     }
