@@ -306,7 +306,7 @@ static bool read_user(struct spd_web_req *r, const json_t *o, struct spd_user_ev
         return false;
     if (!plain_name(u->name)) return spd_web_bad_value(r, "name"), false;
     if (password.len && password.len < 8) return spd_web_bad_value(r, "password"), false;
-    u->disabled = json_is_true(json_object_get(o, "disabled"));
+    e->remove = json_is_true(json_object_get(o, "disabled"));
     if (password.len && spd_password_hash(password, SPD_PASSWORD_N, &u->password, r->arena, NULL))
         return spd_web_bad_value(r, "password"), false;
     if (label.len) {
@@ -318,12 +318,11 @@ static bool read_user(struct spd_web_req *r, const json_t *o, struct spd_user_ev
     return true;
 }
 
-/* Adds an account, or changes one: what is not given stays (password, tokens). */
+/* Adds an account, or changes one: the core keeps what is not given (password, tokens). */
 void spd_web_h_user_post(struct spd_web_req *r)
 {
     struct spd_user_event e = {.by = r->who.name};
     struct spd_event event = {.type = SPD_EVENT_USER, .u.user = &e};
-    struct spd_user old = {0};
     struct spd_web_done done;
     struct spd_query *q;
     spd_sv token = SPD_SV_NONE;
@@ -333,14 +332,9 @@ void spd_web_h_user_post(struct spd_web_req *r)
     bool ok = read_user(r, o, &e, &token);
     json_decref(o);
     if (!ok || !(q = spd_web_db(r))) return;
-    if (!spd_store_find_one(spd_query_store(q), SPD_KEY_USER_NAME, e.user.name, &id, NULL) &&
-        !spd_get_user(spd_query_store(q), id, &old, r->arena, NULL)) {
-        e.user.id = old.id, e.user.created = old.created;
-        if (!e.user.password.len) e.user.password = old.password;
-        for (size_t i = 0; i < old.tokens.n; i++) *SPD_LIST_ADD(&e.user.tokens, r->arena) = old.tokens.v[i];
-    }
-    if (!e.user.password.len && !e.user.tokens.n) { /* nobody could log in with it */
-        spd_web_bad_value(r, "password");
+    if (!e.user.password.len && !e.user.tokens.n &&
+        spd_store_find_one(spd_query_store(q), SPD_KEY_USER_NAME, e.user.name, &id, NULL)) {
+        spd_web_bad_value(r, "password"); /* a new one with which nobody could log in */
         return;
     }
     if (!spd_web_submit(r, &event, &done)) return;
