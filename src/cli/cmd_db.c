@@ -1,6 +1,6 @@
 /* src/cli/cmd_db.c: `spoed db status | migrate | backup FILE`: the database of the configuration.
- * status and backup read beside a running brain; migrate writes, so the brain must be stopped. Exit 5 from
- * status says that the schema is not this program's. */
+ * status and backup read beside a running brain; migrate writes, so the brain must be stopped. Exit
+ * 5 from status says that the schema is not this program's. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,9 +41,11 @@ static enum spd_rc read_status(struct sqlite3 *db, struct status *ret, struct sp
 {
     enum spd_rc rc;
     if ((rc = spd_sqlite_version(db, &ret->version, err)) ||
-        (rc = spd_sqlite_number(db, "SELECT page_count*page_size FROM pragma_page_count, pragma_page_size",
-                                &ret->bytes, err)) ||
-        (rc = spd_sqlite_number(db, "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1", &ret->sound, err)))
+        (rc = spd_sqlite_number(
+             db, "SELECT page_count*page_size FROM pragma_page_count, pragma_page_size",
+             &ret->bytes, err)) ||
+        (rc = spd_sqlite_number(db, "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1",
+                                &ret->sound, err)))
         return rc;
     for (int t = 0; t < SPD_T_N && ret->version == spd_schema_sqlite.n; t++) {
         char sql[96];
@@ -58,24 +60,28 @@ static void print_status_json(const struct status *s, const char *path)
     struct spd_str out = SPD_STR_INIT(16384);
     spd_str_addz(&out, "{\"path\":");
     spd_str_json(&out, spd_sv_from(path));
-    spd_str_addf(&out, ",\"schema\":%zu,\"schema_of_program\":%zu,\"bytes\":%" PRId64 ",\"sound\":%s,\"rows\":{",
+    spd_str_addf(&out,
+                 ",\"schema\":%zu,\"schema_of_program\":%zu,\"bytes\":%" PRId64
+                 ",\"sound\":%s,\"rows\":{",
                  s->version, spd_schema_sqlite.n, s->bytes, s->sound ? "true" : "false");
     for (int t = 0; t < SPD_T_N; t++)
-        spd_str_addf(&out, "%s\"%s\":%" PRId64, t ? "," : "", spd_table_name((enum spd_table)t), s->rows[t]);
+        spd_str_addf(&out, "%s\"%s\":%" PRId64, t ? "," : "", spd_table_name((enum spd_table)t),
+                     s->rows[t]);
     printf("%.*s}}\n", SPD_SV_ARG(spd_str_sv(&out)));
     spd_str_done(&out);
 }
 
 static void print_status(const struct status *s, const char *path)
 {
-    printf("database  %s\nschema    %zu (this program: %zu)%s\nsize      %.1f MB\ncheck     %s\n", path, s->version,
-           spd_schema_sqlite.n,
+    printf("database  %s\nschema    %zu (this program: %zu)%s\nsize      %.1f MB\ncheck     %s\n",
+           path, s->version, spd_schema_sqlite.n,
            s->version < spd_schema_sqlite.n   ? ": stop the brain and run spoed db migrate"
            : s->version > spd_schema_sqlite.n ? ": made by a newer program; install that one"
                                               : "",
            (double)s->bytes / 1e6, s->sound ? "ok" : "NOT SOUND: restore a backup");
     for (int t = 0; t < SPD_T_N; t++)
-        if (s->rows[t]) printf("%-14s %12" PRId64 "\n", spd_table_name((enum spd_table)t), s->rows[t]);
+        if (s->rows[t])
+            printf("%-14s %12" PRId64 "\n", spd_table_name((enum spd_table)t), s->rows[t]);
 }
 
 static int status(const struct spd_cli *cli, const char *path)
@@ -115,8 +121,9 @@ static int migrate(const struct spd_cli *cli, const char *url, const char *path)
     if (cli->json) printf("{\"ok\":true,\"from\":%zu,\"to\":%zu}\n", before, spd_schema_sqlite.n);
     else if (before == spd_schema_sqlite.n) printf("schema %zu: nothing to do\n", before);
     else if (!before) printf("schema %zu made\n", spd_schema_sqlite.n);
-    else printf("schema %zu -> %zu; the database as it was: %s.before-%zu\n", before, spd_schema_sqlite.n, path,
-                spd_schema_sqlite.n);
+    else
+        printf("schema %zu -> %zu; the database as it was: %s.before-%zu\n", before,
+               spd_schema_sqlite.n, path, spd_schema_sqlite.n);
     return SPD_EXIT_OK;
 }
 
@@ -124,7 +131,9 @@ static void show_progress(void *ctx, int done, int all)
 {
     const bool *color = ctx;
     int percent = all ? (int)((int64_t)done * 100 / all) : 100;
-    if (*color) fprintf(stderr, "\rbackup [%-25.*s] %3d %%", percent / 4, "#########################", percent);
+    if (*color)
+        fprintf(stderr, "\rbackup [%-25.*s] %3d %%", percent / 4, "#########################",
+                percent);
 }
 
 static int backup(const struct spd_cli *cli, const char *path, const char *to)
@@ -150,7 +159,8 @@ int cmd_db(const struct spd_cli *cli, int argc, char **argv)
     const char *verb = argc > 1 ? argv[1] : "";
     bool with_file = !strcmp(verb, "backup");
     int code;
-    if ((strcmp(verb, "status") && strcmp(verb, "migrate") && !with_file) || argc != (with_file ? 3 : 2)) {
+    if ((strcmp(verb, "status") && strcmp(verb, "migrate") && !with_file) ||
+        argc != (with_file ? 3 : 2)) {
         fprintf(stderr, "usage: spoed [-c FILE] db migrate | status | backup FILE\n");
         return SPD_EXIT_USAGE;
     }

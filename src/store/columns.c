@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct spd_columns tables[SPD_T_N]; /* for the life of the process; written under once only */
+static struct spd_columns tables[SPD_T_N]; /* for the process's life; written under once only */
 
 static void add(struct spd_column *v, size_t *n, const char *prefix, const struct spd_member *m,
                 size_t base)
@@ -61,7 +61,9 @@ bool spd_column_is_list(const struct spd_column *c)
 const char *spd_column_type(const struct spd_column *c)
 {
     if (!c->member) return "TEXT";
-    return c->member->kind == SPD_K_I64 ? "INTEGER" : c->member->kind == SPD_K_BLOB ? "BLOB" : "TEXT";
+    return c->member->kind == SPD_K_I64    ? "INTEGER"
+           : c->member->kind == SPD_K_BLOB ? "BLOB"
+                                           : "TEXT";
 }
 
 const char *spd_column_default(const struct spd_column *c)
@@ -71,7 +73,8 @@ const char *spd_column_default(const struct spd_column *c)
     return c->member->kind == SPD_K_I64 ? "0" : c->member->kind == SPD_K_BLOB ? "x''" : "''";
 }
 
-static bool list_equal(const struct spd_member *m, const struct spd_list *a, const struct spd_list *b)
+static bool list_equal(const struct spd_member *m, const struct spd_list *a,
+                       const struct spd_list *b)
 {
     if (a->n != b->n) return false;
     if (a->v == b->v || !a->n) return true;

@@ -1,9 +1,10 @@
 /* src/store/columns.h: the SQL columns of a described object.
  *
- * A nested struct is taken apart, its members' names joined with '_' (accession_value, patient_name). I64
- * is INTEGER, an enum is the TEXT of its name, text is TEXT, a blob BLOB, a list the TEXT of its JSON. One
- * column more than the description has: item.status, which is derived and kept for searching.
- * The order is that of the description. Threads: built once, immutable after. */
+ * A nested struct is taken apart, its members' names joined with '_' (accession_value,
+ * patient_name). I64 is INTEGER, an enum is the TEXT of its name, text is TEXT, a blob BLOB, a list
+ * the TEXT of its JSON. One column more than the description has: item.status, which is derived and
+ * kept for searching. The order is that of the description. Threads: built once, immutable after.
+ */
 #ifndef SPD_STORE_COLUMNS_H
 #define SPD_STORE_COLUMNS_H
 

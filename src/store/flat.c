@@ -1,4 +1,5 @@
-/* src/store/flat.c: see flat.h. Lists come first in the block, since they want alignment; texts after. */
+/* src/store/flat.c: see flat.h. Lists come first in the block, since they want alignment; texts
+ * after. */
 #include "store/flat.h"
 
 #include <pthread.h>
@@ -19,7 +20,7 @@ struct spd_flat {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct spd_flat *by_table[SPD_T_N];
-static struct spd_flat *all; /* one per type, for the life of the process; written under once only */
+static struct spd_flat *all; /* one per type, for the process's life; written under once only */
 
 static const struct spd_flat *flat_for(const struct spd_desc *d);
 
@@ -91,7 +92,8 @@ static void measure(const struct spd_flat *f, const char *v, struct spd_flat_siz
             continue;
         }
         size->lists += l->n * op->elem;
-        for (size_t i = 0; op->texts && i < l->n; i++) size->texts += ((const spd_sv *)l->v)[i].len + 1;
+        for (size_t i = 0; op->texts && i < l->n; i++)
+            size->texts += ((const spd_sv *)l->v)[i].len + 1;
         for (size_t i = 0; op->sub && i < l->n; i++)
             measure(op->sub, (const char *)l->v + i * op->elem, size);
     }

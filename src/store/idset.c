@@ -1,4 +1,5 @@
-/* src/store/idset.c: see idset.h. Ids are positive and fit a pointer, so the tree allocates no keys. */
+/* src/store/idset.c: see idset.h. Ids are positive and fit a pointer, so the tree allocates no
+ * keys. */
 #include "store/idset.h"
 
 _Static_assert(sizeof(gpointer) == sizeof(int64_t), "an id is kept in a pointer");

@@ -1,5 +1,5 @@
-/* src/store/idset.h: a sorted set of ids, for the in-memory store: one inline, a few in an array, many in
- * a balanced tree. Threads: one owner. */
+/* src/store/idset.h: a sorted set of ids, for the in-memory store: one inline, a few in an array,
+ * many in a balanced tree. Threads: one owner. */
 #ifndef SPD_STORE_IDSET_H
 #define SPD_STORE_IDSET_H
 

@@ -192,7 +192,8 @@ static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena
     const struct spd_model_version *mv = o;
     switch (table) {
     case SPD_T_ITEM: return keys_item(o, a);
-    case SPD_T_STUDY: return keys_one(a, SPD_KEY_STUDY_UID, ((const struct spd_study *)o)->study_uid);
+    case SPD_T_STUDY:
+        return keys_one(a, SPD_KEY_STUDY_UID, ((const struct spd_study *)o)->study_uid);
     case SPD_T_RESULT: return keys_result(o, a);
     case SPD_T_PARKED: return keys_parked(o, a);
     case SPD_T_DECISION:
@@ -209,11 +210,14 @@ static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena
         return keys_one(a, SPD_KEY_TIMER_SUBJECT,
                         join(a, spd_key_i64(a, timer->kind), spd_key_i64(a, timer->subject)));
     case SPD_T_ALARM: return keys_alarm(o, a);
-    case SPD_T_MODEL_VERSION: return keys_one(a, SPD_KEY_MODEL_VERSION, join(a, mv->model, mv->version));
+    case SPD_T_MODEL_VERSION:
+        return keys_one(a, SPD_KEY_MODEL_VERSION, join(a, mv->model, mv->version));
     case SPD_T_USER: return keys_user(o, a);
-    case SPD_T_SETTING: return keys_one(a, SPD_KEY_SETTING_NAME, ((const struct spd_setting *)o)->name);
+    case SPD_T_SETTING:
+        return keys_one(a, SPD_KEY_SETTING_NAME, ((const struct spd_setting *)o)->name);
     case SPD_T_DOCUMENT: return keys_document(o, a);
-    case SPD_T_AUDIT: return keys_one_id(a, SPD_KEY_AUDIT_ITEM, ((const struct spd_audit *)o)->item);
+    case SPD_T_AUDIT:
+        return keys_one_id(a, SPD_KEY_AUDIT_ITEM, ((const struct spd_audit *)o)->item);
     case SPD_T_DRAFT: /* by id, which is its item's */
     case SPD_T_JOURNAL: /* by id alone */
     case SPD_T_N: break;

@@ -1,6 +1,6 @@
-/* src/store/query.c: see query.h. Every question is put together from constant pieces; values are only ever
- * bound. The statements of one shape are kept, since a page asks the same thing again every few seconds.
- * Threads: one handle per thread. */
+/* src/store/query.c: see query.h. Every question is put together from constant pieces; values are
+ * only ever bound. The statements of one shape are kept, since a page asks the same thing again
+ * every few seconds. Threads: one handle per thread. */
 #include "store/query.h"
 
 #include <sqlite3.h>
@@ -120,7 +120,8 @@ static void ask_by_item(struct ask *a, enum spd_key_kind kind, int64_t item)
     bind_number(a, item);
 }
 
-static enum spd_rc statement(struct spd_query *q, spd_sv sql, sqlite3_stmt **ret, struct spd_err *err)
+static enum spd_rc statement(struct spd_query *q, spd_sv sql, sqlite3_stmt **ret,
+                             struct spd_err *err)
 {
     uint64_t hash = spd_sv_hash(sql);
     struct kept *k;
@@ -132,7 +133,8 @@ static enum spd_rc statement(struct spd_query *q, spd_sv sql, sqlite3_stmt **ret
         }
     k = &q->kept[q->next++ % KEPT];
     forget(k);
-    if (sqlite3_prepare_v3(q->db, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &k->st, NULL))
+    if (sqlite3_prepare_v3(q->db, sql.ptr, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &k->st,
+                           NULL))
         return spd_sqlite_fail(q->db, false, "query", err);
     copy = spd_must_malloc(sql.len + 1);
     memcpy(copy, sql.ptr, sql.len);
@@ -142,8 +144,8 @@ static enum spd_rc statement(struct spd_query *q, spd_sv sql, sqlite3_stmt **ret
     return SPD_OK;
 }
 
-static enum spd_rc run(struct spd_query *q, struct ask *a, size_t limit, int64_t *ret_ids, size_t *ret_n,
-                       struct spd_err *err)
+static enum spd_rc run(struct spd_query *q, struct ask *a, size_t limit, int64_t *ret_ids,
+                       size_t *ret_n, struct spd_err *err)
 {
     sqlite3_stmt *st = NULL;
     size_t n = 0;
@@ -156,11 +158,13 @@ static enum spd_rc run(struct spd_query *q, struct ask *a, size_t limit, int64_t
     for (size_t i = 0; i < a->n; i++) {
         int at = (int)i + 1;
         if (a->bind[i].text.ptr)
-            sqlite3_bind_text64(st, at, a->bind[i].text.ptr, a->bind[i].text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
+            sqlite3_bind_text64(st, at, a->bind[i].text.ptr, a->bind[i].text.len, SQLITE_TRANSIENT,
+                                SQLITE_UTF8);
         else
             sqlite3_bind_int64(st, at, a->bind[i].number);
     }
-    while (n < limit && (got = sqlite3_step(st)) == SQLITE_ROW) ret_ids[n++] = sqlite3_column_int64(st, 0);
+    while (n < limit && (got = sqlite3_step(st)) == SQLITE_ROW)
+        ret_ids[n++] = sqlite3_column_int64(st, 0);
     if (got != SQLITE_DONE && got != SQLITE_ROW) rc = spd_sqlite_fail(q->db, false, "query", err);
     sqlite3_reset(st);
     sqlite3_clear_bindings(st); /* keeps no patient's name */
@@ -168,8 +172,8 @@ static enum spd_rc run(struct spd_query *q, struct ask *a, size_t limit, int64_t
     return rc;
 }
 
-static enum spd_rc run_page(struct spd_query *q, struct ask *a, struct spd_query_page page, int64_t *ret_ids,
-                            size_t *ret_n, struct spd_err *err)
+static enum spd_rc run_page(struct spd_query *q, struct ask *a, struct spd_query_page page,
+                            int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     *ret_n = 0;
     if (page.limit < 1 || page.limit > LIMIT_MAX) {
@@ -186,7 +190,8 @@ static enum spd_rc run_page(struct spd_query *q, struct ask *a, struct spd_query
 }
 
 /* ---- items ----------------------------------------------------------------------------------- */
-/* The text that ends just behind every text that begins with this one; empty when there is none. In buf. */
+/* The text that ends just behind every text that begins with this one; empty when there is none. In
+ * buf. */
 static spd_sv after_prefix(spd_sv text, char *buf)
 {
     size_t n = text.len;
@@ -208,7 +213,8 @@ static spd_sv like_pattern(spd_sv text, char *buf)
     return spd_sv_of(buf, n);
 }
 
-/* Numbers by the key index, names by the covering index on patient_name: neither reads the item rows. */
+/* Numbers by the key index, names by the covering index on patient_name: neither reads the item
+ * rows. */
 static void ask_text(struct ask *a, spd_sv text, char *end_buf, char *like_buf)
 {
     static const int kinds[] = {SPD_KEY_ITEM_ACCESSION, SPD_KEY_ITEM_PLACER, SPD_KEY_ITEM_FILLER,
@@ -222,14 +228,17 @@ static void ask_text(struct ask *a, spd_sv text, char *end_buf, char *like_buf)
     bind_text(a, like_pattern(text, like_buf));
 }
 
-enum spd_rc spd_query_items(struct spd_query *q, const struct spd_query_items *f, struct spd_query_page page,
-                            int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_items(struct spd_query *q, const struct spd_query_items *f,
+                            struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
+                            struct spd_err *err)
 {
     char end[TEXT_MAX], like[TEXT_MAX * 2 + 2];
     struct ask a;
     *ret_n = 0;
-    if (f->text.len && (f->text.len < TEXT_MIN || f->text.len > TEXT_MAX || !spd_sv_is_utf8(f->text)))
-        return spd_fail(err, SPD_INVALID, "text", "must be %d to %d characters", TEXT_MIN, TEXT_MAX);
+    if (f->text.len &&
+        (f->text.len < TEXT_MIN || f->text.len > TEXT_MAX || !spd_sv_is_utf8(f->text)))
+        return spd_fail(err, SPD_INVALID, "text", "must be %d to %d characters", TEXT_MIN,
+                        TEXT_MAX);
     for (size_t i = 0; i < f->n_status; i++)
         if (spd_enum_from(spd_status_names, f->status[i]) <= 0)
             return spd_fail(err, SPD_INVALID, "status", "no such status");
@@ -252,8 +261,9 @@ enum spd_rc spd_query_items(struct spd_query *q, const struct spd_query_items *f
 
 /* ---- the others ------------------------------------------------------------------------------ */
 /* By the key that the core itself uses: one meaning of "open", and no scan of what is closed. */
-static enum spd_rc open_ones(struct spd_query *q, enum spd_key_kind kind, struct spd_query_page page,
-                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+static enum spd_rc open_ones(struct spd_query *q, enum spd_key_kind kind,
+                             struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
+                             struct spd_err *err)
 {
     struct ask a = ask_ids("key");
     ask_where(&a, "kind = ? AND text = '1'");
@@ -261,12 +271,13 @@ static enum spd_rc open_ones(struct spd_query *q, enum spd_key_kind kind, struct
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_alerts(struct spd_query *q, spd_sv state, struct spd_query_page page, int64_t *ret_ids,
-                             size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_alerts(struct spd_query *q, spd_sv state, struct spd_query_page page,
+                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     struct ask a;
     *ret_n = 0;
-    if (spd_sv_is(state, "open")) return open_ones(q, SPD_KEY_ALERT_OPEN, page, ret_ids, ret_n, err);
+    if (spd_sv_is(state, "open"))
+        return open_ones(q, SPD_KEY_ALERT_OPEN, page, ret_ids, ret_n, err);
     if (state.len && !spd_sv_is(state, "all") && spd_enum_from(spd_alert_state_names, state) <= 0)
         return spd_fail(err, SPD_INVALID, "state", "no such state of an alert");
     a = ask_ids("alert");
@@ -274,8 +285,8 @@ enum spd_rc spd_query_alerts(struct spd_query *q, spd_sv state, struct spd_query
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_parked(struct spd_query *q, bool open_only, struct spd_query_page page, int64_t *ret_ids,
-                             size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_parked(struct spd_query *q, bool open_only, struct spd_query_page page,
+                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     struct ask a;
     if (open_only) return open_ones(q, SPD_KEY_PARKED_OPEN, page, ret_ids, ret_n, err);
@@ -284,7 +295,8 @@ enum spd_rc spd_query_parked(struct spd_query *q, bool open_only, struct spd_que
 }
 
 enum spd_rc spd_query_messages(struct spd_query *q, const struct spd_query_messages *f,
-                               struct spd_query_page page, int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+                               struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
+                               struct spd_err *err)
 {
     struct ask a = ask_ids("message");
     ask_by_item(&a, SPD_KEY_MESSAGE_ITEM, f->item); /* also where it is one of several items */
@@ -294,34 +306,36 @@ enum spd_rc spd_query_messages(struct spd_query *q, const struct spd_query_messa
         for (int i = 0; i < 3; i++) bind_text(&a, f->type);
     }
     ask_equal(&a, "answer = ?", f->answer);
-    ask_equal(&a, "direction = ?", spd_sv_from(spd_enum_name(spd_direction_names, (int)f->direction)));
+    ask_equal(&a, "direction = ?",
+              spd_sv_from(spd_enum_name(spd_direction_names, (int)f->direction)));
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_outbox(struct spd_query *q, spd_sv state, struct spd_query_page page, int64_t *ret_ids,
-                             size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_outbox(struct spd_query *q, spd_sv state, struct spd_query_page page,
+                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     struct ask a = ask_ids("outbox");
     ask_equal(&a, "state = ?", state);
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-static enum spd_rc by_item(struct spd_query *q, const char *table, enum spd_key_kind kind, int64_t item,
-                           struct spd_query_page page, int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+static enum spd_rc by_item(struct spd_query *q, const char *table, enum spd_key_kind kind,
+                           int64_t item, struct spd_query_page page, int64_t *ret_ids,
+                           size_t *ret_n, struct spd_err *err)
 {
     struct ask a = ask_ids(table);
     ask_by_item(&a, kind, item);
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_decisions(struct spd_query *q, int64_t item, struct spd_query_page page, int64_t *ret_ids,
-                                size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_decisions(struct spd_query *q, int64_t item, struct spd_query_page page,
+                                int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     return by_item(q, "decision", SPD_KEY_DECISION_ITEM, item, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_audit(struct spd_query *q, int64_t item, struct spd_query_page page, int64_t *ret_ids,
-                            size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_audit(struct spd_query *q, int64_t item, struct spd_query_page page,
+                            int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
 {
     return by_item(q, "audit", SPD_KEY_AUDIT_ITEM, item, page, ret_ids, ret_n, err);
 }
@@ -352,10 +366,12 @@ static enum spd_rc count_by(struct spd_query *q, spd_sv sql, const char *const *
     return rc;
 }
 
-static enum spd_rc count_key(struct spd_query *q, enum spd_key_kind kind, int64_t *ret, struct spd_err *err)
+static enum spd_rc count_key(struct spd_query *q, enum spd_key_kind kind, int64_t *ret,
+                             struct spd_err *err)
 {
     sqlite3_stmt *st;
-    enum spd_rc rc = statement(q, SPD_SV("SELECT count(*) FROM key WHERE kind = ? AND text = '1'"), &st, err);
+    enum spd_rc rc =
+        statement(q, SPD_SV("SELECT count(*) FROM key WHERE kind = ? AND text = '1'"), &st, err);
     if (rc) return rc;
     sqlite3_bind_int(st, 1, (int)kind);
     if (sqlite3_step(st) == SQLITE_ROW) *ret = sqlite3_column_int64(st, 0);
@@ -368,10 +384,10 @@ enum spd_rc spd_query_counts(struct spd_query *q, struct spd_query_counts *ret, 
 {
     enum spd_rc rc;
     *ret = (struct spd_query_counts){0};
-    if ((rc = count_by(q, SPD_SV("SELECT status, count(*) FROM item GROUP BY status"), spd_status_names,
-                       ret->items, err)) ||
-        (rc = count_by(q, SPD_SV("SELECT state, count(*) FROM outbox GROUP BY state"), spd_outbox_state_names,
-                       ret->outbox, err)) ||
+    if ((rc = count_by(q, SPD_SV("SELECT status, count(*) FROM item GROUP BY status"),
+                       spd_status_names, ret->items, err)) ||
+        (rc = count_by(q, SPD_SV("SELECT state, count(*) FROM outbox GROUP BY state"),
+                       spd_outbox_state_names, ret->outbox, err)) ||
         (rc = count_key(q, SPD_KEY_ALERT_OPEN, &ret->alerts_open, err)) ||
         (rc = count_key(q, SPD_KEY_PARKED_OPEN, &ret->parked_open, err)) ||
         (rc = count_key(q, SPD_KEY_ALARM_ANY_OPEN, &ret->alarms_open, err)) ||

@@ -1,8 +1,8 @@
-/* src/store/sqlite_open.c: a database file: open, pragmas, file system check, schema numbers, migration,
- * backup, and the translation of SQLite's errors. The verbs are in store_sqlite.c.
+/* src/store/sqlite_open.c: a database file: open, pragmas, file system check, schema numbers,
+ * migration, backup, and the translation of SQLite's errors. The verbs are in store_sqlite.c.
  *
- * A process that finds that fsync failed cannot know what is on the disk: the kernel may have dropped the
- * pages. It says so and exits; the next start recovers from the write-ahead log.
+ * A process that finds that fsync failed cannot know what is on the disk: the kernel may have
+ * dropped the pages. It says so and exits; the next start recovers from the write-ahead log.
  * Threads: a connection belongs to one thread. */
 #define _GNU_SOURCE
 #include "store/sqlite.h"
@@ -35,23 +35,27 @@ enum spd_rc spd_sqlite_fail(struct sqlite3 *db, bool writer, const char *place, 
                 primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
     if (primary == SQLITE_NOMEM) spd_out_of_memory();
     if (lost && writer) {
-        spd_log(SPD_LOG_ERR, "storage cannot be trusted any more: exiting, nothing acknowledged is lost",
+        spd_log(SPD_LOG_ERR,
+                "storage cannot be trusted any more: exiting, nothing acknowledged is lost",
                 SPD_LZ("at", place), SPD_LI("sqlite_code", code));
         _exit(EXIT_STORAGE);
     }
     switch (primary) {
     case SQLITE_FULL: return spd_fail(err, SPD_IO, place, "the disk is full (SQLite %d)", code);
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return spd_fail(err, SPD_AGAIN, place, "another process holds the database");
+    case SQLITE_LOCKED:
+        return spd_fail(err, SPD_AGAIN, place, "another process holds the database");
     case SQLITE_CONSTRAINT: return spd_fail(err, SPD_EXISTS, place, "a row with this id exists");
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return spd_fail(err, SPD_IO, place, "storage failed (SQLite %d, errno %d)", code,
-                                        sqlite3_system_errno(db));
-    case SQLITE_TOOBIG: return spd_fail(err, SPD_LIMIT, place, "a value is too large for the database");
+    case SQLITE_NOTADB:
+        return spd_fail(err, SPD_IO, place, "storage failed (SQLite %d, errno %d)", code,
+                        sqlite3_system_errno(db));
+    case SQLITE_TOOBIG:
+        return spd_fail(err, SPD_LIMIT, place, "a value is too large for the database");
     default: return spd_fail(err, SPD_BUG, place, "SQLite %d", code);
     }
 }
@@ -59,10 +63,12 @@ enum spd_rc spd_sqlite_fail(struct sqlite3 *db, bool writer, const char *place, 
 static enum spd_rc run(struct sqlite3 *db, bool writer, const char *place, const char *sql,
                        struct spd_err *err)
 {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) ? spd_sqlite_fail(db, writer, place, err) : SPD_OK;
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) ? spd_sqlite_fail(db, writer, place, err)
+                                                   : SPD_OK;
 }
 
-enum spd_rc spd_sqlite_number(struct sqlite3 *db, const char *sql, int64_t *ret, struct spd_err *err)
+enum spd_rc spd_sqlite_number(struct sqlite3 *db, const char *sql, int64_t *ret,
+                              struct spd_err *err)
 {
     sqlite3_stmt *st = NULL;
     enum spd_rc rc = SPD_OK;
@@ -139,8 +145,9 @@ static enum spd_rc set_up(struct sqlite3 *db, enum spd_sqlite_use use, struct sp
         return spd_sqlite_fail(db, false, "open", err);
     if ((rc = run(db, false, "open", common, err))) return rc;
     if (writer)
-        return run(db, false, "open", "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                                      "PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;",
+        return run(db, false, "open",
+                   "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                   "PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;",
                    err);
     return run(db, false, "open", "PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0;", err);
 }
@@ -198,14 +205,15 @@ static enum spd_rc apply(struct sqlite3 *db, const struct spd_schema *schema, si
 {
     char number[96];
     enum spd_rc rc = SPD_OK;
-    for (size_t i = from; i < schema->n && !rc; i++) rc = run(db, true, "migrate", schema->sql[i], err);
+    for (size_t i = from; i < schema->n && !rc; i++)
+        rc = run(db, true, "migrate", schema->sql[i], err);
     snprintf(number, sizeof number, "PRAGMA application_id=%d; PRAGMA user_version=%zu;",
              APPLICATION_ID, schema->n);
     return rc ? rc : run(db, true, "migrate", number, err);
 }
 
-enum spd_rc spd_sqlite_migrate(struct sqlite3 *db, const char *path, const struct spd_schema *schema,
-                               struct spd_err *err)
+enum spd_rc spd_sqlite_migrate(struct sqlite3 *db, const char *path,
+                               const struct spd_schema *schema, struct spd_err *err)
 {
     char copy[PATH_LEN];
     size_t from;
@@ -214,23 +222,26 @@ enum spd_rc spd_sqlite_migrate(struct sqlite3 *db, const char *path, const struc
     if (from == schema->n) return SPD_OK;
     if (from > schema->n)
         return spd_fail(err, SPD_STALE, "store.url",
-                        "the database has schema %zu, this program knows up to %zu", from, schema->n);
+                        "the database has schema %zu, this program knows up to %zu", from,
+                        schema->n);
     if (from > 0) {
         snprintf(copy, sizeof copy, "%s.before-%zu", path, schema->n);
         rc = spd_sqlite_backup(db, copy, NULL, NULL, err);
-        if (rc && rc != SPD_EXISTS) return rc; /* EXISTS: the copy of a migration that was cut short */
+        if (rc && rc != SPD_EXISTS)
+            return rc; /* EXISTS: the copy of a migration that was cut short */
     }
     if ((rc = run(db, true, "migrate", "BEGIN IMMEDIATE", err))) return rc;
     if (!(rc = apply(db, schema, from, err))) rc = run(db, true, "migrate", "COMMIT", err);
     if (rc && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    if (!rc && from) spd_log(SPD_LOG_NOTICE, "database schema brought up to date", SPD_LI("from", (int64_t)from),
-                     SPD_LI("to", (int64_t)schema->n));
+    if (!rc && from)
+        spd_log(SPD_LOG_NOTICE, "database schema brought up to date", SPD_LI("from", (int64_t)from),
+                SPD_LI("to", (int64_t)schema->n));
     return rc;
 }
 
 /* ---- backup -------------------------------------------------------------------------------- */
-static enum spd_rc copy_pages(struct sqlite3 *from, struct sqlite3 *to, spd_sqlite_progress progress,
-                              void *ctx, struct spd_err *err)
+static enum spd_rc copy_pages(struct sqlite3 *from, struct sqlite3 *to,
+                              spd_sqlite_progress progress, void *ctx, struct spd_err *err)
 {
     sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
     int step;
@@ -247,8 +258,8 @@ static enum spd_rc copy_pages(struct sqlite3 *from, struct sqlite3 *to, spd_sqli
 }
 
 /* The copy is read back, then closed; its bytes are synced by SQLite's own commit. */
-static enum spd_rc copy_to(struct sqlite3 *db, const char *part, spd_sqlite_progress progress, void *ctx,
-                           struct spd_err *err)
+static enum spd_rc copy_to(struct sqlite3 *db, const char *part, spd_sqlite_progress progress,
+                           void *ctx, struct spd_err *err)
 {
     struct sqlite3 *to = NULL;
     enum spd_rc rc;
@@ -257,8 +268,8 @@ static enum spd_rc copy_to(struct sqlite3 *db, const char *part, spd_sqlite_prog
         rc = spd_sqlite_fail(to, false, "backup", err);
     } else if (!(rc = copy_pages(db, to, progress, ctx, err)) &&
                !(rc = run(to, false, "backup", "PRAGMA journal_mode=DELETE", err)) &&
-               !(rc = spd_sqlite_number(to, "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1",
-                                        &same, err)) &&
+               !(rc = spd_sqlite_number(
+                     to, "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1", &same, err)) &&
                !same) {
         rc = spd_fail(err, SPD_IO, "backup", "the copy does not pass SQLite's own check");
     }
@@ -272,11 +283,15 @@ enum spd_rc spd_sqlite_backup(struct sqlite3 *db, const char *to, spd_sqlite_pro
     char part[PATH_LEN];
     enum spd_rc rc;
     int fd, n = snprintf(part, sizeof part, "%s.part", to);
-    if (n < 0 || (size_t)n >= sizeof part) return spd_fail(err, SPD_LIMIT, "backup", "the path is too long");
-    if (!access(to, F_OK)) return spd_fail(err, SPD_EXISTS, "backup", "the file to write is there already");
+    if (n < 0 || (size_t)n >= sizeof part)
+        return spd_fail(err, SPD_LIMIT, "backup", "the path is too long");
+    if (!access(to, F_OK))
+        return spd_fail(err, SPD_EXISTS, "backup", "the file to write is there already");
     unlink(part);
-    fd = open(part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600); /* patient data: for the owner only */
-    if (fd < 0) return spd_fail(err, SPD_IO, "backup", "cannot write the copy: %s", strerror(errno));
+    fd = open(part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
+              0600); /* patient data: for the owner only */
+    if (fd < 0)
+        return spd_fail(err, SPD_IO, "backup", "cannot write the copy: %s", strerror(errno));
     close(fd);
     rc = copy_to(db, part, progress, ctx, err);
     if (!rc && (rename(part, to) || sync_folder(to)))

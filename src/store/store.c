@@ -1,5 +1,5 @@
-/* src/store/store.c: what every back end shares: the table list, the choice of a back end by URL, the
- * verbs' common checks, and the finds that are made of finds. Not here: the keys (keys.c).
+/* src/store/store.c: what every back end shares: the table list, the choice of a back end by URL,
+ * the verbs' common checks, and the finds that are made of finds. Not here: the keys (keys.c).
  * Threads: as store.h; no shared state. */
 #include "store/sqlite.h"
 
@@ -54,13 +54,15 @@ enum spd_rc spd_store_open(const char *url, int mode, struct spd_store **ret, st
         spd_sv name = spd_sv_from(backends[i]->name);
         void *self = NULL;
         enum spd_rc rc;
-        if (!spd_sv_starts(text, name) || text.len <= name.len || text.ptr[name.len] != ':') continue;
+        if (!spd_sv_starts(text, name) || text.len <= name.len || text.ptr[name.len] != ':')
+            continue;
         if ((rc = backends[i]->open(url + name.len + 1, mode, &self, err))) return rc;
         *ret = spd_must_malloc(sizeof **ret);
         **ret = (struct spd_store){backends[i], self};
         return SPD_OK;
     }
-    return spd_fail(err, SPD_INVALID, "store.url", "the URL begins with neither sqlite: nor memory:");
+    return spd_fail(err, SPD_INVALID, "store.url",
+                    "the URL begins with neither sqlite: nor memory:");
 }
 
 void spd_store_close(struct spd_store *store)
@@ -110,8 +112,8 @@ void spd_store_rollback_to(struct spd_store *s)
     s->ops->rollback_to(s->self);
 }
 
-enum spd_rc spd_store_put(struct spd_store *s, enum spd_table t, const void *object, const void *old,
-                          struct spd_err *err)
+enum spd_rc spd_store_put(struct spd_store *s, enum spd_table t, const void *object,
+                          const void *old, struct spd_err *err)
 {
     int64_t id = *(const int64_t *)object;
     if (id <= 0) return spd_fail(err, SPD_BUG, spd_table_name(t), "put: the id is not above 0");
@@ -120,7 +122,8 @@ enum spd_rc spd_store_put(struct spd_store *s, enum spd_table t, const void *obj
     return s->ops->put(s->self, t, object, old, err);
 }
 
-enum spd_rc spd_store_del(struct spd_store *s, enum spd_table t, const void *old, struct spd_err *err)
+enum spd_rc spd_store_del(struct spd_store *s, enum spd_table t, const void *old,
+                          struct spd_err *err)
 {
     return s->ops->del(s->self, t, old, err);
 }
@@ -148,7 +151,8 @@ enum spd_rc spd_store_find_all(struct spd_store *s, enum spd_key_kind kind, spd_
         if (rc) return rc;
         if (!got) break;
         if (n + got > FIND_ALL_MAX)
-            return spd_fail(err, SPD_LIMIT, "find_all", "more than %d rows have this key", FIND_ALL_MAX);
+            return spd_fail(err, SPD_LIMIT, "find_all", "more than %d rows have this key",
+                            FIND_ALL_MAX);
         if (n + got > cap) {
             size_t more = got < FIND_CHUNK && !n ? got : (n + got) * 2;
             int64_t *v = SPD_NEW_N(arena, int64_t, more);
@@ -164,8 +168,8 @@ enum spd_rc spd_store_find_all(struct spd_store *s, enum spd_key_kind kind, spd_
     return SPD_OK;
 }
 
-enum spd_rc spd_store_find_one(struct spd_store *s, enum spd_key_kind kind, spd_sv text, int64_t *ret_id,
-                               struct spd_err *err)
+enum spd_rc spd_store_find_one(struct spd_store *s, enum spd_key_kind kind, spd_sv text,
+                               int64_t *ret_id, struct spd_err *err)
 {
     size_t n = 0;
     enum spd_rc rc = s->ops->find(s->self, kind, text, 0, ret_id, 1, &n, err);
@@ -189,7 +193,8 @@ enum spd_rc spd_store_scan(struct spd_store *s, enum spd_table t, int64_t after,
     return s->ops->scan(s->self, t, after, descending, ret_ids, max, ret_n, err);
 }
 
-enum spd_rc spd_store_max_id(struct spd_store *s, enum spd_table t, int64_t *ret, struct spd_err *err)
+enum spd_rc spd_store_max_id(struct spd_store *s, enum spd_table t, int64_t *ret,
+                             struct spd_err *err)
 {
     return s->ops->max_id(s->self, t, ret, err);
 }

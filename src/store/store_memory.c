@@ -1,15 +1,18 @@
-/* src/store/store_memory.c: the store in memory, for replay, simulation and tests. Nothing survives it.
+/* src/store/store_memory.c: the store in memory, for replay, simulation and tests. Nothing survives
+ * it.
  *
- * An object is one block that holds the struct and all its texts and lists. get hands out the struct by
- * value; its texts and lists point into the block. A block that was replaced, deleted or rolled back is
- * kept until the next begin, so everything that get gave stays readable until then, also after a commit.
+ * An object is one block that holds the struct and all its texts and lists. get hands out the
+ * struct by value; its texts and lists point into the block. A block that was replaced, deleted or
+ * rolled back is kept until the next begin, so everything that get gave stays readable until then,
+ * also after a commit.
  *
  * Ids are slots in a paged array per table (the core's ids are dense counters); keys are a hash of
- * (kind, text) to a sorted id set; due rows are a balanced tree. Changes go through replace(), which keeps
- * all three in step; the undo log holds (before, after) and is played backwards by the same function.
+ * (kind, text) to a sorted id set; due rows are a balanced tree. Changes go through replace(),
+ * which keeps all three in step; the undo log holds (before, after) and is played backwards by the
+ * same function.
  *
- * Threads: one owner. Each open makes a store of its own. The hash is not made for hostile keys: no door
- * leads to this back end. */
+ * Threads: one owner. Each open makes a store of its own. The hash is not made for hostile keys: no
+ * door leads to this back end. */
 #include <assert.h>
 #include <glib.h>
 
@@ -185,7 +188,8 @@ static void keys_replace(struct memory *s, enum spd_table t, int64_t id, const v
     struct spd_key *a = NULL, *b = NULL;
     size_t n = before ? spd_store_keys(t, before, &a, s->scratch) : 0;
     size_t m = after ? spd_store_keys(t, after, &b, s->scratch) : 0, same = 0;
-    while (same < n && same < m && a[same].kind == b[same].kind && spd_sv_eq(a[same].text, b[same].text))
+    while (same < n && same < m && a[same].kind == b[same].kind &&
+           spd_sv_eq(a[same].text, b[same].text))
         same++; /* mostly all of them */
     for (size_t i = same; i < n; i++)
         if (!key_in(&a[i], b + same, m - same)) key_remove(s, &a[i], id);
@@ -273,7 +277,8 @@ static enum spd_rc memory_open(const char *url, int mode, void **ret_self, struc
 {
     struct memory *s;
     (void)mode;
-    if (*url) return spd_fail(err, SPD_INVALID, "store.url", "memory: takes nothing behind the colon");
+    if (*url)
+        return spd_fail(err, SPD_INVALID, "store.url", "memory: takes nothing behind the colon");
     s = spd_must_malloc(sizeof *s);
     for (int t = 0; t < SPD_T_N; t++) {
         s->rows[t].desc = spd_table_desc((enum spd_table)t);
@@ -336,7 +341,8 @@ static enum spd_rc memory_savepoint(void *self, struct spd_err *err)
 {
     struct memory *s = self;
     if (!s->in_transaction || s->in_savepoint)
-        return spd_fail(err, SPD_BUG, "savepoint", "no transaction, or a savepoint is open already");
+        return spd_fail(err, SPD_BUG, "savepoint",
+                        "no transaction, or a savepoint is open already");
     s->mark = s->n_log;
     s->in_savepoint = true;
     return SPD_OK;
@@ -367,8 +373,10 @@ static enum spd_rc memory_put(void *self, enum spd_table t, const void *object, 
     if (!s->in_transaction) return spd_fail(err, SPD_BUG, "put", "no transaction is open");
     if (id > ID_MAX) return spd_fail(err, SPD_LIMIT, "put", "memory store: the id is too large");
     p = slot(&s->rows[t], id);
-    if (!old && p && *p) return spd_fail(err, SPD_EXISTS, spd_table_name(t), "a row with this id exists");
-    if (old && (!p || !*p)) return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to replace");
+    if (!old && p && *p)
+        return spd_fail(err, SPD_EXISTS, spd_table_name(t), "a row with this id exists");
+    if (old && (!p || !*p))
+        return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to replace");
     change(s, t, old ? *p : NULL, block_new(&s->rows[t], object));
     return SPD_OK;
 }

@@ -1,16 +1,17 @@
-/* src/store/store_sqlite.c: the verbs of store.h on SQLite. Opening, pragmas, migration: sqlite_open.c;
- * statements and rows: sqlite_row.c.
+/* src/store/store_sqlite.c: the verbs of store.h on SQLite. Opening, pragmas, migration:
+ * sqlite_open.c; statements and rows: sqlite_row.c.
  *
- * One table per object (columns.h), one table `key` for all keys, one table `finding` with a row per finding
- * of a result for dashboards. put with an old object writes only the columns that changed, with one prepared
- * statement per set of changed columns. Nothing is cached but prepared statements.
+ * One table per object (columns.h), one table `key` for all keys, one table `finding` with a row
+ * per finding of a result for dashboards. put with an old object writes only the columns that
+ * changed, with one prepared statement per set of changed columns. Nothing is cached but prepared
+ * statements.
  *
- * When a write fails for want of space or by an I/O error the transaction is spoilt: commit refuses, the
- * caller rolls back, and the next transaction may succeed again.
+ * When a write fails for want of space or by an I/O error the transaction is spoilt: commit
+ * refuses, the caller rolls back, and the next transaction may succeed again.
  *
- * Threads: one owner per open. The writer holds "<path>.writer" (flock) for its life, since two connections
- * that write or checkpoint at once are what SQLite's known WAL bug needs. A reader's begin only fixes the
- * moment that it sees. */
+ * Threads: one owner per open. The writer holds "<path>.writer" (flock) for its life, since two
+ * connections that write or checkpoint at once are what SQLite's known WAL bug needs. A reader's
+ * begin only fixes the moment that it sees. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 
 enum { JSON_MAX = 256 * 1024 * 1024, SCRATCH_MAX = 256 * 1024 * 1024, PATH_LEN = 4096 };
 
-static enum spd_rc step_fixed(struct spd_lite *s, enum spd_lite_fixed which, const char *place, struct spd_err *err)
+static enum spd_rc step_fixed(struct spd_lite *s, enum spd_lite_fixed which, const char *place,
+                              struct spd_err *err)
 {
     sqlite3_stmt *st;
     enum spd_rc rc = spd_lite_fixed(s, which, &st, err);
@@ -38,8 +40,8 @@ static bool key_in(const struct spd_key *k, const struct spd_key *v, size_t n)
     return false;
 }
 
-static enum spd_rc key_write(struct spd_lite *s, enum spd_lite_fixed which, const struct spd_key *k, int64_t id,
-                             struct spd_err *err)
+static enum spd_rc key_write(struct spd_lite *s, enum spd_lite_fixed which, const struct spd_key *k,
+                             int64_t id, struct spd_err *err)
 {
     sqlite3_stmt *st;
     enum spd_rc rc = spd_lite_fixed(s, which, &st, err);
@@ -50,8 +52,8 @@ static enum spd_rc key_write(struct spd_lite *s, enum spd_lite_fixed which, cons
     return spd_lite_step(s, st, "key", err);
 }
 
-static enum spd_rc keys_replace(struct spd_lite *s, enum spd_table t, int64_t id, const void *before,
-                                const void *after, struct spd_err *err)
+static enum spd_rc keys_replace(struct spd_lite *s, enum spd_table t, int64_t id,
+                                const void *before, const void *after, struct spd_err *err)
 {
     struct spd_key *a = NULL, *b = NULL;
     size_t n = before ? spd_store_keys(t, before, &a, s->scratch) : 0;
@@ -65,8 +67,8 @@ static enum spd_rc keys_replace(struct spd_lite *s, enum spd_table t, int64_t id
     return rc;
 }
 
-static enum spd_rc finding_add(struct spd_lite *s, const struct spd_result *r, size_t n, spd_sv items,
-                               struct spd_err *err)
+static enum spd_rc finding_add(struct spd_lite *s, const struct spd_result *r, size_t n,
+                               spd_sv items, struct spd_err *err)
 {
     const struct spd_finding *f = &r->findings.v[n];
     sqlite3_stmt *st;
@@ -92,7 +94,8 @@ static enum spd_rc findings_drop(struct spd_lite *s, int64_t result, struct spd_
     return spd_lite_step(s, st, "finding", err);
 }
 
-static bool same_findings(const struct spd_lite *s, const struct spd_result *a, const struct spd_result *b)
+static bool same_findings(const struct spd_lite *s, const struct spd_result *a,
+                          const struct spd_result *b)
 {
     for (size_t i = 0; i < s->columns[SPD_T_RESULT].n; i++) {
         const struct spd_column *c = &s->columns[SPD_T_RESULT].v[i];
@@ -116,7 +119,8 @@ static enum spd_rc findings_replace(struct spd_lite *s, const struct spd_result 
         spd_str_addi(&s->json, now->items.v[i]);
     }
     spd_str_addc(&s->json, ']');
-    for (size_t i = 0; i < now->findings.n && !rc; i++) rc = finding_add(s, now, i, spd_str_sv(&s->json), err);
+    for (size_t i = 0; i < now->findings.n && !rc; i++)
+        rc = finding_add(s, now, i, spd_str_sv(&s->json), err);
     return rc;
 }
 
@@ -125,7 +129,8 @@ static enum spd_rc lite_put(void *self, enum spd_table t, const void *object, co
 {
     struct spd_lite *s = self;
     enum spd_rc rc;
-    if (!s->in_transaction || !s->writer) return spd_fail(err, SPD_BUG, "put", "no writing transaction is open");
+    if (!s->in_transaction || !s->writer)
+        return spd_fail(err, SPD_BUG, "put", "no writing transaction is open");
     rc = old ? spd_lite_update(s, t, object, old, err) : spd_lite_insert(s, t, object, err);
     if (!rc) rc = keys_replace(s, t, *(const int64_t *)object, old, object, err);
     if (!rc && t == SPD_T_RESULT) rc = findings_replace(s, old, object, err);
@@ -137,19 +142,21 @@ static enum spd_rc lite_del(void *self, enum spd_table t, const void *old, struc
     struct spd_lite *s = self;
     sqlite3_stmt *st;
     enum spd_rc rc;
-    if (!s->in_transaction || !s->writer) return spd_fail(err, SPD_BUG, "del", "no writing transaction is open");
+    if (!s->in_transaction || !s->writer)
+        return spd_fail(err, SPD_BUG, "del", "no writing transaction is open");
     if ((rc = spd_lite_verb(s, t, V_DELETE, &st, err))) return rc;
     sqlite3_bind_int64(st, 1, *(const int64_t *)old);
     if ((rc = spd_lite_step(s, st, spd_table_name(t), err))) return rc;
-    if (!sqlite3_changes(s->db)) return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to delete");
+    if (!sqlite3_changes(s->db))
+        return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to delete");
     if (!(rc = keys_replace(s, t, *(const int64_t *)old, old, NULL, err)) && t == SPD_T_RESULT)
         rc = findings_replace(s, old, NULL, err);
     return rc;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
-static enum spd_rc lite_get(void *self, enum spd_table t, int64_t id, void *ret, struct spd_arena *arena,
-                            struct spd_err *err)
+static enum spd_rc lite_get(void *self, enum spd_table t, int64_t id, void *ret,
+                            struct spd_arena *arena, struct spd_err *err)
 {
     struct spd_lite *s = self;
     sqlite3_stmt *st;
@@ -165,8 +172,9 @@ static enum spd_rc lite_get(void *self, enum spd_table t, int64_t id, void *ret,
 }
 
 /* Collects column 0 (and 1) of a bound statement. */
-static enum spd_rc collect(struct spd_lite *s, sqlite3_stmt *st, const char *place, int64_t *ret_ids,
-                           spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err)
+static enum spd_rc collect(struct spd_lite *s, sqlite3_stmt *st, const char *place,
+                           int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n,
+                           struct spd_err *err)
 {
     size_t n = 0;
     int got;
@@ -268,7 +276,8 @@ static enum spd_rc lite_savepoint(void *self, struct spd_err *err)
     struct spd_lite *s = self;
     enum spd_rc rc;
     if (!s->in_transaction || s->in_savepoint)
-        return spd_fail(err, SPD_BUG, "savepoint", "no transaction, or a savepoint is open already");
+        return spd_fail(err, SPD_BUG, "savepoint",
+                        "no transaction, or a savepoint is open already");
     if ((rc = step_fixed(s, F_SAVEPOINT, "savepoint", err))) return rc;
     s->in_savepoint = true;
     return SPD_OK;
@@ -287,8 +296,10 @@ static void lite_rollback_to(void *self)
     struct spd_lite *s = self;
     if (!s->in_savepoint) return;
     s->in_savepoint = false;
-    if (sqlite3_get_autocommit(s->db)) s->spoilt = true; /* rolled back by SQLite: all of it is gone */
-    else if (!step_fixed(s, F_ROLLBACK_TO, "rollback to", NULL)) step_fixed(s, F_RELEASE, "release", NULL);
+    if (sqlite3_get_autocommit(s->db))
+        s->spoilt = true; /* rolled back by SQLite: all of it is gone */
+    else if (!step_fixed(s, F_ROLLBACK_TO, "rollback to", NULL))
+        step_fixed(s, F_RELEASE, "release", NULL);
 }
 
 /* ---- open and close ------------------------------------------------------------------------ */
@@ -296,11 +307,12 @@ static enum spd_rc take_lock(struct spd_lite *s, const char *path, struct spd_er
 {
     char name[PATH_LEN];
     int n = snprintf(name, sizeof name, "%s.writer", path);
-    if (n < 0 || (size_t)n >= sizeof name) return spd_fail(err, SPD_LIMIT, "store.url", "the path is too long");
+    if (n < 0 || (size_t)n >= sizeof name)
+        return spd_fail(err, SPD_LIMIT, "store.url", "the path is too long");
     s->lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0640);
     if (s->lock < 0)
-        return spd_fail(err, errno == ENOENT ? SPD_NOTFOUND : SPD_IO, "store.url", "cannot lock: %s",
-                        strerror(errno));
+        return spd_fail(err, errno == ENOENT ? SPD_NOTFOUND : SPD_IO, "store.url",
+                        "cannot lock: %s", strerror(errno));
     if (flock(s->lock, LOCK_EX | LOCK_NB))
         return spd_fail(err, SPD_AGAIN, "store.url", "another process writes this database");
     return SPD_OK;
@@ -323,14 +335,16 @@ static enum spd_rc open_db(struct spd_lite *s, const char *path, int mode, struc
     size_t version;
     enum spd_rc rc;
     if (s->writer && (rc = take_lock(s, path, err))) return rc;
-    rc = spd_sqlite_connect(path, s->writer ? SPD_SQLITE_WRITER : SPD_SQLITE_READER, create, &s->db, err);
+    rc = spd_sqlite_connect(path, s->writer ? SPD_SQLITE_WRITER : SPD_SQLITE_READER, create, &s->db,
+                            err);
     if (rc) return rc;
     if (create) return spd_sqlite_migrate(s->db, path, &spd_schema_sqlite, err);
     if ((rc = spd_sqlite_version(s->db, &version, err))) return rc;
     if (version == spd_schema_sqlite.n) return SPD_OK;
     return spd_fail(err, SPD_STALE, "store.url",
-                    version > spd_schema_sqlite.n ? "the database has schema %zu, newer than this program's %zu"
-                                                  : "the database has schema %zu and needs migration to %zu",
+                    version > spd_schema_sqlite.n
+                        ? "the database has schema %zu, newer than this program's %zu"
+                        : "the database has schema %zu and needs migration to %zu",
                     version, spd_schema_sqlite.n);
 }
 

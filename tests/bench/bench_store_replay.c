@@ -1,11 +1,13 @@
-/* tests/bench/bench_store_replay.c: what the store costs on top of SQLite, and what the memory store does.
+/* tests/bench/bench_store_replay.c: what the store costs on top of SQLite, and what the memory
+ * store does.
  *
- * A mix like the core's (per event: 6 gets, 2 finds, 6 puts in a savepoint) runs three times on copies of one
- * database: once recorded, once through the store, once as a bare replay of the very same statements with
- * the very same bytes on prepared statements. Batches of 256, 16 and 1 events per commit. The recorder stands
- * between the store and SQLite by defining the few functions that the store calls (symbols of the program
- * go before those of the shared library). The replay steps its queries and reads no column: the comparison
- * is hard on the store. Prints medians of alternating runs. */
+ * A mix like the core's (per event: 6 gets, 2 finds, 6 puts in a savepoint) runs three times on
+ * copies of one database: once recorded, once through the store, once as a bare replay of the very
+ * same statements with the very same bytes on prepared statements. Batches of 256, 16 and 1 events
+ * per commit. The recorder stands between the store and SQLite by defining the few functions that
+ * the store calls (symbols of the program go before those of the shared library). The replay steps
+ * its queries and reads no column: the comparison is hard on the store. Prints medians of
+ * alternating runs. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <malloc.h>
@@ -88,8 +90,15 @@ static void tape_clear(void)
     tape.n_sql = 0;
 }
 
-enum { R_sqlite3_bind_int64, R_sqlite3_bind_int, R_sqlite3_bind_text64, R_sqlite3_bind_blob64, R_sqlite3_step,
-       R_sqlite3_reset, R_N };
+enum {
+    R_sqlite3_bind_int64,
+    R_sqlite3_bind_int,
+    R_sqlite3_bind_text64,
+    R_sqlite3_bind_blob64,
+    R_sqlite3_step,
+    R_sqlite3_reset,
+    R_N
+};
 
 static void *real_of(int i, const char *name)
 {
@@ -111,13 +120,15 @@ int sqlite3_bind_int(sqlite3_stmt *st, int at, int v)
     return REAL(sqlite3_bind_int)(st, at, v);
 }
 
-int sqlite3_bind_text64(sqlite3_stmt *st, int at, const char *p, sqlite3_uint64 n, void (*d)(void *), unsigned char e)
+int sqlite3_bind_text64(sqlite3_stmt *st, int at, const char *p, sqlite3_uint64 n,
+                        void (*d)(void *), unsigned char e)
 {
     record(OP_TEXT, st, at, (int64_t)n, p);
     return REAL(sqlite3_bind_text64)(st, at, p, n, d, e);
 }
 
-int sqlite3_bind_blob64(sqlite3_stmt *st, int at, const void *p, sqlite3_uint64 n, void (*d)(void *))
+int sqlite3_bind_blob64(sqlite3_stmt *st, int at, const void *p, sqlite3_uint64 n,
+                        void (*d)(void *))
 {
     record(OP_BLOB, st, at, (int64_t)n, p);
     return REAL(sqlite3_bind_blob64)(st, at, p, n, d);
@@ -141,16 +152,25 @@ static int64_t puts_done, gets_done;
 
 static struct spd_item make_item(int64_t id)
 {
-    struct spd_item it = {.id = id, .modality = SPD_SV("CT"), .body_part = SPD_SV("HEAD"), .location = SPD_SV("SEH"),
-                          .peer = SPD_SV("ris"), .order = SPD_ORDER_ACTIVE, .images = SPD_IMAGES_COMPLETE,
-                          .level = SPD_LEVEL_4, .clinical_info = SPD_SV("ZZCANARY synthetic clinical question"),
-                          .arrived = 1780000000000000 + id, .due = 1780003600000000 + id};
-    it.accession = (struct spd_cx){spd_arena_printf(arena, "ACC%08lld", (long long)id), SPD_SV("ZH")};
+    struct spd_item it = {.id = id,
+                          .modality = SPD_SV("CT"),
+                          .body_part = SPD_SV("HEAD"),
+                          .location = SPD_SV("SEH"),
+                          .peer = SPD_SV("ris"),
+                          .order = SPD_ORDER_ACTIVE,
+                          .images = SPD_IMAGES_COMPLETE,
+                          .level = SPD_LEVEL_4,
+                          .clinical_info = SPD_SV("ZZCANARY synthetic clinical question"),
+                          .arrived = 1780000000000000 + id,
+                          .due = 1780003600000000 + id};
+    it.accession =
+        (struct spd_cx){spd_arena_printf(arena, "ACC%08lld", (long long)id), SPD_SV("ZH")};
     it.placer = (struct spd_cx){spd_arena_printf(arena, "PL%lld", (long long)id), SPD_SV("ZH")};
     it.patient.name = spd_arena_printf(arena, "ZZCANARY^Test%lld", (long long)id);
     it.patient.ids.v = SPD_NEW(arena, struct spd_cx);
     it.patient.ids.n = 1;
-    it.patient.ids.v[0] = (struct spd_cx){spd_arena_printf(arena, "P%07lld", (long long)id), SPD_SV("ZH")};
+    it.patient.ids.v[0] =
+        (struct spd_cx){spd_arena_printf(arena, "P%07lld", (long long)id), SPD_SV("ZH")};
     it.study_uids.v = SPD_NEW(arena, spd_sv);
     it.study_uids.n = 1;
     it.study_uids.v[0] = spd_arena_printf(arena, "1.2.826.0.1.3680043.2.1125.%lld", (long long)id);
@@ -191,23 +211,51 @@ static void event(struct spd_store *s, int64_t n)
     static const char raw[700] = "MSH|^~\\&|ZZCANARY";
     int64_t id = n * 7919 % ITEMS + 1, ids[4];
     size_t found;
-    struct spd_reason reason = {SPD_SV("ich-positive"), SPD_SV("AI: intracraniële bloeding"), SPD_SV("AI: intracranial hemorrhage"), SPD_LEVEL_1};
-    struct spd_message m = {.id = n, .at = n, .direction = SPD_DIRECTION_IN, .peer = SPD_SV("ris"), .type = SPD_SV("ORU^R01"),
-                            .sender = SPD_SV("AI|ZH"), .control_id = spd_key_i64(arena, n), .answer = SPD_ANSWER_AA,
-                            .item = id, .raw = {raw, sizeof raw}};
+    struct spd_reason reason = {SPD_SV("ich-positive"), SPD_SV("AI: intracraniële bloeding"),
+                                SPD_SV("AI: intracranial hemorrhage"), SPD_LEVEL_1};
+    struct spd_message m = {.id = n,
+                            .at = n,
+                            .direction = SPD_DIRECTION_IN,
+                            .peer = SPD_SV("ris"),
+                            .type = SPD_SV("ORU^R01"),
+                            .sender = SPD_SV("AI|ZH"),
+                            .control_id = spd_key_i64(arena, n),
+                            .answer = SPD_ANSWER_AA,
+                            .item = id,
+                            .raw = {raw, sizeof raw}};
     struct spd_journal j = {.id = n, .at = n, .type = SPD_EVENT_RESULT, .event = {raw, sizeof raw}};
-    struct spd_decision d = {.id = n, .at = n, .item = id, .seq = n, .level = SPD_LEVEL_1, .reasons = {&reason, 1},
-                             .policy_hash = SPD_SV("0123456789abcdef"), .trigger = SPD_SV("result")};
-    struct spd_outbox o = {.id = n, .at = n, .destination = SPD_SV("ris"), .kind = SPD_OUTBOX_PRIORITY, .state = SPD_OUTBOX_QUEUED,
-                           .group_key = SPD_SV("ris|ACC"), .due = n, .item = id, .payload = {raw, 300}};
+    struct spd_decision d = {.id = n,
+                             .at = n,
+                             .item = id,
+                             .seq = n,
+                             .level = SPD_LEVEL_1,
+                             .reasons = {&reason, 1},
+                             .policy_hash = SPD_SV("0123456789abcdef"),
+                             .trigger = SPD_SV("result")};
+    struct spd_outbox o = {.id = n,
+                           .at = n,
+                           .destination = SPD_SV("ris"),
+                           .kind = SPD_OUTBOX_PRIORITY,
+                           .state = SPD_OUTBOX_QUEUED,
+                           .group_key = SPD_SV("ris|ACC"),
+                           .due = n,
+                           .item = id,
+                           .payload = {raw, 300}};
     struct spd_timer t, told;
     struct spd_item other;
     must(spd_store_savepoint(s, NULL), "savepoint");
-    must(spd_store_find(s, SPD_KEY_ITEM_ACCESSION, spd_arena_printf(arena, "ACC%08lld|ZH", (long long)id), 0, ids, 4, &found, NULL), "find");
-    must(spd_store_find(s, SPD_KEY_ITEM_STUDY, spd_arena_printf(arena, "1.2.826.0.1.3680043.2.1125.%lld", (long long)id), 0, ids, 4, &found, NULL), "find");
+    must(spd_store_find(s, SPD_KEY_ITEM_ACCESSION,
+                        spd_arena_printf(arena, "ACC%08lld|ZH", (long long)id), 0, ids, 4, &found,
+                        NULL),
+         "find");
+    must(spd_store_find(s, SPD_KEY_ITEM_STUDY,
+                        spd_arena_printf(arena, "1.2.826.0.1.3680043.2.1125.%lld", (long long)id),
+                        0, ids, 4, &found, NULL),
+         "find");
     must(spd_put_message(s, &m, NULL, NULL), "message");
     must(spd_put_journal(s, &j, NULL, NULL), "journal");
-    for (int i = 0; i < 3; i++) must(spd_get_item(s, (id + i) % ITEMS + 1, &other, arena, NULL), "get item");
+    for (int i = 0; i < 3; i++)
+        must(spd_get_item(s, (id + i) % ITEMS + 1, &other, arena, NULL), "get item");
     must(spd_get_timer(s, id, &told, arena, NULL), "get timer");
     must(spd_get_message(s, n, &m, arena, NULL), "get message");
     change_item(s, id, n, &reason);
@@ -241,7 +289,8 @@ static double replay(const char *path)
     struct sqlite3 *db;
     must(spd_sqlite_connect(path, SPD_SQLITE_WRITER, false, &db, NULL), "connect");
     for (int i = 0; i < tape.n_sql; i++)
-        if (sqlite3_prepare_v3(db, tape.sql[i], -1, SQLITE_PREPARE_PERSISTENT, &st[i], NULL)) abort();
+        if (sqlite3_prepare_v3(db, tape.sql[i], -1, SQLITE_PREPARE_PERSISTENT, &st[i], NULL))
+            abort();
     double start = seconds();
     for (const struct record *r = tape.v, *end = r + tape.n; r < end; r++) {
         sqlite3_stmt *x = st[r->statement];
@@ -249,12 +298,16 @@ static double replay(const char *path)
         switch (r->op) {
         case OP_INT: rc = sqlite3_bind_int64(x, r->at, r->number); break;
         case OP_TEXT:
-            rc = sqlite3_bind_text64(x, r->at, tape.bytes + r->bytes, (sqlite3_uint64)r->number, SQLITE_STATIC, SQLITE_UTF8);
+            rc = sqlite3_bind_text64(x, r->at, tape.bytes + r->bytes, (sqlite3_uint64)r->number,
+                                     SQLITE_STATIC, SQLITE_UTF8);
             break;
         case OP_BLOB:
-            rc = sqlite3_bind_blob64(x, r->at, tape.bytes + r->bytes, (sqlite3_uint64)r->number, SQLITE_STATIC);
+            rc = sqlite3_bind_blob64(x, r->at, tape.bytes + r->bytes, (sqlite3_uint64)r->number,
+                                     SQLITE_STATIC);
             break;
-        case OP_STEP: rc = sqlite3_step(x) <= SQLITE_NOTICE && sqlite3_errcode(db) == SQLITE_ERROR; break;
+        case OP_STEP:
+            rc = sqlite3_step(x) <= SQLITE_NOTICE && sqlite3_errcode(db) == SQLITE_ERROR;
+            break;
         case OP_RESET: sqlite3_reset(x); break;
         }
         if (rc) fprintf(stderr, "bench: replay: %s\n", sqlite3_errmsg(db)), exit(1);
@@ -284,8 +337,10 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The tape runs from the first event on: before, statements come and go, and their addresses with them. */
-static double through_store(const struct folder *f, const char *base, int64_t events, int batch, bool recorded)
+/* The tape runs from the first event on: before, statements come and go, and their addresses with
+ * them. */
+static double through_store(const struct folder *f, const char *base, int64_t events, int batch,
+                            bool recorded)
 {
     struct spd_store *s;
     copy_file(base, f->db);
@@ -312,9 +367,10 @@ static void compare(const struct folder *f, const char *base, int batch, int64_t
     qsort(bare, RUNS, sizeof *bare, by_value);
     qsort(ratio, RUNS, sizeof *ratio, by_value);
     printf("sqlite batch %3d: store %7.0f events/s %8.0f rows/s; bare replay %7.0f events/s; "
-           "ratio %3.0f %% (%.0f to %.0f)\n", batch, (double)events / ours[RUNS / 2],
-           (double)events * 6 / ours[RUNS / 2], (double)events / bare[RUNS / 2], 100 * ratio[RUNS / 2],
-           100 * ratio[0], 100 * ratio[RUNS - 1]);
+           "ratio %3.0f %% (%.0f to %.0f)\n",
+           batch, (double)events / ours[RUNS / 2], (double)events * 6 / ours[RUNS / 2],
+           (double)events / bare[RUNS / 2], 100 * ratio[RUNS / 2], 100 * ratio[0],
+           100 * ratio[RUNS - 1]);
 }
 
 static void memory_figures(void)
@@ -327,12 +383,14 @@ static void memory_figures(void)
     preload(s);
     must(spd_store_begin(s, NULL), "begin"); /* lets go of what earlier transactions had */
     must(spd_store_commit(s, NULL), "commit");
-    printf("memory: %zu bytes per open item, with its timer and keys\n", (mallinfo2().uordblks - before) / ITEMS);
+    printf("memory: %zu bytes per open item, with its timer and keys\n",
+           (mallinfo2().uordblks - before) / ITEMS);
     double took = run_events(s, events, 256);
-    printf("memory: %.0f events/s of the mix (%.2f us each: 6 puts, 6 gets, 2 finds)\n", (double)events / took,
-           took * 1e6 / (double)events);
+    printf("memory: %.0f events/s of the mix (%.2f us each: 6 puts, 6 gets, 2 finds)\n",
+           (double)events / took, took * 1e6 / (double)events);
     double start = seconds();
-    for (int64_t i = 0; i < gets; i++) must(spd_get_item(s, i % ITEMS + 1, &it, arena, NULL), "get");
+    for (int64_t i = 0; i < gets; i++)
+        must(spd_get_item(s, i % ITEMS + 1, &it, arena, NULL), "get");
     printf("memory: get item %.3f us\n", (seconds() - start) * 1e6 / (double)gets);
     start = seconds();
     for (int64_t i = 0; i < events; i++) {

@@ -1,5 +1,5 @@
-/* tests/unit/store_random.h: objects filled at random from their description: texts of every kind of
- * character, blobs of any byte, lists of 0..4. Deterministic for a seed. */
+/* tests/unit/store_random.h: objects filled at random from their description: texts of every kind
+ * of character, blobs of any byte, lists of 0..4. Deterministic for a seed. */
 #ifndef SPD_TESTS_STORE_RANDOM_H
 #define SPD_TESTS_STORE_RANDOM_H
 
@@ -15,12 +15,33 @@ static inline uint64_t rnd(uint64_t *seed)
 
 static inline spd_sv rnd_text(uint64_t *seed, struct spd_arena *a)
 {
-    static const char *const piece[] = {"a", "Z", "0", "|", "^", "\\", "\"", "'", "\n", "\r", "\t", "\x01",
-                                        "\xc3\xab", "\xe6\xbc\xa2", "\xf0\x9f\xa9\xbb", " ", ";", "%", "_",
-                                        "ZZCANARY", "/", "\x7f", "&"};
+    static const char *const piece[] = {"a",
+                                        "Z",
+                                        "0",
+                                        "|",
+                                        "^",
+                                        "\\",
+                                        "\"",
+                                        "'",
+                                        "\n",
+                                        "\r",
+                                        "\t",
+                                        "\x01",
+                                        "\xc3\xab",
+                                        "\xe6\xbc\xa2",
+                                        "\xf0\x9f\xa9\xbb",
+                                        " ",
+                                        ";",
+                                        "%",
+                                        "_",
+                                        "ZZCANARY",
+                                        "/",
+                                        "\x7f",
+                                        "&"};
     struct spd_str s = SPD_STR_INIT(4096);
     spd_sv v;
-    for (uint64_t n = rnd(seed) % 12; n; n--) spd_str_addz(&s, piece[rnd(seed) % (sizeof piece / sizeof *piece)]);
+    for (uint64_t n = rnd(seed) % 12; n; n--)
+        spd_str_addz(&s, piece[rnd(seed) % (sizeof piece / sizeof *piece)]);
     v = spd_arena_dup(a, spd_str_sv(&s));
     spd_str_done(&s);
     return v;
@@ -45,12 +66,15 @@ static inline int64_t rnd_i64(uint64_t *seed)
     }
 }
 
-static inline void rnd_object(const struct spd_desc *d, void *v, uint64_t *seed, struct spd_arena *a)
+static inline void rnd_object(const struct spd_desc *d, void *v, uint64_t *seed,
+                              struct spd_arena *a)
 {
     for (const struct spd_member *m = d->members(); m->name; m++) {
         void *x = (char *)v + m->offset;
         struct spd_list *l = x;
-        size_t size = m->kind == SPD_K_LIST ? m->sub->size : m->kind == SPD_K_LIST_TEXT ? sizeof(spd_sv) : 8;
+        size_t size = m->kind == SPD_K_LIST        ? m->sub->size
+                      : m->kind == SPD_K_LIST_TEXT ? sizeof(spd_sv)
+                                                   : 8;
         int names = 0;
         switch (m->kind) {
         case SPD_K_I64: *(int64_t *)x = rnd_i64(seed); break;

@@ -30,7 +30,8 @@ static int set_up(void **state)
     place = folder_make();
     snprintf(config, sizeof config, "%s/spoed.yaml", place.path);
     f = fopen(config, "w");
-    fprintf(f, "site: {name: ZZTest, time_zone: Europe/Amsterdam}\nstore: {url: \"%s\"}\n", place.url);
+    fprintf(f, "site: {name: ZZTest, time_zone: Europe/Amsterdam}\nstore: {url: \"%s\"}\n",
+            place.url);
     return fclose(f);
 }
 
@@ -45,7 +46,8 @@ static void make_at(int version)
 {
     struct spd_store *s;
     char sql[64];
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL), SPD_OK);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL),
+                     SPD_OK);
     snprintf(sql, sizeof sql, "PRAGMA user_version=%d", version);
     sqlite3_exec(spd_store_sqlite_db(s), sql, NULL, NULL, NULL);
     spd_store_close(s);
@@ -83,7 +85,8 @@ static void migrate_is_refused_beside_a_writer(void **state)
 {
     struct spd_store *s;
     (void)state;
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL), SPD_OK);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL),
+                     SPD_OK);
     assert_int_equal(run("migrate", NULL), SPD_EXIT_FAILURE);
     assert_int_equal(run("status", NULL), SPD_EXIT_OK); /* reading is no matter */
     spd_store_close(s);

@@ -1,5 +1,6 @@
-/* tests/unit/test_store_faults.c: a disk that is full, by a file size limit and by a small file system, gives
- * SPD_IO and heals; an fsync that fails, and a corrupt file, end the writer's process with 75. */
+/* tests/unit/test_store_faults.c: a disk that is full, by a file size limit and by a small file
+ * system, gives SPD_IO and heals; an fsync that fails, and a corrupt file, end the writer's process
+ * with 75. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +75,8 @@ static void check(struct spd_store *s, int64_t last)
         assert_int_equal((unsigned char)m.raw.ptr[RAW - 1], (unsigned char)i);
         spd_arena_reset(a);
     }
-    OK(spd_sqlite_number(spd_store_sqlite_db(s), "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1", &sound, NULL));
+    OK(spd_sqlite_number(spd_store_sqlite_db(s),
+                         "SELECT quick_check='ok' FROM pragma_quick_check LIMIT 1", &sound, NULL));
     assert_int_equal(sound, 1);
     spd_arena_free(a);
 }
@@ -156,9 +158,14 @@ int statfs(const char *path, struct statfs *ret)
 
 static void network_file_systems_are_refused(void **state)
 {
-    static const struct { const char *name; long type; enum spd_rc want; } rows[] = {
-        {"nfs", 0x6969, SPD_INVALID}, {"smb", 0x517b, SPD_INVALID}, {"cifs", 0xff534d42, SPD_INVALID},
-        {"smb2", 0xfe534d42, SPD_INVALID}, {"tmpfs, with a warning", 0x01021994, SPD_OK}, {"ext4", 0xef53, SPD_OK},
+    static const struct { const char *name; long type; enum spd_rc want;
+    } rows[] = {
+        {"nfs", 0x6969, SPD_INVALID},
+        {"smb", 0x517b, SPD_INVALID},
+        {"cifs", 0xff534d42, SPD_INVALID},
+        {"smb2", 0xfe534d42, SPD_INVALID},
+        {"tmpfs, with a warning", 0x01021994, SPD_OK},
+        {"ext4", 0xef53, SPD_OK},
         {"xfs", 0x58465342, SPD_OK},
     };
     (void)state;
@@ -174,7 +181,10 @@ static void network_file_systems_are_refused(void **state)
 
 /* ---- fsync ------------------------------------------------------------------------------- */
 static sqlite3_vfs wrapped, *real;
-static struct { const sqlite3_io_methods *of; sqlite3_io_methods with; } patched[4]; /* one per kind of file */
+static struct {
+    const sqlite3_io_methods *of;
+    sqlite3_io_methods with;
+} patched[4]; /* one per kind of file */
 static bool fsync_fails;
 static int (*real_sync)(sqlite3_file *, int);
 
@@ -183,7 +193,8 @@ static int bad_sync(sqlite3_file *f, int flags)
     return fsync_fails ? SQLITE_IOERR_FSYNC : real_sync(f, flags);
 }
 
-static int patched_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f, int flags, int *out)
+static int patched_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f, int flags,
+                        int *out)
 {
     int rc = real->xOpen(vfs, name, f, flags, out);
     for (int i = 0; i < 4 && rc == SQLITE_OK && f->pMethods; i++) {
@@ -211,7 +222,9 @@ static void a_failed_fsync_ends_the_process(void **state)
         wrapped.zName = "badsync";
         wrapped.xOpen = patched_open;
         sqlite3_vfs_register(&wrapped, 1);
-        if (spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL) || write_one(s, 1)) _exit(1);
+        if (spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL) ||
+            write_one(s, 1))
+            _exit(1);
         fsync_fails = true;
         write_one(s, 2);
         _exit(2); /* it should not get here */
@@ -219,7 +232,8 @@ static void a_failed_fsync_ends_the_process(void **state)
     waitpid(pid, &status, 0);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 75);
-    OK(spd_store_open(place.url, SPD_STORE_WRITE, &s, NULL)); /* the next start: what was committed is there */
+    OK(spd_store_open(place.url, SPD_STORE_WRITE, &s,
+                      NULL)); /* the next start: what was committed is there */
     struct spd_message m;
     struct spd_arena *a = spd_arena_new(1 << 20);
     OK(spd_get_message(s, 1, &m, a, NULL));
@@ -239,7 +253,8 @@ static void a_corrupt_file_ends_the_writer_and_not_a_reader(void **state)
     (void)state;
     OK(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL));
     for (int64_t i = 1; i < 50; i++) OK(write_one(s, i));
-    OK(spd_sqlite_number(spd_store_sqlite_db(s), "SELECT rootpage FROM sqlite_schema WHERE name='message'", &page, NULL));
+    OK(spd_sqlite_number(spd_store_sqlite_db(s),
+                         "SELECT rootpage FROM sqlite_schema WHERE name='message'", &page, NULL));
     spd_store_close(s); /* empties the log into the file */
     FILE *f = fopen(place.db, "r+");
     fseek(f, (page - 1) * 4096, SEEK_SET);

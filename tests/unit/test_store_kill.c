@@ -1,7 +1,7 @@
-/* tests/unit/test_store_kill.c: kill -9 of a process that commits to the SQLite store, at random moments.
- * A child commits numbered batches and reports each over a pipe after its commit; the parent kills it,
- * opens the database and looks: every reported batch whole, no other batch in part, none twice.
- * 50 rounds; SPOED_KILLS=n for more. */
+/* tests/unit/test_store_kill.c: kill -9 of a process that commits to the SQLite store, at random
+ * moments. A child commits numbered batches and reports each over a pipe after its commit; the
+ * parent kills it, opens the database and looks: every reported batch whole, no other batch in
+ * part, none twice. 50 rounds; SPOED_KILLS=n for more. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,13 +65,15 @@ static void check(int64_t from, int64_t acknowledged, int64_t *ret_next, int64_t
             OK(spd_get_item(s, id, &it, a, NULL));
             OK(spd_get_timer(s, id, &t, a, NULL));
             assert_int_equal(it.wait_raises, last);
-            OK(spd_store_find(s, SPD_KEY_ITEM_ACCESSION, spd_key_cx(a, &it.accession), 0, found, 2, &n, NULL));
+            OK(spd_store_find(s, SPD_KEY_ITEM_ACCESSION, spd_key_cx(a, &it.accession), 0, found, 2,
+                              &n, NULL));
             assert_int_equal(n, 1);
             assert_int_equal(found[0], id);
         }
     }
     assert_int_equal(id, max + 1);
-    if (last < acknowledged) fail_msg("batch %lld was reported and is gone", (long long)acknowledged);
+    if (last < acknowledged)
+        fail_msg("batch %lld was reported and is gone", (long long)acknowledged);
     *ret_next = id;
     *ret_batch = last;
     spd_store_close(s);
@@ -94,7 +96,8 @@ static void killed_at_random_nothing_reported_is_lost(void **state)
         pid = fork();
         if (pid == 0) child(fds[1], batch + 1, next);
         close(fds[1]);
-        if (rnd(&seed) % 4 && read(fds[0], &got, sizeof got) == sizeof got) acknowledged = got, reported++;
+        if (rnd(&seed) % 4 && read(fds[0], &got, sizeof got) == sizeof got)
+            acknowledged = got, reported++;
         nanosleep(&wait, NULL); /* else killed while it opens */
         kill(pid, SIGKILL);
         while (read(fds[0], &got, sizeof got) == sizeof got) acknowledged = got, reported++;
@@ -104,8 +107,8 @@ static void killed_at_random_nothing_reported_is_lost(void **state)
         assert_true(WIFSIGNALED(status));
         check(next, acknowledged, &next, &batch);
     }
-    printf("%lld kills, %lld batches reported, %lld rows found\n", (long long)rounds, (long long)reported,
-           (long long)next - 1);
+    printf("%lld kills, %lld batches reported, %lld rows found\n", (long long)rounds,
+           (long long)reported, (long long)next - 1);
     assert_true(reported > 0);
 }
 
@@ -116,7 +119,8 @@ static void the_file_is_sound_afterwards(void **state)
     (void)state;
     OK(spd_store_open(place.url, SPD_STORE_READ, &s, NULL));
     struct sqlite3 *db = spd_store_sqlite_db(s);
-    OK(spd_sqlite_number(db, "SELECT integrity_check='ok' FROM pragma_integrity_check LIMIT 1", &sound, NULL));
+    OK(spd_sqlite_number(db, "SELECT integrity_check='ok' FROM pragma_integrity_check LIMIT 1",
+                         &sound, NULL));
     assert_int_equal(sound, 1);
     OK(spd_sqlite_number(db, "SELECT count(*) FROM item", &n[0], NULL));
     OK(spd_sqlite_number(db, "SELECT count(*) FROM timer", &n[1], NULL));

@@ -1,5 +1,6 @@
-/* tests/unit/test_store_migrate.c: from every older schema number to the last, a crash and an error in the
- * middle, what is refused, and the copy beside the file. The numbers behind the real ones are made up here. */
+/* tests/unit/test_store_migrate.c: from every older schema number to the last, a crash and an error
+ * in the middle, what is refused, and the copy beside the file. The numbers behind the real ones
+ * are made up here. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,8 +32,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The real numbers, and three that a later program might have; last is what stands in the very last one.
- * Good until the next call. */
+/* The real numbers, and three that a later program might have; last is what stands in the very last
+ * one. Good until the next call. */
 static struct spd_schema longer(const char *last)
 {
     static const char *sql[MOST];
@@ -67,7 +68,8 @@ static void make_at(size_t version)
     s.n = version;
     OK(spd_sqlite_migrate(db, place.db, &s, NULL));
     if (version)
-        assert_int_equal(sqlite3_exec(db, "INSERT INTO setting(id,name,value) VALUES(1,'n','v')", NULL, NULL, NULL),
+        assert_int_equal(sqlite3_exec(db, "INSERT INTO setting(id,name,value) VALUES(1,'n','v')",
+                                      NULL, NULL, NULL),
                          SQLITE_OK);
     sqlite3_close(db);
 }
@@ -86,7 +88,8 @@ static void from_every_older_number(void **state)
         OK(spd_sqlite_migrate(db, place.db, &all, NULL));
         assert_int_equal(number(db, "PRAGMA user_version"), (int64_t)all.n);
         assert_int_equal(number(db, "SELECT count(*) FROM later"), 2);
-        assert_int_equal(number(db, "SELECT count(*) FROM setting WHERE name='n' AND value='v'"), from > 0);
+        assert_int_equal(number(db, "SELECT count(*) FROM setting WHERE name='n' AND value='v'"),
+                         from > 0);
         sqlite3_close(db);
         snprintf(copy, sizeof copy, "%s.before-%zu", place.db, all.n);
         if (from == 0 || from == all.n) {
@@ -129,7 +132,8 @@ static void crash_in_the_middle(void **state)
     assert_int_equal(number(db, "PRAGMA user_version"), (int64_t)spd_schema_sqlite.n);
     assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema WHERE name='later'"), 0);
     all = longer(good);
-    OK(spd_sqlite_migrate(db, place.db, &all, NULL)); /* the copy is there already: that is all right */
+    OK(spd_sqlite_migrate(db, place.db, &all,
+                          NULL)); /* the copy is there already: that is all right */
     assert_int_equal(number(db, "SELECT count(*) FROM later"), 2);
     sqlite3_close(db);
 }
@@ -159,20 +163,23 @@ static void what_is_refused(void **state)
     assert_int_equal(spd_store_open("sqlite:", SPD_STORE_READ, &s, &err), SPD_INVALID);
     assert_int_equal(spd_store_open(place.url, SPD_STORE_READ, &s, &err), SPD_NOTFOUND);
     assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE, &s, &err), SPD_NOTFOUND);
-    assert_int_equal(spd_store_open("sqlite:/no/such/folder/x.db", SPD_STORE_WRITE | SPD_STORE_CREATE, &s, &err),
-                     SPD_NOTFOUND);
+    assert_int_equal(
+        spd_store_open("sqlite:/no/such/folder/x.db", SPD_STORE_WRITE | SPD_STORE_CREATE, &s, &err),
+        SPD_NOTFOUND);
     make_at(0); /* an empty database */
     assert_int_equal(spd_store_open(place.url, SPD_STORE_READ, &s, &err), SPD_STALE);
     assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE, &s, &err), SPD_STALE);
     OK(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, &err));
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE, &second, &err), SPD_AGAIN); /* two writers */
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE, &second, &err),
+                     SPD_AGAIN); /* two writers */
     OK(spd_store_open(place.url, SPD_STORE_READ, &second, &err));
     spd_store_close(second);
     spd_store_close(s);
     db = connect_db();
     sqlite3_exec(db, "PRAGMA user_version=9999", NULL, NULL, NULL);
     sqlite3_close(db);
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, &err), SPD_STALE);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, &err),
+                     SPD_STALE);
     assert_int_equal(spd_store_open(place.url, SPD_STORE_READ, &s, &err), SPD_STALE);
 }
 
@@ -184,12 +191,14 @@ static void a_strange_file_is_left_alone(void **state)
     assert_int_equal(sqlite3_open(place.db, &db), SQLITE_OK);
     sqlite3_exec(db, "CREATE TABLE theirs(x)", NULL, NULL, NULL);
     sqlite3_close(db);
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL), SPD_INVALID);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL),
+                     SPD_INVALID);
     assert_int_equal(truncate(place.db, 0), 0);
     FILE *f = fopen(place.db, "w");
     for (int i = 0; i < 5000; i++) fputs("this is no database\n", f);
     fclose(f);
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL), SPD_IO);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL),
+                     SPD_IO);
 }
 
 static void backup_of_a_live_database(void **state)

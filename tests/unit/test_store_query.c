@@ -18,7 +18,10 @@ static struct spd_query *q;
 
 static void put_items(struct spd_store *s)
 {
-    static const struct { const char *accession, *id, *name, *modality; int final, images; } rows[] = {
+    static const struct {
+        const char *accession, *id, *name, *modality;
+        int final, images;
+    } rows[] = {
         {"ACC1001", "P100", "ZZCANARY^Anna", "CT", 0, SPD_IMAGES_COMPLETE},
         {"ACC1002", "P100", "ZZCANARY^Anna", "CR", 1, SPD_IMAGES_COMPLETE},
         {"ACC2001", "P200", "ZZTEST_100%^Bo", "CT", 0, SPD_IMAGES_NONE},
@@ -26,9 +29,11 @@ static void put_items(struct spd_store *s)
     };
     for (int64_t i = 0; i < 4; i++) {
         struct spd_cx id = {spd_sv_from(rows[i].id), SPD_SV("ZH")};
-        struct spd_item it = {.id = i + 1, .accession = {spd_sv_from(rows[i].accession), SPD_SV("ZH")},
+        struct spd_item it = {.id = i + 1,
+                              .accession = {spd_sv_from(rows[i].accession), SPD_SV("ZH")},
                               .patient = {.ids = {&id, 1}, .name = spd_sv_from(rows[i].name)},
-                              .modality = spd_sv_from(rows[i].modality), .order = SPD_ORDER_ACTIVE,
+                              .modality = spd_sv_from(rows[i].modality),
+                              .order = SPD_ORDER_ACTIVE,
                               .images = rows[i].images,
                               .report = rows[i].final ? SPD_REPORT_FINAL : SPD_REPORT_NONE};
         OK(spd_put_item(s, &it, NULL, NULL));
@@ -38,13 +43,18 @@ static void put_items(struct spd_store *s)
 static void put_others(struct spd_store *s)
 {
     int64_t two[] = {1, 2};
-    struct spd_finding f = {.concept = SPD_SV("pneumothorax"), .present = SPD_PRESENT_YES, .probability = 930000};
-    struct spd_result r = {.id = 1, .findings = {&f, 1}, .items = {two, 2}, .state = SPD_AI_POSITIVE};
+    struct spd_finding f = {
+        .concept = SPD_SV("pneumothorax"), .present = SPD_PRESENT_YES, .probability = 930000};
+    struct spd_result r = {
+        .id = 1, .findings = {&f, 1}, .items = {two, 2}, .state = SPD_AI_POSITIVE};
     for (int64_t i = 1; i <= 5; i++) {
-        struct spd_message m = {.id = i, .direction = i % 2 ? SPD_DIRECTION_IN : SPD_DIRECTION_OUT,
-                                .peer = i < 4 ? SPD_SV("ris") : SPD_SV("ai"), .answer = SPD_ANSWER_AA,
+        struct spd_message m = {.id = i,
+                                .direction = i % 2 ? SPD_DIRECTION_IN : SPD_DIRECTION_OUT,
+                                .peer = i < 4 ? SPD_SV("ris") : SPD_SV("ai"),
+                                .answer = SPD_ANSWER_AA,
                                 .type = i == 1 ? SPD_SV("ORM^O01") : SPD_SV("ORU^R01")};
-        struct spd_alert a = {.id = i, .item = 1, .state = i < 3 ? SPD_ALERT_SENT : SPD_ALERT_RESOLVED};
+        struct spd_alert a = {
+            .id = i, .item = 1, .state = i < 3 ? SPD_ALERT_SENT : SPD_ALERT_RESOLVED};
         struct spd_parked p = {.id = i, .closed = i > 2};
         struct spd_decision d = {.id = i, .item = i % 2 + 1};
         struct spd_audit u = {.id = i, .item = i % 2};
@@ -96,12 +106,16 @@ static void want(const char *row, const int64_t *got, size_t n, const int64_t *e
 {
     size_t m = 0;
     while (expected[m]) m++;
-    if (n != m || memcmp(got, expected, n * sizeof *got)) fail_msg("%s: %zu ids, want %zu", row, n, m);
+    if (n != m || memcmp(got, expected, n * sizeof *got))
+        fail_msg("%s: %zu ids, want %zu", row, n, m);
 }
 
 static void items(void **state)
 {
-    static const struct { const char *name, *status[2], *modality, *text; int64_t want[5]; } rows[] = {
+    static const struct {
+        const char *name, *status[2], *modality, *text;
+        int64_t want[5];
+    } rows[] = {
         {"all", {NULL}, "", "", {1, 2, 3, 4}},
         {"arrived", {"arrived"}, "", "", {1, 4}},
         {"arrived or ordered", {"arrived", "ordered"}, "", "", {1, 3, 4}},
@@ -144,10 +158,14 @@ static void bad_questions(void **state)
     f = (struct spd_query_items){.status = &empty, .n_status = 1};
     assert_int_equal(spd_query_items(q, &f, up, ids, &n, NULL), SPD_INVALID);
     assert_int_equal(spd_query_alerts(q, SPD_SV("sleepy"), up, ids, &n, NULL), SPD_INVALID);
-    assert_int_equal(spd_query_parked(q, true, (struct spd_query_page){0, 0, false}, ids, &n, NULL), SPD_INVALID);
-    assert_int_equal(spd_query_parked(q, true, (struct spd_query_page){0, 1001, false}, ids, &n, NULL), SPD_INVALID);
+    assert_int_equal(spd_query_parked(q, true, (struct spd_query_page){0, 0, false}, ids, &n, NULL),
+                     SPD_INVALID);
+    assert_int_equal(
+        spd_query_parked(q, true, (struct spd_query_page){0, 1001, false}, ids, &n, NULL),
+        SPD_INVALID);
     assert_int_equal(spd_query_open("memory:", &other, NULL), SPD_INVALID);
-    assert_int_equal(spd_query_open("sqlite:/tmp/spd-there-is-nothing-here", &other, NULL), SPD_NOTFOUND);
+    assert_int_equal(spd_query_open("sqlite:/tmp/spd-there-is-nothing-here", &other, NULL),
+                     SPD_NOTFOUND);
 }
 
 static void pages_follow_one_another(void **state)
@@ -191,7 +209,11 @@ static void other_tables(void **state)
 
 static void messages(void **state)
 {
-    static const struct { const char *row; struct spd_query_messages f; int64_t want[6]; } rows[] = {
+    static const struct {
+        const char *row;
+        struct spd_query_messages f;
+        int64_t want[6];
+    } rows[] = {
         {"all", {.item = 0}, {1, 2, 3, 4, 5}},
         {"peer", {.peer = {"ris", 3}}, {1, 2, 3}},
         {"peer and out", {.peer = {"ris", 3}, .direction = SPD_DIRECTION_OUT}, {2}},
@@ -224,9 +246,11 @@ static void counts_and_findings(void **state)
     assert_int_equal(c.alerts_open, 2);
     assert_int_equal(c.parked_open, 2);
     assert_int_equal(c.revision, 42);
-    OK(spd_sqlite_number(spd_store_sqlite_db(spd_query_store(q)),
-                         "SELECT count(*) FROM finding WHERE result=1 AND n=1 AND items='[1,2]' AND "
-                         "concept='pneumothorax' AND present='present' AND probability=930000", &n, NULL));
+    OK(spd_sqlite_number(
+        spd_store_sqlite_db(spd_query_store(q)),
+        "SELECT count(*) FROM finding WHERE result=1 AND n=1 AND items='[1,2]' AND "
+        "concept='pneumothorax' AND present='present' AND probability=930000",
+        &n, NULL));
     assert_int_equal(n, 1);
 }
 
@@ -244,8 +268,12 @@ static void a_reader_writes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(items), cmocka_unit_test(bad_questions), cmocka_unit_test(pages_follow_one_another),
-        cmocka_unit_test(other_tables), cmocka_unit_test(messages), cmocka_unit_test(counts_and_findings),
+        cmocka_unit_test(items),
+        cmocka_unit_test(bad_questions),
+        cmocka_unit_test(pages_follow_one_another),
+        cmocka_unit_test(other_tables),
+        cmocka_unit_test(messages),
+        cmocka_unit_test(counts_and_findings),
         cmocka_unit_test(a_reader_writes_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

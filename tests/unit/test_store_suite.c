@@ -1,5 +1,5 @@
-/* tests/unit/test_store_suite.c: what store.h promises, on every back end. Each case runs once per back end;
- * a back end that is added to the table gets all of them. */
+/* tests/unit/test_store_suite.c: what store.h promises, on every back end. Each case runs once per
+ * back end; a back end that is added to the table gets all of them. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,7 +86,8 @@ static void assert_found(struct place *p, enum spd_table t, const void *object, 
     for (size_t i = 0; i < n; i++) {
         OK(spd_store_find(p->s, k[i].kind, k[i].text, id - 1, ids, 1, &got, NULL));
         if ((got == 1 && ids[0] == id) != there)
-            fail_msg("%s: key %d %s", spd_table_name(t), (int)k[i].kind, there ? "does not find it" : "is left over");
+            fail_msg("%s: key %d %s", spd_table_name(t), (int)k[i].kind,
+                     there ? "does not find it" : "is left over");
     }
 }
 
@@ -121,7 +122,8 @@ static void every_table_takes_random_objects(void **state)
             } else if (i % 3 == 1) {
                 OK(spd_store_del(p->s, (enum spd_table)t, old[i], NULL));
                 assert_found(p, (enum spd_table)t, old[i], false);
-                assert_int_equal(spd_store_get(p->s, (enum spd_table)t, i + 1, now, p->a, NULL), SPD_NOTFOUND);
+                assert_int_equal(spd_store_get(p->s, (enum spd_table)t, i + 1, now, p->a, NULL),
+                                 SPD_NOTFOUND);
             }
         }
         OK(spd_store_commit(p->s, NULL));
@@ -200,7 +202,8 @@ static void many_ids_under_one_key(void **state)
     int64_t ids[MOST_IDS], *all, id;
     size_t n;
     OK(spd_store_begin(p->s, NULL));
-    for (int64_t i = 1; i <= 1500; i++) { /* 7 has no common factor with 1500: every id once, out of order */
+    for (int64_t i = 1; i <= 1500;
+         i++) { /* 7 has no common factor with 1500: every id once, out of order */
         struct spd_item it = item(i * 7 % 1500 + 1, "S");
         OK(spd_put_item(p->s, &it, NULL, NULL));
     }
@@ -218,7 +221,8 @@ static void many_ids_under_one_key(void **state)
     for (size_t i = 0; i < n; i++) assert_int_equal(all[i], (int64_t)i * 2 + 2);
     OK(spd_store_find_one(p->s, SPD_KEY_ITEM_ACCESSION, SPD_SV("S|ZH"), &id, NULL));
     assert_int_equal(id, 2);
-    assert_int_equal(spd_store_find_one(p->s, SPD_KEY_ITEM_ACCESSION, SPD_SV("T|ZH"), &id, NULL), SPD_NOTFOUND);
+    assert_int_equal(spd_store_find_one(p->s, SPD_KEY_ITEM_ACCESSION, SPD_SV("T|ZH"), &id, NULL),
+                     SPD_NOTFOUND);
     OK(spd_store_find_all(p->s, SPD_KEY_ITEM_ACCESSION, SPD_SV("T|ZH"), &all, &n, p->a, NULL));
     assert_int_equal(n, 0);
     OK(spd_store_commit(p->s, NULL));
@@ -237,7 +241,8 @@ static void due_comes_in_order(void **state)
     spd_usec dues[8];
     size_t n;
     OK(spd_store_begin(p->s, NULL));
-    put_timer(p, 1, 300), put_timer(p, 2, 100), put_timer(p, 3, 200), put_timer(p, 4, 100), put_timer(p, 5, 900);
+    put_timer(p, 1, 300), put_timer(p, 2, 100), put_timer(p, 3, 200), put_timer(p, 4, 100),
+        put_timer(p, 5, 900);
     OK(spd_store_due(p->s, SPD_T_TIMER, 500, 0, 0, ids, dues, 8, &n, NULL));
     assert_int_equal(n, 4);
     assert_memory_equal(ids, ((int64_t[]){2, 4, 3, 1}), 4 * sizeof *ids);
@@ -270,7 +275,8 @@ static void only_waiting_outbox_rows_are_due(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(ids[0], SPD_OUTBOX_SENDING);
     assert_int_equal(ids[1], SPD_OUTBOX_QUEUED);
-    struct spd_outbox old = {.id = SPD_OUTBOX_SENDING, .due = 100 - SPD_OUTBOX_SENDING, .state = SPD_OUTBOX_SENDING};
+    struct spd_outbox old = {
+        .id = SPD_OUTBOX_SENDING, .due = 100 - SPD_OUTBOX_SENDING, .state = SPD_OUTBOX_SENDING};
     struct spd_outbox now = old;
     now.state = SPD_OUTBOX_DONE;
     OK(spd_put_outbox(p->s, &now, &old, NULL));
@@ -295,7 +301,14 @@ static void scan_goes_both_ways(void **state)
         OK(spd_put_audit(p->s, &a, NULL, NULL));
     }
     OK(spd_store_commit(p->s, NULL));
-    static const struct { const char *name; int64_t after; bool down; size_t max; int64_t want[5]; size_t n; } rows[] = {
+    static const struct {
+        const char *name;
+        int64_t after;
+        bool down;
+        size_t max;
+        int64_t want[5];
+        size_t n;
+    } rows[] = {
         {"all up", 0, false, 8, {1, 3, 12, 2000, 70000}, 5},
         {"after 3", 3, false, 2, {12, 2000}, 2},
         {"after the last", 70000, false, 8, {0}, 0},
@@ -304,8 +317,10 @@ static void scan_goes_both_ways(void **state)
         {"below the first", 1, true, 8, {0}, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        OK(spd_store_scan(p->s, SPD_T_AUDIT, rows[i].after, rows[i].down, ids, rows[i].max, &n, NULL));
-        if (n != rows[i].n || memcmp(ids, rows[i].want, n * sizeof *ids)) fail_msg("scan: %s", rows[i].name);
+        OK(spd_store_scan(p->s, SPD_T_AUDIT, rows[i].after, rows[i].down, ids, rows[i].max, &n,
+                          NULL));
+        if (n != rows[i].n || memcmp(ids, rows[i].want, n * sizeof *ids))
+            fail_msg("scan: %s", rows[i].name);
     }
     OK(spd_store_begin(p->s, NULL));
     struct spd_audit last = {.id = 70000};
@@ -413,7 +428,8 @@ static void large_objects(void **state)
     m.raw = spd_sv_of(raw, n);
     s.instances.n = 5000;
     s.instances.v = SPD_NEW_N(p->a, spd_sv, 5000);
-    for (size_t i = 0; i < 5000; i++) s.instances.v[i] = spd_arena_printf(p->a, "1.2.826.0.1.3680043.%zu", i);
+    for (size_t i = 0; i < 5000; i++)
+        s.instances.v[i] = spd_arena_printf(p->a, "1.2.826.0.1.3680043.%zu", i);
     OK(spd_store_begin(p->s, NULL));
     OK(spd_put_message(p->s, &m, NULL, NULL));
     OK(spd_put_study(p->s, &s, NULL, NULL));
@@ -428,8 +444,13 @@ static void keys_of_every_kind(void **state)
     struct spd_cx cx = {SPD_SV("12|3"), SPD_SV("ZH")};
     struct spd_key *k;
     int64_t items[] = {4, 9, 4};
-    struct spd_message m = {.id = 1, .direction = SPD_DIRECTION_IN, .peer = SPD_SV("ris"), .sender = SPD_SV("A|B"),
-                            .control_id = SPD_SV("77"), .item = 4, .items = {items, 3}};
+    struct spd_message m = {.id = 1,
+                            .direction = SPD_DIRECTION_IN,
+                            .peer = SPD_SV("ris"),
+                            .sender = SPD_SV("A|B"),
+                            .control_id = SPD_SV("77"),
+                            .item = 4,
+                            .items = {items, 3}};
     assert_true(spd_sv_is(spd_key_cx(p->a, &cx), "12|3|ZH"));
     assert_true(spd_sv_is(spd_key_i64(p->a, INT64_MIN), "-9223372036854775808"));
     assert_true(spd_sv_is(spd_key_i64(p->a, 0), "0"));
@@ -471,7 +492,8 @@ static void random_walk_against_a_simple_model(void **state)
     bool in_savepoint = false;
     for (int step = 0; step < STEPS; step++) {
         int64_t id = (int64_t)(rnd(&seed) % N) + 1;
-        struct spd_timer t = {.id = id, .due = (int64_t)(rnd(&seed) % 50), .kind = SPD_TIMER_AI, .subject = id % 5};
+        struct spd_timer t = {
+            .id = id, .due = (int64_t)(rnd(&seed) % 50), .kind = SPD_TIMER_AI, .subject = id % 5};
         switch (rnd(&seed) % 12) {
         case 0:
             if (!in_savepoint) OK(spd_store_savepoint(p->s, NULL)), memcpy(saved, now, sizeof now);
@@ -490,7 +512,8 @@ static void random_walk_against_a_simple_model(void **state)
             OK(spd_store_begin(p->s, NULL));
             break;
         case 3:
-            if (now[id].id) OK(spd_del_timer(p->s, &now[id], NULL)), memset(&now[id], 0, sizeof *now);
+            if (now[id].id)
+                OK(spd_del_timer(p->s, &now[id], NULL)), memset(&now[id], 0, sizeof *now);
             break;
         default:
             OK(spd_put_timer(p->s, &t, now[id].id ? &now[id] : NULL, NULL));
@@ -504,7 +527,9 @@ static void random_walk_against_a_simple_model(void **state)
         assert_int_equal(n, want);
         for (size_t i = 0; i < n; i++) {
             assert_int_equal(now[ids[i]].due, dues[i]);
-            if (i) assert_true(dues[i - 1] < dues[i] || (dues[i - 1] == dues[i] && ids[i - 1] < ids[i]));
+            if (i)
+                assert_true(dues[i - 1] < dues[i] ||
+                            (dues[i - 1] == dues[i] && ids[i - 1] < ids[i]));
         }
     }
     spd_store_rollback(p->s);
@@ -517,12 +542,22 @@ int main(void)
 #define CASE(f) cmocka_unit_test_prestate_setup_teardown(f, set_up, tear_down, &places[i])
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const struct CMUnitTest tests[] = {
-            CASE(every_table_takes_random_objects), CASE(one_member_changes),
-            CASE(put_and_del_say_what_is_wrong), CASE(keys_follow_changes), CASE(many_ids_under_one_key),
-            CASE(due_comes_in_order), CASE(only_waiting_outbox_rows_are_due), CASE(scan_goes_both_ways),
-            CASE(rollback_leaves_nothing), CASE(savepoint_undoes_one_event), CASE(bad_event_fails_alone),
-            CASE(texts_stay_readable_until_the_next_begin), CASE(large_objects), CASE(keys_of_every_kind),
-            CASE(what_is_committed_is_there_after_a_reopen), CASE(random_walk_against_a_simple_model),
+            CASE(every_table_takes_random_objects),
+            CASE(one_member_changes),
+            CASE(put_and_del_say_what_is_wrong),
+            CASE(keys_follow_changes),
+            CASE(many_ids_under_one_key),
+            CASE(due_comes_in_order),
+            CASE(only_waiting_outbox_rows_are_due),
+            CASE(scan_goes_both_ways),
+            CASE(rollback_leaves_nothing),
+            CASE(savepoint_undoes_one_event),
+            CASE(bad_event_fails_alone),
+            CASE(texts_stay_readable_until_the_next_begin),
+            CASE(large_objects),
+            CASE(keys_of_every_kind),
+            CASE(what_is_committed_is_there_after_a_reopen),
+            CASE(random_walk_against_a_simple_model),
         };
         printf("back end: %s\n", places[i].backend);
         failed += cmocka_run_group_tests_name(places[i].backend, tests, NULL, NULL);

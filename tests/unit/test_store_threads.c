@@ -1,5 +1,6 @@
-/* tests/unit/test_store_threads.c: readers beside the writer, each with a handle of its own: every reader sees
- * whole transactions only, and never goes back in time. Run under ThreadSanitizer too. */
+/* tests/unit/test_store_threads.c: readers beside the writer, each with a handle of its own: every
+ * reader sees whole transactions only, and never goes back in time. Run under ThreadSanitizer too.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +31,8 @@ static void *write_all(void *arg)
     for (int b = 0; b < BATCHES; b++) {
         check(!spd_store_begin(s, NULL));
         for (int i = 0; i < PER_BATCH; i++, id++) {
-            struct spd_item it = {.id = id, .accession = {SPD_SV("SAME"), SPD_SV("ZH")}, .order = SPD_ORDER_ACTIVE};
+            struct spd_item it = {
+                .id = id, .accession = {SPD_SV("SAME"), SPD_SV("ZH")}, .order = SPD_ORDER_ACTIVE};
             struct spd_journal j = {.id = id, .type = SPD_EVENT_ORDER};
             check(!spd_put_item(s, &it, NULL, NULL));
             check(!spd_put_journal(s, &j, NULL, NULL));
@@ -56,10 +58,13 @@ static void *read_all(void *arg)
         bool last_round = atomic_load(&done);
         check(!spd_query_begin(q, NULL));
         check(!spd_query_counts(q, &c, NULL));
-        check(!spd_store_find_all(spd_query_store(q), SPD_KEY_ITEM_ACCESSION, SPD_SV("SAME|ZH"), &ids, &n, a, NULL));
+        check(!spd_store_find_all(spd_query_store(q), SPD_KEY_ITEM_ACCESSION, SPD_SV("SAME|ZH"),
+                                  &ids, &n, a, NULL));
         check(c.revision % PER_BATCH == 0 && c.revision >= last);
         check((int64_t)n == c.revision && c.items[SPD_STATUS_ORDERED] == c.revision);
-        if (n) check(!spd_get_item(spd_query_store(q), ids[n - 1], &it, a, NULL) && it.id == c.revision);
+        if (n)
+            check(!spd_get_item(spd_query_store(q), ids[n - 1], &it, a, NULL) &&
+                  it.id == c.revision);
         spd_query_end(q);
         spd_arena_reset(a);
         last = c.revision;
@@ -76,7 +81,8 @@ static void readers_see_whole_transactions(void **state)
     struct spd_store *s;
     (void)state;
     place = folder_make();
-    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL), SPD_OK);
+    assert_int_equal(spd_store_open(place.url, SPD_STORE_WRITE | SPD_STORE_CREATE, &s, NULL),
+                     SPD_OK);
     for (int i = 0; i < READERS; i++) pthread_create(&readers[i], NULL, read_all, NULL);
     pthread_create(&writer, NULL, write_all, s);
     pthread_join(writer, NULL);
@@ -93,7 +99,8 @@ static void *use_memory(void *arg)
     check(!spd_store_open("memory:", SPD_STORE_WRITE, &s, NULL));
     for (int64_t i = 1; i < 500; i++) {
         struct spd_timer t = {.id = i, .due = i % 7};
-        check(!spd_store_begin(s, NULL) && !spd_put_timer(s, &t, NULL, NULL) && !spd_store_commit(s, NULL));
+        check(!spd_store_begin(s, NULL) && !spd_put_timer(s, &t, NULL, NULL) &&
+              !spd_store_commit(s, NULL));
     }
     spd_store_close(s);
     return NULL;
