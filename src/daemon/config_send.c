@@ -176,22 +176,29 @@ static void add_wire(struct spd_destination *d, int level, spd_sv wire, struct s
     w->level = level, w->wire = wire;
 }
 
+/* Keys are level names, or the levels' numbers (so that what is shown can be read again). */
 static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *node,
                                  struct spd_destination *d)
 {
-    const char *names[9] = {NULL};
+    static const char *const numbers[] = {"1", "2", "3", "4", "5", "6", "7", "8"};
+    const char *names[9] = {NULL}, *known[17] = {NULL};
+    int n = 0;
     enum spd_rc rc;
     level_names(r->c, names);
-    if ((rc = spd_yaml_keys(node, names, r->err))) return rc;
+    while (names[n])
+        known[n] = names[n], n++;
+    for (int i = 0; i < 8; i++)
+        known[n + i] = numbers[i];
+    if ((rc = spd_yaml_keys(node, known, r->err))) return rc;
     for (const struct spd_yaml *c = node->child; c; c = c->next) {
         spd_sv wire;
-        int level = 0;
+        int i = 0;
         if ((rc = spd_yaml_text(c, &wire, r->err))) return rc;
         if (wire.len > 20)
             return spd_yaml_fail(c, r->err, "a value on the wire is at most 20 characters");
-        while (!spd_sv_is(c->key, names[level]))
-            level++;
-        add_wire(d, level + 1, wire, r->c->arena);
+        while (!spd_sv_is(c->key, known[i]))
+            i++;
+        add_wire(d, (i < n ? i : i - n) + 1, wire, r->c->arena);
     }
     return SPD_OK;
 }
@@ -231,10 +238,12 @@ void spd__show_destination(const void *base, const char *indent, struct spd_str 
     spd_str_addf(out, "]\n%sfinal_on: %s\n%speer: ", indent, d->final_on_ack ? "ack" : "ris",
                  indent);
     spd__config_show_text(d->peer, out);
-    spd_str_addf(out, "\n%s# priority by level:", indent);
-    for (size_t i = 0; i < d->wires.n; i++)
-        spd_str_addf(out, " %d=%.*s", (int)d->wires.v[i].level, SPD_SV_ARG(d->wires.v[i].wire));
-    spd_str_addc(out, '\n');
+    spd_str_addf(out, "\n%spriority: {", indent);
+    for (size_t i = 0; i < d->wires.n; i++) {
+        spd_str_addf(out, "%s%d: ", i ? ", " : "", (int)d->wires.v[i].level);
+        spd__config_show_text(d->wires.v[i].wire, out);
+    }
+    spd_str_addz(out, "}\n");
 }
 
 static bool peer_exists(const struct spd_config *c, spd_sv name)

@@ -221,7 +221,7 @@ static void test_show(void **state)
         "ar, status_map: {Prelim: preliminary, CM: exam_done}, mode: observe}}\n"
         "channels: {p: {type: webhook, url: \"https://u:ZZCANARY@x/y\", secret_file: secret}}\n"
         "send: {ris: {type: hl7, to: \"mllp://[::1]:9\", events: [priority, report], final_on: "
-        "ack}}\n");
+        "ack, priority: {urgent: U}}}\n");
     c = load(text);
     assert_true(spd_sv_is(c->channels[0].secret, "ZZCANARY-secret"));
     spd_config_show(c, &first);
