@@ -4,9 +4,10 @@
  * before the server said so. On the card: initials and birth year; the full name after a tap. */
 import { $, el, fill, say, toast } from "./dom.js";
 import { currentSession, get, hasRole, needSession, post } from "./api.js";
-import { knows, loadLanguage, t, tn } from "./i18n.js";
-import { clock, countdown, ms, now, setServerNow, span, when } from "./time.js";
+import { loadLanguage, t } from "./i18n.js";
+import { clock, countdown, ms, now, setServerNow, span } from "./time.js";
 import { understood, waiting } from "./waiting.js";
+import { ackLine, byUrgency, OPEN, pagesLine, sourceText, stillToRead } from "./alertwords.js";
 import { Stream } from "./stream.js";
 import { banner, drawLive, drawShell } from "./shell.js";
 import {
@@ -14,23 +15,11 @@ import {
     atLevel,
     conceptText,
     levelBadge,
-    levelNames,
     patientShort,
     patientText,
     procedureText,
 } from "./words.js";
 
-const OPEN = [
-    "due",
-    "sending",
-    "sent",
-    "delivered",
-    "declined",
-    "handed_over",
-    "escalated",
-    "exhausted",
-];
-const WITHDRAWN_MS = 12 * 3600e3;
 const TABS = ["open", "acknowledged", "all"];
 
 const state = {
@@ -41,6 +30,7 @@ const state = {
     error: "",
     live: "delayed",
     lastAt: 0,
+    revision: 0,
     asking: null,
     form: null,
     full: new Set(),
@@ -49,8 +39,7 @@ const state = {
 };
 let stream = null;
 
-/* ---- fetching
- * ---------------------------------------------------------------------------------------- */
+/* ---- fetching ------------------------------------------------------------------------------ */
 async function refresh() {
     try {
         const tab = state.tab;
@@ -58,6 +47,7 @@ async function refresh() {
         const gone = tab === "open" ? (await get("/api/v1/alerts?state=withdrawn")).alerts : [];
         if (tab !== state.tab) return; /* another tab was chosen meanwhile, and asks for itself */
         setServerNow(data.now);
+        state.revision = data.revision;
         state.lastAt = now();
         state.alerts = [...(data.alerts || []), ...(gone || [])];
         state.loaded = true;
@@ -114,8 +104,7 @@ function expired() {
     );
 }
 
-/* ---- answers
- * ------------------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------- */
 async function acknowledge(id) {
     state.asking = null;
     waiting((all) => {
@@ -163,35 +152,7 @@ async function answer(id, verb, body) {
     refresh();
 }
 
-/* ---- one card
- * -------------------------------------------------------------------------------------------- */
-function sourceText(alert, item) {
-    if (alert.source) return alert.source;
-    const report = item && item.report;
-    if (report === "final" || report === "amended" || alert.report_available)
-        return t("source_report");
-    if (alert.unmatched || (item && item.status === "unmatched")) return t("source_unmatched");
-    return t(alert.radiologist_read ? "source_opened" : "source_ai");
-}
-
-function ackLine(alert) {
-    const a = alert.acknowledged;
-    if (!a) return null;
-    const how = knows(`how_${a.how}`) ? t(`how_${a.how}`) : a.how || "–";
-    return el("p", { class: "state ok" }, t("seen_by", { by: a.by, at: when(a.at), how }));
-}
-
-function pagesLine(alert) {
-    const pages = alert.pages || [];
-    if (!pages.length) return null;
-    const last = pages[pages.length - 1];
-    return el(
-        "p",
-        { class: "small muted" },
-        tn("paged", pages.length, { to: last.to, at: when(last.at) }),
-    );
-}
-
+/* ---- one card ------------------------------------------------------------------------------ */
 function buttons(alert) {
     const id = alert.id;
     if (waiting()[id]) {
@@ -439,8 +400,7 @@ function fillCard(node, alert) {
     node.tick();
 }
 
-/* ---- the page
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------ */
 function drawTabs() {
     const open = state.alerts.filter((a) => OPEN.includes(a.state)).length;
     const key = JSON.stringify([open, state.tab, t("tab_all")]);
@@ -476,20 +436,6 @@ function choose(name) {
     $(`tab-${name}`).focus();
     draw();
     refresh();
-}
-
-/** Withdrawn in the last half day, and not yet understood on this device: it must be seen too. */
-function stillToRead(alert) {
-    if (alert.state !== "withdrawn") return false;
-    const at = ms(alert.closed || alert.at || (alert.pages && alert.pages[0] && alert.pages[0].at));
-    return now() - at < WITHDRAWN_MS && !understood().includes(alert.id);
-}
-
-/** Most urgent first; withdrawn last. */
-function byUrgency(a, b) {
-    const place = (x) =>
-        (OPEN.includes(x.state) ? 0 : 10) + ((levelNames.indexOf(x.level) + 9) % 9);
-    return place(a) - place(b) || (ms(a.due) || 0) - (ms(b.due) || 0);
 }
 
 function inTab(alert) {
@@ -601,8 +547,9 @@ async function start() {
     sendWaiting();
     let soon = 0;
     stream = new Stream(
+        state.revision,
         (event) => {
-            if (event.name !== "alert" && event.name !== "item" && event.name !== "message") return;
+            if (event.name !== "alert" && event.name !== "item" && event.name !== "open") return;
             clearTimeout(soon);
             soon = setTimeout(() => {
                 for (const id of state.items.keys()) state.stale.add(id);

@@ -34,14 +34,15 @@ export function eventParser(emit) {
 
 /** onEvent({name, data, id}), onState("live"|"delayed"|"broken", since) */
 export class Stream {
-    constructor(onEvent, onState, onLoggedOut) {
+    /** from: revision of what the page already shows; the stream begins after it. */
+    constructor(from, onEvent, onState, onLoggedOut) {
         this.onEvent = onEvent;
         this.onState = onState;
         this.onLoggedOut = onLoggedOut;
         this.lastByte = 0; /* of the stream, here or in the tab that reads it */
         this.lastContact = performance.now(); /* of any answer, polling too */
         this.lastContactWall = Date.now();
-        this.lastId = null;
+        this.lastId = from ? String(from) : null;
         this.state = "";
         this.wait = 1000;
         this.channel = "BroadcastChannel" in self ? new BroadcastChannel("spoed.stream") : null;
@@ -109,7 +110,8 @@ export class Stream {
             }
             if (!answer.ok || !answer.body) return false;
             this.wait = 1000;
-            this.heard({ event: null }, true);
+            /* What changed between the list and this moment is asked for once. */
+            this.heard({ event: { name: "open", data: "", id: null } }, true);
             const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
             const feed = eventParser((event) => this.heard({ event }, true));
             for (;;) {

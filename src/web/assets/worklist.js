@@ -44,8 +44,7 @@ const state = {
 };
 let stream = null;
 
-/* ---- fetching
- * ------------------------------------------------------------------------------------ */
+/* ---- fetching ------------------------------------------------------------------------------ */
 let running = null;
 let again = 0;
 
@@ -102,8 +101,7 @@ function receive(data) {
     }
 }
 
-/* ---- order: held still while somebody is in the list
- * ----------------------------------------------- */
+/* ---- order: held still while somebody is in the list --------------------------------------- */
 function holding() {
     if (state.frozen || state.open) return true;
     if (performance.now() - state.touched > IDLE_MS) return false;
@@ -217,8 +215,7 @@ function freeze(on) {
     if (!on) draw(true);
 }
 
-/* ---- notes round the list
- * ---------------------------------------------------------------------------- */
+/* ---- notes round the list ------------------------------------------------------------------ */
 function drawNotes() {
     const notes = [];
     if (state.live === "broken")
@@ -309,8 +306,7 @@ function drawAfter() {
     fill($("count"), state.loaded ? tn("count", state.shown.length) : "");
 }
 
-/* ---- filters
- * --------------------------------------------------------------------------------------------- */
+/* ---- filters ------------------------------------------------------------------------------- */
 function setFilters(change) {
     const status = state.filters.status;
     state.filters = { ...state.filters, ...change };
@@ -354,8 +350,7 @@ function drawFilters() {
     if (active) $(active).focus();
 }
 
-/* ---- rows: focus, opening
- * ------------------------------------------------------------------------------------ */
+/* ---- rows: focus, opening ------------------------------------------------------------------ */
 function roving() {
     if (!state.shown.includes(state.focus)) state.focus = state.shown[0] ?? null;
     for (const [id, row] of state.rows) row.tr.tabIndex = id === state.focus ? 0 : -1;
@@ -483,8 +478,7 @@ function onKey(e) {
     return action();
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- * -------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 function tick() {
     if (state.live !== "broken") {
         drawLive(state.live, state.lastAt || now());
@@ -536,6 +530,7 @@ async function start() {
     let soon = 0;
     let wanted = 0;
     stream = new Stream(
+        state.revision,
         (event) => {
             wanted = Math.max(wanted, Number(event.id) || 0);
             if (soon) return;

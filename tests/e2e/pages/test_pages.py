@@ -402,6 +402,15 @@ class Live(Page):
         self.until(lambda: self.rows()[0] == 77)
         print("new row seen after %.2f s" % (time.monotonic() - start))
 
+    def test_a_change_before_the_stream_is_not_missed(self):
+        self.s.fail["/api/v1/stream"] = Problem(503, "nog niet")
+        self.load()
+        self.s.item(8)["level"] = "urgent"       # between the list and the stream
+        with self.s.lock:
+            self.s.revision += 1
+        self.s.fail.clear()
+        self.until(lambda: "2 Spoed" in self.text("tr[data-id='8'] .level"), seconds=4)
+
     def test_nothing_moves_under_the_focus(self):
         self.until(lambda: self.text("#live-word") == "Live")
         before = self.rows()
