@@ -16,20 +16,6 @@ struct spd_zone {
 static pthread_mutex_t zones_lock = PTHREAD_MUTEX_INITIALIZER; /* guards zones; leaf lock */
 static struct spd_zone *zones;
 
-spd_usec spd_clock_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (spd_usec)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-spd_usec spd_clock_monotonic(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (spd_usec)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 const struct spd_zone *spd_zone_get(const char *name)
 {
     struct spd_zone *z;
