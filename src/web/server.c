@@ -414,6 +414,9 @@ static enum spd_rc open_listener(struct spd_web *w, size_t i, struct spd_err *er
     w->ports[i] = l->port;
     if (fd < 0) rc = l->socket.len ? listen_socket(l, &fd, err) : listen_tcp(l, &fd, &w->ports[i], err);
     if (rc) return rc;
+    /* One that was handed over may block; libmicrohttpd accepts until there is nothing left. */
+    if (l->fd > 0 && (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)))
+        return spd_fail(err, SPD_IO, "listen.http", "the inherited socket is not usable");
     w->daemons[i] = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, may_come, cls, handle, cls,
         MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
