@@ -373,7 +373,7 @@ function fillCard(node, alert) {
                       .join(" · "),
               )
             : null,
-        alert.text ? el("p", { class: "small" }, alert.text) : null,
+        shown && alert.text ? el("p", { class: "small" }, alert.text) : null,
         patient
             ? el(
                   "button",

@@ -12,7 +12,7 @@ export function versionRows(models) {
         const versions = (m.versions || []).filter((v) => typeof v === "object");
         const plain = (m.versions || []).filter((v) => typeof v === "string").join(", ");
         return versions.length
-            ? versions.map((v) => ({ ...m, ...v, id: m.id, name: m.name }))
+            ? versions.map((v) => ({ ...m, ...v, id: m.id, name: m.name, mode: v.mode || m.mode }))
             : [{ ...m, version: m.version || plain }];
     });
 }

@@ -398,8 +398,8 @@ def night(s):
     s.models = [{"id": "ich-a", "name": "Hersenbloeding (voorbeeld)", "manufacturer": "Voorbeeld BV", "required": True,
                  "versions": [{"version": "2.1.0", "mode": "live", "results": 1284, "positives": 97, "late": 6, "last_result": s.at(minutes=11)},
                               {"version": "2.2.0", "mode": "shadow", "results": 40, "positives": 3, "late": 0, "last_result": s.at(minutes=12)}]},
-                {"id": "cxr-normal", "name": "Normale thorax (voorbeeld)", "manufacturer": "Proef BV", "required": True,
-                 "versions": [{"version": "1.0.3", "mode": "acceptance", "results": 310, "positives": 0, "late": 2, "last_result": s.at(hours=3)}]},
+                {"id": "cxr-normal", "name": "Normale thorax (voorbeeld)", "manufacturer": "Proef BV", "required": True, "mode": "acceptance",
+                 "versions": [{"version": "1.0.3", "mode": "", "results": 310, "positives": 0, "late": 2, "last_result": s.at(hours=3)}]},
                 {"id": "pe-d", "name": "Longembolie (voorbeeld)", "manufacturer": "Proef BV", "required": False, "mode": "suspended", "versions": []}]
     s.health = [{"name": "opslag", "ok": True, "text": "SQLite, 12 ms per opdracht"},
                 {"name": "RIS", "ok": True, "text": "laatste bericht 14 s geleden"}]

@@ -729,6 +729,7 @@ class Small(Page):
         self.until(lambda: len(self.all("#models tbody tr")) == 4)
         self.assertIn("De volledige vorm volgt", self.text("main"))
         self.assertIn("schaduw", self.text("#models"))
+        self.assertIn("proef", self.text("tr[data-model='cxr-normal']"), "an unset mode is the model's own")
         self.load("/admin")
         self.until(lambda: "De volledige vorm volgt" in self.text("main"))
         self.until(lambda: "Longembolie stuurde" in self.text("#alarms"))
