@@ -133,16 +133,21 @@ static void put_bytes(struct spd_str *out, uint64_t tag, spd_sv v)
 }
 
 /* A nested value's length is not known before it is written: write it behind, then move it. */
-static void put_nested(struct spd_str *out, uint64_t tag, const struct spd_desc *d, const void *v)
+static void put_nested(struct spd_str *out, uint64_t tag, const struct spd_desc *d, const void *v, bool skip_empty)
 {
     char len[10];
-    size_t start, n, k = 0;
+    size_t before = out->len, start, n, k = 0;
     put_varint(out, tag << 3 | W_BYTES);
     start = out->len;
     spd_str_add(out, SPD_SV("0123456789")); /* room for the longest length */
     spd_desc_encode(d, v, out);
     if (!spd_str_ok(out)) return;
     n = out->len - start - 10;
+    if (n == 0 && skip_empty) { /* as if it had not been there */
+        out->len = before;
+        out->ptr[out->len] = 0;
+        return;
+    }
     for (uint64_t x = n;; x >>= 7) {
         len[k++] = (char)((x & 0x7f) | (x > 0x7f ? 0x80 : 0));
         if (x <= 0x7f) break;
@@ -172,10 +177,10 @@ void spd_desc_encode(const struct spd_desc *d, const void *v, struct spd_str *ou
         case SPD_K_BLOB:
             if (((const spd_sv *)x)->len) put_bytes(out, tag, *(const spd_sv *)x);
             break;
-        case SPD_K_STRUCT: put_nested(out, tag, m->sub, x); break;
+        case SPD_K_STRUCT: put_nested(out, tag, m->sub, x, true); break;
         case SPD_K_LIST:
             for (size_t i = 0; i < l->n; i++)
-                put_nested(out, tag, m->sub, (const char *)l->v + i * m->sub->size);
+                put_nested(out, tag, m->sub, (const char *)l->v + i * m->sub->size, false); /* an empty element counts */
             break;
         case SPD_K_LIST_TEXT:
             for (size_t i = 0; i < l->n; i++) put_bytes(out, tag, ((const spd_sv *)l->v)[i]);
