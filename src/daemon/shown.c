@@ -99,6 +99,7 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
     struct spd_writer_stats w = spd_writer_stats(spd_brain_writer(d->brain));
     char config_nl[400], config_en[400];
     bool first = true, alive = spd_daemon_alive(d), fast = w.last_commit_usec < SLOW_COMMIT, bad;
+    bool stores = !w.losing;
     pthread_mutex_lock(&d->shown_lock);
     bad = d->reload_failed;
     snprintf(config_nl, sizeof config_nl, "het nieuwe bestand is geweigerd: %s", d->reload_error);
@@ -107,8 +108,10 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
     say(out, &first, dutch, &(struct said){"writer", alive, alive ? "beslist en slaat op" : "staat stil",
         alive ? "decides and stores" : "stands still", "herstart spoed; er gaat niets verloren",
         "restart spoed; nothing is lost"});
-    say(out, &first, dutch, &(struct said){"commits", fast, fast ? "slaat vlot op" : "opslaan duurt langer dan 2 s",
-        fast ? "stores quickly" : "storing takes more than 2 s", "controleer de schijf", "check the disk"});
+    say(out, &first, dutch, &(struct said){"commits", stores && fast,
+        !stores ? "kan niet opslaan; er wordt niets bevestigd" : fast ? "slaat vlot op" : "opslaan duurt langer dan 2 s",
+        !stores ? "cannot store; nothing is acknowledged" : fast ? "stores quickly" : "storing takes more than 2 s",
+        "maak ruimte op de schijf of controleer haar", "make room on the disk, or check it"});
     say(out, &first, dutch, &(struct said){"configuration", !bad, bad ? config_nl : "geladen", bad ? config_en : "loaded",
         "verbeter het bestand, dan systemctl reload spoed", "correct the file, then systemctl reload spoed"});
     if (d->dicom) {
@@ -120,7 +123,7 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
         say(out, &first, dutch, &(struct said){"independence", false, "draait binnen Orthanc; oproepen stoppen als Orthanc stopt",
             "runs inside Orthanc; pages stop when Orthanc stops", "gebruik de eigen service: systemctl enable --now spoed",
             "use its own unit: systemctl enable --now spoed"});
-    return alive;
+    return alive && stores;
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */
@@ -167,6 +170,7 @@ void spd_shown_metrics(void *self, struct spd_str *out)
     metric(out, "spoed_events_total", "counter", "Events decided.", w.events);
     metric(out, "spoed_events_failed_total", "counter", "Events that were not committed.", w.failed);
     metric(out, "spoed_batches_total", "counter", "Commits.", w.batches);
+    metric(out, "spoed_storing", "gauge", "0 while the last batch could not be committed.", !w.losing);
     metric(out, "spoed_queue_waiting", "gauge", "Events waiting for the writer.", w.waiting);
     spd_str_addf(out, "# HELP spoed_last_commit_seconds How long the last commit took.\n# TYPE spoed_last_commit_seconds gauge\n"
                       "spoed_last_commit_seconds %lld.%06lld\n", (long long)(w.last_commit_usec / 1000000),

@@ -341,6 +341,26 @@ static void remember(struct spd_daemon *d, enum spd_rc rc, const struct spd_err 
                    "The new configuration was refused; the old one stays in force. See the health page.", rc == SPD_OK);
 }
 
+static bool same_listeners(const struct spd_listen *a, size_t n_a, const struct spd_listen *b, size_t n_b)
+{
+    bool same = n_a == n_b;
+    for (size_t i = 0; same && i < n_a; i++)
+        same = spd_sv_eq(a[i].address, b[i].address) && a[i].port == b[i].port && spd_sv_eq(a[i].socket, b[i].socket);
+    return same;
+}
+
+/* What only a start can change is said, since nothing else would show it. */
+static void warn_of_restart(const struct spd_config *old, const struct spd_config *c)
+{
+    bool same = same_listeners(old->http, old->n_http, c->http, c->n_http) &&
+                same_listeners(old->mllp, old->n_mllp, c->mllp, c->n_mllp) && old->dicom == c->dicom &&
+                old->dicom_listen.port == c->dicom_listen.port &&
+                spd_sv_eq(old->dicom_listen.ae_title, c->dicom_listen.ae_title) &&
+                spd_sv_eq(old->dicom_listen.reporting_ae_title, c->dicom_listen.reporting_ae_title) &&
+                spd_sv_eq(old->settings.time_zone, c->settings.time_zone) && spd_sv_eq(old->settings.site, c->settings.site);
+    if (!same) spd_log(SPD_LOG_WARNING, "changed listeners, time zone or site name need a restart");
+}
+
 enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
 {
     struct spd_config *c = NULL, *old;
@@ -356,6 +376,7 @@ enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
             spd_log(SPD_LOG_ERR, "no channel runs: pages do not go out", SPD_LZ("text", again.text));
     }
     if (!rc) {
+        warn_of_restart(d->config, c);
         pthread_rwlock_wrlock(&d->config_lock);
         old = d->config, d->config = c, c = old;
         pthread_rwlock_unlock(&d->config_lock);

@@ -272,6 +272,7 @@ static void complete(struct spd_writer *w, enum spd_rc batch_rc, spd_usec took)
     pthread_mutex_lock(&w->lock);
     w->stats.events += w->n_batch, w->stats.failed += failed, w->stats.batches++;
     w->stats.last_commit_usec = took;
+    w->stats.losing = batch_rc != SPD_OK;
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -54,8 +54,9 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
  * receipt. Returns the completion's rc, or AGAIN. Not from the writer thread. */
 enum spd_rc spd_writer_call(struct spd_writer *w, const struct spd_event *event,
                             void (*copy)(void *ctx, const struct spd_receipt *receipt), void *ctx);
-/* failed: events that were not committed. last_commit_usec: how long the last batch took, begin to commit. */
-struct spd_writer_stats { uint64_t events, batches, failed; size_t waiting; spd_usec last_commit_usec; };
+/* failed: events that were not committed. last_commit_usec: how long the last batch took, begin to commit.
+ * losing: the last batch could not be committed. */
+struct spd_writer_stats { uint64_t events, batches, failed; size_t waiting; spd_usec last_commit_usec; bool losing; };
 struct spd_writer_stats spd_writer_stats(struct spd_writer *w);
 
 #endif

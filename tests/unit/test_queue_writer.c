@@ -224,6 +224,7 @@ static void a_store_that_fails_loses_the_batch(void **state)
     first_then_queue(w, h, 1, 5);
     wait_seen(h, 3);
     for (int i = 0; i < 400 && spd_writer_stats(w).failed < 4; i++) usleep(5000);
+    assert_true(spd_writer_stats(w).losing);
     assert_int_equal(submit(w, h, 6), SPD_OK); /* it heals by itself */
     spd_writer_stop(w);
     assert_int_equal(h->lost, 1);
