@@ -139,12 +139,14 @@ static void socket_users(struct spd_daemon *d, const struct spd_listen *l, struc
     size_t n = 0;
     for (size_t i = 0; i < l->n_roles; i++) {
         u[n] = (struct spd_web_uid){0, l->roles[i].user, l->roles[i].role};
-        if (!uid_of(d->arena, l->roles[i].user, &u[n].uid)) continue;
+        if (!uid_of(d->arena, l->roles[i].user, &u[n].uid)) {
+            spd_log(SPD_LOG_WARNING, "listen.http: no such user on this machine", SPD_LT("user", l->roles[i].user));
+            continue;
+        }
         /* What the file gives to root or to the brain's own user comes on top of what they have anyway. */
         if (u[n].uid == 0 || u[n].uid == geteuid())
             u[n].roles = spd_arena_printf(d->arena, "%.*s,admin,manager", SPD_SV_ARG(l->roles[i].role));
         n++;
-        else spd_log(SPD_LOG_WARNING, "listen.http: no such user on this machine", SPD_LT("user", l->roles[i].user));
     }
     u[n++] = (struct spd_web_uid){0, SPD_SV("root"), SPD_SV("admin,manager")};
     if (geteuid()) u[n++] = (struct spd_web_uid){geteuid(), SPD_SV("spoed"), SPD_SV("admin,manager")};
