@@ -429,7 +429,8 @@ static void le(struct spd_str *out, uint32_t v, int n)
 
 static bool long_vr(const char *vr)
 {
-    return !strcmp(vr, "SQ") || !strcmp(vr, "UT") || !strcmp(vr, "UN") || !strcmp(vr, "OB") || !strcmp(vr, "UC");
+    static const char list[] = "OB OD OF OL OV OW SQ UC UN UR UT SV UV";
+    return strstr(list, vr) != NULL;
 }
 
 /* Tag, VR and length. */

@@ -79,7 +79,7 @@ static void sr_item_head(struct spd_str *s, spd_sv line, bool root)
 }
 
 /* The whole file. sop_class: the last part after …88. ; charset "ISO_IR 192"; text may be UTF-8. */
-static void sr_file(struct spd_str *out, const char *sop_class, const char *sop_uid, const char *accession,
+__attribute__((unused)) static void sr_file(struct spd_str *out, const char *sop_class, const char *sop_uid, const char *accession,
                     const char *patient_id, const char *completion, const char *lines)
 {
     char class_uid[80];
