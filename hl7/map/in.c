@@ -25,18 +25,19 @@ static const struct why no_identifier = {
 static const struct why no_type = {"unusable", "MSH-9 is leeg.", "MSH-9 is empty.",
                                    "unusable-message"};
 
-/* ---- the envelope
- * -------------------------------------------------------------------------------- */
+/* ---- the envelope -------------------------------------------------------------------------- */
 /* SHA-256 of the bytes without the content of MSH-7: a resend differs in nothing else. */
 static spd_sv hash_of(spd_sv bytes, const struct hl7_msg *header, struct spd_arena *arena)
 {
     struct hl7_value at = header ? hl7_field(header, &header->segs[0], 7) : (struct hl7_value){0};
     if (!at.raw.len) return spd_sha256_hex(arena, bytes);
     size_t before = (size_t)(at.raw.ptr - bytes.ptr), after = before + at.raw.len;
-    char *copy = spd_arena_must(arena, bytes.len);
+    char *copy = spd_must_malloc(bytes.len); /* not in the arena: a frame may be 16 MiB */
     memcpy(copy, bytes.ptr, before);
     memcpy(copy + before, bytes.ptr + after, bytes.len - after);
-    return spd_sha256_hex(arena, spd_sv_of(copy, bytes.len - at.raw.len));
+    spd_sv hash = spd_sha256_hex(arena, spd_sv_of(copy, bytes.len - at.raw.len));
+    spd_free(copy);
+    return hash;
 }
 
 static spd_sv joined(struct spd_arena *arena, spd_sv a, char by, spd_sv b)
@@ -54,8 +55,7 @@ static void fill_envelope(const struct hl7_read *r, struct spd_message_in *ret)
     ret->charset = spd_sv_from(r->set);
 }
 
-/* ---- messages without effect
- * ---------------------------------------------------------------------- */
+/* ---- messages without effect --------------------------------------------------------------- */
 static void message_event(struct spd_event *ret, const struct spd_message_in *in,
                           const struct why *w, struct spd_arena *arena)
 {
@@ -95,8 +95,7 @@ static void refuse(struct spd_event *ret, struct spd_message_in *in, const struc
     ret->u.message->why_nl = spd_arena_printf(arena, "Onleesbaar: %s: %s", err->place, err->text);
 }
 
-/* ---- who it is for
- * ---------------------------------------------------------------------------------- */
+/* ---- who it is for ------------------------------------------------------------------------- */
 static void no_event(const struct hl7_read *r, enum hl7_no no, struct spd_event *ret,
                      struct spd_message_in *in)
 {

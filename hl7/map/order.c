@@ -135,8 +135,7 @@ bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g,
     return hl7_word_is_imaging(section) || known || speaks || in18;
 }
 
-/* ---- one group to one order
- * ---------------------------------------------------------------------- */
+/* ---- one group to one order ---------------------------------------------------------------- */
 static void null_field(const struct hl7_read *r, struct hl7_value v, const char *name,
                        struct spd_order_in *ret)
 {
@@ -197,7 +196,8 @@ static spd_sv either(spd_sv a, spd_sv b)
 static void read_people(const struct hl7_read *r, const struct hl7_seg *orc,
                         const struct hl7_seg *obr, struct spd_order_in *ret)
 {
-    spd_sv why = hl7_text_of(r, obr, 31, 2), info = hl7_text(r, hl7_get(r->m, obr, 13, 1, 0, 0));
+    spd_sv why = hl7_text_of(r, obr, 31, 2),
+           info = hl7_text_max(r, hl7_get(r->m, obr, 13, 1, 0, 0), HL7_INFO_MAX);
     if (!why.len) why = hl7_text_of(r, obr, 31, 1);
     ret->requester = either(hl7_read_name(r, hl7_get(r->m, orc, 12, 1, 0, 0), 2),
                             hl7_read_name(r, hl7_get(r->m, obr, 16, 1, 0, 0), 2));
@@ -262,8 +262,7 @@ void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_or
     ret->source_time = hl7_clamp_time(r, at);
 }
 
-/* ---- a message to its orders
- * --------------------------------------------------------------------- */
+/* ---- a message to its orders --------------------------------------------------------------- */
 static bool same_order(const struct spd_order_in *a, const struct spd_order_in *b, bool same_orc)
 {
     if (a->accession.value.len || b->accession.value.len)

@@ -29,8 +29,7 @@ void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now
     spd_arena_free(arena);
 }
 
-/* ---- a message that is being changed
- * --------------------------------------------------------------- */
+/* ---- a message that is being changed ------------------------------------------------------- */
 struct draft {
     struct spd_str text, next;
     struct hl7_msg m;
@@ -142,8 +141,7 @@ static enum spd_rc close_draft(struct draft *d, struct spd_str *out)
                                                       : SPD_INVALID;
 }
 
-/* ---- which group is the item's
- * ---------------------------------------------------------------------- */
+/* ---- which group is the item's ------------------------------------------------------------- */
 static bool is_items(const struct hl7_read *r, const struct hl7_group *g,
                      const struct spd_item *item)
 {
@@ -167,8 +165,7 @@ static size_t groups_of_item(struct draft *d, const struct spd_item *item, struc
     return k;
 }
 
-/* ---- priority
- * ------------------------------------------------------------------------------------------ */
+/* ---- priority ------------------------------------------------------------------------------ */
 static void set_header(struct draft *d, const struct hl7_out_options *o)
 {
     const spd_sv given[] = {o->msh_3, o->msh_4, o->msh_5, o->msh_6};
@@ -197,7 +194,7 @@ static unsigned set_tq(struct draft *d, size_t seg, unsigned field, spd_sv raw)
     unsigned n = 0;
     if (d->rc != SPD_OK || seg >= d->m.n_segs) return 0;
     size_t reps = hl7_reps(&d->m, hl7_field(&d->m, &d->m.segs[seg], field).raw);
-    for (unsigned i = 1; i <= reps && d->rc == SPD_OK; i++)
+    for (unsigned i = 1; i <= reps && i <= 50 && d->rc == SPD_OK; i++)
         if (hl7_get(&d->m, &d->m.segs[seg], field, i, 6, 0).is == HL7_VALUE) {
             set_raw(d, seg, field, i, 6, raw);
             n++;
@@ -263,8 +260,7 @@ enum spd_rc hl7_map_priority(spd_sv source, spd_sv wire, const struct hl7_out_op
     return close_draft(&d, out);
 }
 
-/* ---- report
- * ---------------------------------------------------------------------------------------------- */
+/* ---- report -------------------------------------------------------------------------------- */
 static void add_segment(struct draft *d, struct spd_str *out, size_t seg, spd_sv eol)
 {
     if (seg >= d->m.n_segs) return;

@@ -17,9 +17,17 @@ spd_sv hl7_text_lines(const struct hl7_read *r, struct hl7_value v)
     return hl7_unescape(r->m, t, convert, (void *)(uintptr_t)r, r->arena);
 }
 
+spd_sv hl7_text_max(const struct hl7_read *r, struct hl7_value v, size_t max)
+{
+    if (v.raw.len > max) /* not in the middle of a character */
+        for (v.raw.len = max; max - v.raw.len < 3 && (v.raw.ptr[v.raw.len] & 0xC0) == 0x80;)
+            v.raw.len--;
+    return spd_sv_trim(hl7_text_lines(r, v));
+}
+
 spd_sv hl7_text(const struct hl7_read *r, struct hl7_value v)
 {
-    return spd_sv_trim(hl7_text_lines(r, v));
+    return hl7_text_max(r, v, HL7_TEXT_MAX);
 }
 
 spd_sv hl7_text_of(const struct hl7_read *r, const struct hl7_seg *s, unsigned field, unsigned comp)

@@ -15,7 +15,10 @@ struct hl7_read { /* one message being read; everything made goes into arena */
     bool future;     /* a source time lay in the future and was clamped */
 };
 
-/* Unescaped, UTF-8, trimmed; "" for anything but a value. */
+/* Unescaped, UTF-8, trimmed; "" for anything but a value. Longer ones are cut, so that a message of
+ * 16 MiB in one field cannot fill the arena by being read several times. */
+enum { HL7_TEXT_MAX = 4096, HL7_INFO_MAX = 16384 };
+spd_sv hl7_text_max(const struct hl7_read *r, struct hl7_value v, size_t max);
 spd_sv hl7_text(const struct hl7_read *r, struct hl7_value v);
 spd_sv hl7_text_of(const struct hl7_read *r, const struct hl7_seg *s, unsigned field,
                    unsigned comp);

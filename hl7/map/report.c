@@ -19,32 +19,49 @@ static bool is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
            spd_sv_ieq(code, SPD_SV("Study Instance UID"));
 }
 
+static void add_line(const struct hl7_read *r, struct hl7_value rep, bool coded,
+                     struct spd_str *out)
+{
+    spd_sv line = hl7_text_lines(r, coded ? hl7_comp(r->m, rep, 2) : rep);
+    if (coded && !line.len) line = hl7_text_lines(r, hl7_comp(r->m, rep, 1));
+    while (line.len && strchr(" \t\r", line.ptr[line.len - 1]))
+        line.len--;
+    for (size_t k = 0; k < line.len; k++)
+        if (line.ptr[k] != '\r') spd_str_addc(out, line.ptr[k]);
+    spd_str_addc(out, '\n');
+}
+
+/* Every repetition of OBX-5 is a line, an empty OBX an empty one. In one pass: there may be
+ * millions. */
 static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struct spd_str *out)
 {
     struct hl7_value f = hl7_field(r->m, obx, 5);
-    spd_sv type = hl7_text_of(r, obx, 2, 1);
+    spd_sv type = hl7_text_of(r, obx, 2, 1), rest = f.raw;
     bool coded = spd_sv_is(type, "CE") || spd_sv_is(type, "CWE");
-    size_t n = hl7_reps(r->m, f.raw);
     if (!is_text(type)) return;
-    for (unsigned i = 1; i <= n || i == 1; i++) { /* an empty OBX is an empty line */
-        struct hl7_value rep = hl7_rep(r->m, f, i);
-        spd_sv line = hl7_text_lines(r, coded ? hl7_comp(r->m, rep, 2) : rep);
-        if (coded && !line.len) line = hl7_text_lines(r, hl7_comp(r->m, rep, 1));
-        while (line.len && strchr(" \t\r", line.ptr[line.len - 1]))
-            line.len--;
-        for (size_t k = 0; k < line.len; k++)
-            if (line.ptr[k] != '\r') spd_str_addc(out, line.ptr[k]);
-        spd_str_addc(out, '\n');
+    if (f.is != HL7_VALUE) return spd_str_addc(out, '\n');
+    for (;;) {
+        const char *end = rest.len ? memchr(rest.ptr, r->m->d.rep, rest.len) : NULL;
+        spd_sv one = spd_sv_of(rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len);
+        add_line(r, (struct hl7_value){one, one.len ? HL7_VALUE : HL7_EMPTY}, coded, out);
+        if (!end) return;
+        rest = spd_sv_of(end + 1, rest.len - one.len - 1);
     }
 }
 
+/* The lines go through an arena of their own: the text is as long as the message. */
 static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
 {
     struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
+    struct hl7_read lines = *r;
+    if (!(lines.arena = spd_arena_new((size_t)256 << 20))) spd_out_of_memory();
     for (size_t i = hl7_seg_find(r->m, "OBX", 0); i < r->m->n_segs;
-         i = hl7_seg_find(r->m, "OBX", i + 1))
-        if (!is_study_uid(r, &r->m->segs[i])) add_lines(r, &r->m->segs[i], &out);
+         i = hl7_seg_find(r->m, "OBX", i + 1)) {
+        if (!is_study_uid(&lines, &r->m->segs[i])) add_lines(&lines, &r->m->segs[i], &out);
+        spd_arena_reset(lines.arena);
+    }
     ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));
+    spd_arena_free(lines.arena);
     spd_str_done(&out);
 }
 

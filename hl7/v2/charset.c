@@ -111,7 +111,7 @@ enum spd_rc hl7_charset_of(spd_sv message, spd_sv fallback, const char **ret, st
     enum spd_rc rc = hl7_msg_header(&m, message, err);
     if (rc != SPD_OK) return rc;
     struct hl7_value field = hl7_field(&m, m.segs, 18);
-    for (unsigned r = 1; r <= hl7_reps(&m, field.raw) && field.is == HL7_VALUE; r++) {
+    for (unsigned r = 1; field.is == HL7_VALUE && r <= 8 && r <= hl7_reps(&m, field.raw); r++) {
         struct hl7_value name = hl7_comp(&m, hl7_rep(&m, field, r), 1);
         if (name.is != HL7_VALUE || spd_sv_empty(spd_sv_trim(name.raw))) continue;
         const char *set = hl7_charset_find(name.raw);

@@ -199,8 +199,8 @@ spd_sv hl7_unescape(const struct hl7_msg *m, spd_sv raw, hl7_convert *convert, v
 {
     if (!raw.len || !memchr(raw.ptr, m->d.esc, raw.len)) return raw;
     const char *p = raw.ptr, *end = p + raw.len;
-    char *buf = spd_arena_alloc(arena, raw.len * 2 + 1),
-         *to = buf; /* converted hex: 2 of 4 bytes become 3 */
+    /* \Xhh..\ of n bytes is 3 + 2n long and becomes at most 3n; nothing else grows */
+    char *buf = spd_arena_alloc(arena, raw.len + raw.len / 2 + 16), *to = buf;
     if (!buf) return SPD_SV_NONE;
     while (p < end) {
         const char *e = *p == m->d.esc ? memchr(p + 1, m->d.esc, (size_t)(end - p - 1)) : NULL;
@@ -212,7 +212,7 @@ spd_sv hl7_unescape(const struct hl7_msg *m, spd_sv raw, hl7_convert *convert, v
             *to++ = *p++;
             continue;
         }
-        if (text.len && text.len <= (size_t)(e - p + 1) * 2) {
+        if (text.len && text.len <= (size_t)(e - p + 1) * 3 / 2) {
             memcpy(to, text.ptr, text.len);
             n = (int)text.len;
         }
