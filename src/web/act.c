@@ -1,6 +1,6 @@
-/* src/web/act.c: what a person does to an item, and the way of every change: an event to the writer, the
- * receipt's answer to the client. Whether an act is allowed now is the core's to say; only its shape is
- * judged here. */
+/* src/web/act.c: what a person does to an item, and the way of every change: an event to the
+ * writer, the receipt's answer to the client. Whether an act is allowed now is the core's to say;
+ * only its shape is judged here. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -16,7 +16,8 @@ static void copy_receipt(void *ctx, const struct spd_receipt *receipt)
     spd_sv text = d->dutch ? receipt->reason_nl : receipt->reason_en;
     snprintf(d->text, sizeof d->text, "%.*s", SPD_SV_ARG(text));
     /* A sentence cut inside a letter would be no UTF-8. */
-    for (size_t n = strlen(d->text); n && !spd_sv_is_utf8(spd_sv_from(d->text));) d->text[--n] = 0;
+    for (size_t n = strlen(d->text); n && !spd_sv_is_utf8(spd_sv_from(d->text));)
+        d->text[--n] = 0;
     snprintf(d->holder, sizeof d->holder, "%.*s", SPD_SV_ARG(receipt->holder));
 }
 
@@ -31,7 +32,8 @@ void spd_web_action(struct spd_web_req *r, struct spd_action_event *a)
 {
     a->by = r->who.name;
     for (unsigned bit = 1; bit <= SPD_ROLE_HOOK; bit <<= 1)
-        if (r->who.roles & bit) *SPD_LIST_ADD(&a->roles, r->arena) = spd_sv_from(spd_web_role_name(bit));
+        if (r->who.roles & bit)
+            *SPD_LIST_ADD(&a->roles, r->arena) = spd_sv_from(spd_web_role_name(bit));
 }
 
 static const struct act {
@@ -55,19 +57,26 @@ static bool read_act(struct spd_web_req *r, const struct act *act, struct spd_ac
     bool ok = o && spd_web_only(r, o, act->fields);
     switch (ok ? act->verb : SPD_ACTION_VERB_UNSET) {
     case SPD_ACT_PRIORITY:
-        ok = spd_web_text(r, o, "level", true, 64, &a->level) && spd_web_text(r, o, "reason", true, 2000, &a->reason);
+        ok = spd_web_text(r, o, "level", true, 64, &a->level) &&
+             spd_web_text(r, o, "reason", true, 2000, &a->reason);
         break;
     case SPD_ACT_VERDICT:
-        ok = spd_web_text(r, o, "verdict", true, 16, &a->verdict) && spd_web_text(r, o, "finding", false, 128, &a->finding) &&
+        ok = spd_web_text(r, o, "verdict", true, 16, &a->verdict) &&
+             spd_web_text(r, o, "finding", false, 128, &a->finding) &&
              spd_web_text(r, o, "note", false, 2000, &a->text);
         if (ok && spd_enum_from(spd_verdict_kind_names, a->verdict) < 1) {
             spd_web_bad_value(r, "verdict");
             ok = false;
         }
         break;
-    case SPD_ACT_REOPEN: ok = spd_web_text(r, o, "reason", true, 2000, &a->reason); break;
-    case SPD_ACT_CONFIRM_CANCEL: ok = spd_web_text(r, o, "reason", false, 2000, &a->reason); break;
-    default: break;
+    case SPD_ACT_REOPEN:
+        ok = spd_web_text(r, o, "reason", true, 2000, &a->reason);
+        break;
+    case SPD_ACT_CONFIRM_CANCEL:
+        ok = spd_web_text(r, o, "reason", false, 2000, &a->reason);
+        break;
+    default:
+        break;
     }
     if (o) json_decref(o);
     return ok;
@@ -80,7 +89,8 @@ void spd_web_h_item_act(struct spd_web_req *r)
     struct spd_web_done done;
     const char *word = strrchr(r->route->path, '/') + 1;
     const struct act *act = acts;
-    while (strcmp(act->word, word)) act++;
+    while (strcmp(act->word, word))
+        act++;
     a.verb = act->verb;
     spd_web_action(r, &a);
     if (read_act(r, act, &a) && spd_web_submit(r, &event, &done)) spd_web_done_json(r, &done);

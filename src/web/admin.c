@@ -4,8 +4,10 @@
 #include "base/hash.h"
 #include "base/password.h"
 
-/* ---- made in the writer thread --------------------------------------------------------------------- */
-static void version(struct spd_str *s, const struct spd_zone *zone, const struct spd_model_version *v)
+/* ---- made in the writer thread
+ * --------------------------------------------------------------------- */
+static void version(struct spd_str *s, const struct spd_zone *zone,
+                    const struct spd_model_version *v)
 {
     spd_j_open(s, NULL, '{');
     spd_j_text(s, "version", v->version);
@@ -27,31 +29,38 @@ static bool listed_version(const struct spd_model *m, spd_sv v)
     return false;
 }
 
-static void versions(struct spd_str *s, const struct spd_model *m, const struct spd_model_version *seen, size_t n,
-                     const struct spd_zone *zone)
+static void versions(struct spd_str *s, const struct spd_model *m,
+                     const struct spd_model_version *seen, size_t n, const struct spd_zone *zone)
 {
     spd_j_open(s, "versions", '[');
     for (size_t i = 0; i < m->n_versions; i++) {
         struct spd_model_version none = {.version = m->versions[i], .mode = (int32_t)m->mode};
         const struct spd_model_version *v = &none;
         for (size_t k = 0; k < n; k++)
-            if (spd_sv_eq(seen[k].model, m->id) && spd_sv_eq(seen[k].version, m->versions[i])) v = &seen[k];
+            if (spd_sv_eq(seen[k].model, m->id) && spd_sv_eq(seen[k].version, m->versions[i]))
+                v = &seen[k];
         version(s, zone, v);
     }
     for (size_t k = 0; k < n; k++)
-        if (spd_sv_eq(seen[k].model, m->id) && !listed_version(m, seen[k].version)) version(s, zone, &seen[k]);
+        if (spd_sv_eq(seen[k].model, m->id) && !listed_version(m, seen[k].version))
+            version(s, zone, &seen[k]);
     spd_j_close(s, ']');
 }
 
-void spd_web_models_json(const struct spd_models *m, struct spd_store *store, const struct spd_zone *zone, struct spd_str *s)
+void spd_web_models_json(const struct spd_models *m, struct spd_store *store,
+                         const struct spd_zone *zone, struct spd_str *s)
 {
-    struct { struct spd_model_version *v; size_t n; } seen = {0};
+    struct {
+        struct spd_model_version *v;
+        size_t n;
+    } seen = {0};
     struct spd_arena *arena = spd_arena_new(16u << 20);
     int64_t ids[200], after = 0;
     size_t n = 0;
     if (!arena) spd_out_of_memory();
     do {
-        if (!store || spd_store_scan(store, SPD_T_MODEL_VERSION, after, false, ids, 200, &n, NULL)) break;
+        if (!store || spd_store_scan(store, SPD_T_MODEL_VERSION, after, false, ids, 200, &n, NULL))
+            break;
         for (size_t i = 0; i < n; i++) {
             struct spd_model_version *v = SPD_LIST_ADD(&seen, arena);
             after = ids[i];
@@ -100,13 +109,15 @@ void spd_web_policy_json(const struct spd_policy *p, bool dutch, struct spd_str 
     }
     spd_j_close(s, ']');
     spd_j_open(s, "rules", '[');
-    for (size_t i = 0; p && i < spd_policy_rules(p); i++) spd_j_text(s, NULL, spd_policy_rule_sentence(p, i, dutch, arena));
+    for (size_t i = 0; p && i < spd_policy_rules(p); i++)
+        spd_j_text(s, NULL, spd_policy_rule_sentence(p, i, dutch, arena));
     spd_j_close(s, ']');
     spd_j_close(s, '}');
     spd_arena_free(arena);
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------ */
+/* ---- routes
+ * ------------------------------------------------------------------------------------------ */
 static void envelope(struct spd_web_req *r)
 {
     const struct spd_list *l = spd_board_get(r->web->host.board);
@@ -132,7 +143,8 @@ void spd_web_h_models(struct spd_web_req *r)
     json_t *list = json_loadb(all.ptr, all.len, 0, NULL), *found = NULL;
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *id = json_object_get(json_array_get(list, i), "id");
-        if (spd_sv_eq(spd_sv_of(json_string_value(id), json_string_length(id)), r->name)) found = json_array_get(list, i);
+        if (spd_sv_eq(spd_sv_of(json_string_value(id), json_string_length(id)), r->name))
+            found = json_array_get(list, i);
     }
     char *text = found ? json_dumps(found, JSON_COMPACT) : NULL;
     if (text) {
@@ -156,8 +168,10 @@ void spd_web_h_model_mode(struct spd_web_req *r)
     struct spd_web_done done;
     json_t *o = spd_web_body(r);
     if (!o) return;
-    bool ok = spd_web_only(r, o, fields) && spd_web_text(r, o, "version", true, 64, &a.model_version) &&
-              spd_web_text(r, o, "mode", true, 16, &a.mode) && spd_web_text(r, o, "reason", true, 2000, &a.model_reason);
+    bool ok = spd_web_only(r, o, fields) &&
+              spd_web_text(r, o, "version", true, 64, &a.model_version) &&
+              spd_web_text(r, o, "mode", true, 16, &a.mode) &&
+              spd_web_text(r, o, "reason", true, 2000, &a.model_reason);
     json_decref(o);
     if (ok && spd_enum_from(spd_mode_names, a.mode) < 1) {
         spd_web_bad_value(r, "mode");
@@ -188,7 +202,8 @@ void spd_web_h_discrepancies(struct spd_web_req *r)
     int64_t *ids = SPD_NEW_N(r->arena, int64_t, 1000);
     size_t n = 0;
     if (!spd_web_page(r, 200, &page) || !(q = spd_web_db(r))) return;
-    enum spd_rc rc = spd_query_discrepancies(q, !spd_sv_is(spd_web_arg(r, "state"), "all"), page, ids, &n, &err);
+    enum spd_rc rc =
+        spd_query_discrepancies(q, !spd_sv_is(spd_web_arg(r, "state"), "all"), page, ids, &n, &err);
     envelope(r);
     spd_j_open(&r->out, "discrepancies", '[');
     for (size_t i = 0; !rc && i < n; i++) {
@@ -207,8 +222,10 @@ void spd_web_h_discrepancies(struct spd_web_req *r)
     spd_j_close(&r->out, ']');
     if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
 void spd_web_h_alarms(struct spd_web_req *r)
@@ -218,7 +235,8 @@ void spd_web_h_alarms(struct spd_web_req *r)
     int64_t *ids;
     size_t n = 0;
     if (!q) return;
-    enum spd_rc rc = spd_store_find_all(spd_query_store(q), SPD_KEY_ALARM_ANY_OPEN, SPD_SV("1"), &ids, &n, r->arena, &err);
+    enum spd_rc rc = spd_store_find_all(spd_query_store(q), SPD_KEY_ALARM_ANY_OPEN, SPD_SV("1"),
+                                        &ids, &n, r->arena, &err);
     envelope(r);
     spd_j_open(&r->out, "alarms", '[');
     for (size_t i = 0; !rc && i < n; i++) {
@@ -237,11 +255,14 @@ void spd_web_h_alarms(struct spd_web_req *r)
     }
     spd_j_close(&r->out, ']');
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
-/* ---- accounts ---------------------------------------------------------------------------------------- */
+/* ---- accounts
+ * ---------------------------------------------------------------------------------------- */
 void spd_web_h_users(struct spd_web_req *r)
 {
     struct spd_query *q = spd_web_db(r);
@@ -270,8 +291,10 @@ void spd_web_h_users(struct spd_web_req *r)
     } while (!rc && n == 200);
     spd_j_close(&r->out, ']');
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
 static bool read_roles(struct spd_web_req *r, const json_t *v, struct spd_user *u)
@@ -295,14 +318,16 @@ static bool plain_name(spd_sv v)
     return v.len > 0;
 }
 
-static bool read_user(struct spd_web_req *r, const json_t *o, struct spd_user_event *e, spd_sv *ret_token)
+static bool read_user(struct spd_web_req *r, const json_t *o, struct spd_user_event *e,
+                      spd_sv *ret_token)
 {
     static const char *const fields[] = {"name", "roles", "password", "token", "disabled", NULL};
     struct spd_user *u = &e->user;
     spd_sv password, label;
     if (!spd_web_only(r, o, fields) || !spd_web_text(r, o, "name", true, 64, &u->name) ||
         !spd_web_text(r, o, "password", false, SPD_PASSWORD_MAX, &password) ||
-        !spd_web_text(r, o, "token", false, 64, &label) || !read_roles(r, json_object_get(o, "roles"), u))
+        !spd_web_text(r, o, "token", false, 64, &label) ||
+        !read_roles(r, json_object_get(o, "roles"), u))
         return false;
     if (!plain_name(u->name)) return spd_web_bad_value(r, "name"), false;
     if (password.len && password.len < 8) return spd_web_bad_value(r, "password"), false;
@@ -313,7 +338,8 @@ static bool read_user(struct spd_web_req *r, const json_t *o, struct spd_user_ev
         unsigned char raw[32];
         spd_random(raw, sizeof raw);
         *ret_token = spd_base64url(r->arena, raw, sizeof raw);
-        *SPD_LIST_ADD(&u->tokens, r->arena) = (struct spd_token){.hash = spd_sha256_hex(r->arena, *ret_token), .label = label};
+        *SPD_LIST_ADD(&u->tokens, r->arena) =
+            (struct spd_token){.hash = spd_sha256_hex(r->arena, *ret_token), .label = label};
     }
     return true;
 }

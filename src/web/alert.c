@@ -1,13 +1,14 @@
 /* src/web/alert.c: pages and their life, and what people answer to them. */
 #include "web/web_int.h"
 
-static enum spd_rc pages(struct spd_web_eye eye, struct spd_str *s, struct spd_store *store, const struct spd_alert *a,
-                         struct spd_arena *arena)
+static enum spd_rc pages(struct spd_web_eye eye, struct spd_str *s, struct spd_store *store,
+                         const struct spd_alert *a, struct spd_arena *arena)
 {
     struct spd_err err = {0};
     int64_t *ids;
     size_t n = 0;
-    enum spd_rc rc = spd_store_find_all(store, SPD_KEY_PAGE_ALERT, spd_key_i64(arena, a->id), &ids, &n, arena, &err);
+    enum spd_rc rc = spd_store_find_all(store, SPD_KEY_PAGE_ALERT, spd_key_i64(arena, a->id), &ids,
+                                        &n, arena, &err);
     spd_j_open(s, "pages", '[');
     for (size_t i = 0; !rc && i < n; i++) {
         struct spd_page p;
@@ -28,13 +29,16 @@ static enum spd_rc pages(struct spd_web_eye eye, struct spd_str *s, struct spd_s
     return rc;
 }
 
-static void of_item(struct spd_web_eye eye, struct spd_str *s, struct spd_store *store, int64_t item, struct spd_arena *arena)
+static void of_item(struct spd_web_eye eye, struct spd_str *s, struct spd_store *store,
+                    int64_t item, struct spd_arena *arena)
 {
     struct spd_item i = {0};
     if (!item || spd_get_item(store, item, &i, arena, NULL)) i = (struct spd_item){0};
     spd_web_cx_json(s, "accession", &i.accession, "issuer");
-    if (i.id) spd_web_patient(s, "patient", &i.patient);
-    else spd_j_null(s, "patient");
+    if (i.id)
+        spd_web_patient(s, "patient", &i.patient);
+    else
+        spd_j_null(s, "patient");
     spd_j_text_or_null(s, "modality", i.modality);
     spd_j_text_or_null(s, "location", i.location);
     spd_j_z(s, "status", i.id ? spd_enum_name(spd_status_names, (int)spd_item_status(&i)) : "");
@@ -50,8 +54,8 @@ static void of_item(struct spd_web_eye eye, struct spd_str *s, struct spd_store 
     (void)eye;
 }
 
-void spd_web_alert(struct spd_web_eye eye, struct spd_str *s, struct spd_query *q, const struct spd_alert *a,
-                   struct spd_arena *arena)
+void spd_web_alert(struct spd_web_eye eye, struct spd_str *s, struct spd_query *q,
+                   const struct spd_alert *a, struct spd_arena *arena)
 {
     const struct spd_zone *zone = eye.web->host.site.zone;
     char level[32];
@@ -120,8 +124,10 @@ void spd_web_h_alerts(struct spd_web_req *r)
     spd_j_close(&r->out, ']');
     if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
 void spd_web_h_alert(struct spd_web_req *r)
@@ -139,7 +145,11 @@ void spd_web_h_alert(struct spd_web_req *r)
     spd_web_json_done(r, 200);
 }
 
-static const struct { const char *word; enum spd_action_verb verb; const char *fields[3]; } acts[] = {
+static const struct {
+    const char *word;
+    enum spd_action_verb verb;
+    const char *fields[3];
+} acts[] = {
     {"acknowledge", SPD_ACT_ACKNOWLEDGE, {"how", "note", NULL}},
     {"decline", SPD_ACT_DECLINE, {"reason", NULL}},
     {"handover", SPD_ACT_HANDOVER, {"to", NULL}},
@@ -152,7 +162,8 @@ void spd_web_h_alert_act(struct spd_web_req *r)
     struct spd_event event = {.type = SPD_EVENT_ACTION, .u.action = &a};
     struct spd_web_done done;
     size_t k = 0;
-    while (strcmp(acts[k].word, strrchr(r->route->path, '/') + 1)) k++;
+    while (strcmp(acts[k].word, strrchr(r->route->path, '/') + 1))
+        k++;
     a.verb = acts[k].verb;
     json_t *o = spd_web_body(r);
     if (!o) return;

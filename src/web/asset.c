@@ -1,5 +1,6 @@
-/* src/web/asset.c: the pages and what they are made of, built into the program (assets.cmake) or, while
- * developing, read from a folder. Names are never joined into a path beyond that one folder. */
+/* src/web/asset.c: the pages and what they are made of, built into the program (assets.cmake) or,
+ * while developing, read from a folder. Names are never joined into a path beyond that one folder.
+ */
 #define _GNU_SOURCE
 #include "web/web_int.h"
 
@@ -10,16 +11,24 @@
 
 static const char *type_of(spd_sv name)
 {
-    static const struct { const char *end, *type; } types[] = {
-        {".html", "text/html; charset=utf-8"},        {".js", "text/javascript; charset=utf-8"},
-        {".css", "text/css; charset=utf-8"},          {".json", "application/json"},
-        {".svg", "image/svg+xml"},                    {".png", "image/png"},
-        {".ico", "image/x-icon"},                     {".woff2", "font/woff2"},
-        {".webmanifest", "application/manifest+json"}, {".txt", "text/plain; charset=utf-8"},
+    static const struct {
+        const char *end, *type;
+    } types[] = {
+        {".html", "text/html; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".json", "application/json"},
+        {".svg", "image/svg+xml"},
+        {".png", "image/png"},
+        {".ico", "image/x-icon"},
+        {".woff2", "font/woff2"},
+        {".webmanifest", "application/manifest+json"},
+        {".txt", "text/plain; charset=utf-8"},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         size_t n = strlen(types[i].end);
-        if (name.len > n && spd_sv_is(spd_sv_of(name.ptr + name.len - n, n), types[i].end)) return types[i].type;
+        if (name.len > n && spd_sv_is(spd_sv_of(name.ptr + name.len - n, n), types[i].end))
+            return types[i].type;
     }
     return "application/octet-stream";
 }
@@ -30,17 +39,20 @@ static void tag_of(spd_sv content, char ret[24])
     unsigned char hash[32];
     spd_sha256(content, hash);
     ret[0] = '"';
-    for (int i = 0; i < 10; i++) ret[1 + 2 * i] = digits[hash[i] >> 4], ret[2 + 2 * i] = digits[hash[i] & 15];
+    for (int i = 0; i < 10; i++)
+        ret[1 + 2 * i] = digits[hash[i] >> 4], ret[2 + 2 * i] = digits[hash[i] & 15];
     ret[21] = '"', ret[22] = 0;
 }
 
 void spd_web_assets_open(struct spd_web *w)
 {
     size_t n = 0;
-    while (spd_web_assets[n].name) n++;
+    while (spd_web_assets[n].name)
+        n++;
     w->tags = spd_arena_must(w->arena, (n + 1) * sizeof *w->tags);
     for (size_t i = 0; i < n; i++)
-        tag_of(spd_sv_of((const char *)spd_web_assets[i].data, (size_t)(spd_web_assets[i].end - spd_web_assets[i].data)),
+        tag_of(spd_sv_of((const char *)spd_web_assets[i].data,
+                         (size_t)(spd_web_assets[i].end - spd_web_assets[i].data)),
                w->tags[i]);
 }
 
@@ -48,8 +60,8 @@ static bool plain(spd_sv name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-              (c == '.' && i)))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || (c == '.' && i)))
             return false;
     }
     return name.len > 0 && name.len < 100;
@@ -68,8 +80,10 @@ static bool from_folder(struct spd_web_req *r, spd_sv name)
 {
     struct spd_source src;
     char tag[24];
-    spd_sv path = spd_arena_printf(r->arena, "%.*s/%.*s", SPD_SV_ARG(r->web->host.assets_dir), SPD_SV_ARG(name));
-    if (!r->web->host.assets_dir.len || spd_source_read(path.ptr, 4u << 20, &src, r->arena, NULL)) return false;
+    spd_sv path = spd_arena_printf(r->arena, "%.*s/%.*s", SPD_SV_ARG(r->web->host.assets_dir),
+                                   SPD_SV_ARG(name));
+    if (!r->web->host.assets_dir.len || spd_source_read(path.ptr, 4u << 20, &src, r->arena, NULL))
+        return false;
     tag_of(src.text, tag);
     if (!unchanged(r, tag)) {
         spd_str_add(&r->out, src.text);

@@ -1,14 +1,16 @@
-/* src/web/auth.c: who asks: session cookie, API token, or the process at the other end of a Unix socket.
+/* src/web/auth.c: who asks: session cookie, API token, or the process at the other end of a Unix
+ * socket.
  *
- * Sessions live in memory only (a restart logs everybody out): idle 15 minutes, at most 10 hours. The cookie
- * is "__Host-spoed" with Secure when site.public_url is https. On plain http (loopback, or a trial without a
- * proxy) browsers refuse Secure cookies and the __Host- prefix, so there it is "spoed" without them; it is
- * HttpOnly and SameSite=Strict in both cases. Accounts are read anew for every request, so that a change
- * of roles or a closed account works at once.
+ * Sessions live in memory only (a restart logs everybody out): idle 15 minutes, at most 10 hours.
+ * The cookie is "__Host-spoed" with Secure when site.public_url is https. On plain http (loopback,
+ * or a trial without a proxy) browsers refuse Secure cookies and the __Host- prefix, so there it is
+ * "spoed" without them; it is HttpOnly and SameSite=Strict in both cases. Accounts are read anew
+ * for every request, so that a change of roles or a closed account works at once.
  *
- * Guessing: at most two password checks run at once (128 MiB each), an unknown user costs the same, and after
- * five failures for one user from one address the next try has to wait, doubling up to a minute. Nobody is
- * locked out for good: paging staff must get in. Beyond loopback an address has ten tries a minute. */
+ * Guessing: at most two password checks run at once (128 MiB each), an unknown user costs the same,
+ * and after five failures for one user from one address the next try has to wait, doubling up to a
+ * minute. Nobody is locked out for good: paging staff must get in. Beyond loopback an address has
+ * ten tries a minute. */
 #include "web/web_int.h"
 
 #include <semaphore.h>
@@ -56,15 +58,17 @@ void spd_web_auth_free(struct spd_web_auth *a)
     spd_free(a);
 }
 
-/* ---- roles -------------------------------------------------------------------------------------- */
-static const char *const role_names[] = {"reader", "reporter", "clinician", "manager", "admin", "hook"};
+/* ---- roles ---------------------------------------------------------------------------------- */
+static const char *const role_names[] = {"reader",  "reporter", "clinician",
+                                         "manager", "admin",    "hook"};
 
 unsigned spd_web_roles(spd_sv list)
 {
     unsigned bits = 0;
     for (size_t at = 0; at < list.len;) {
         size_t end = at;
-        while (end < list.len && list.ptr[end] != ',') end++;
+        while (end < list.len && list.ptr[end] != ',')
+            end++;
         spd_sv one = spd_sv_trim(spd_sv_of(list.ptr + at, end - at));
         for (unsigned i = 0; i < 6; i++)
             if (spd_sv_is(one, role_names[i])) bits |= 1u << i;
@@ -80,7 +84,8 @@ const char *spd_web_role_name(unsigned bit)
     return "";
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------ */
+/* ---- sessions
+ * ------------------------------------------------------------------------------------ */
 spd_sv spd_web_cookie_name(const struct spd_web *w)
 {
     return w->https ? SPD_SV("__Host-spoed") : SPD_SV("spoed");
@@ -91,7 +96,8 @@ static spd_sv cookie(const struct spd_web_req *r)
     spd_sv all = spd_web_header(r, "Cookie"), name = spd_web_cookie_name(r->web);
     for (size_t at = 0; at < all.len;) {
         size_t end = at, eq;
-        while (end < all.len && all.ptr[end] != ';') end++;
+        while (end < all.len && all.ptr[end] != ';')
+            end++;
         spd_sv one = spd_sv_trim(spd_sv_of(all.ptr + at, end - at));
         at = end + 1;
         if (spd_sv_find(one, SPD_SV("="), &eq) && spd_sv_eq(spd_sv_of(one.ptr, eq), name))
@@ -118,7 +124,8 @@ static struct session *find_session(struct spd_web_auth *a, spd_sv id)
             explicit_bzero(s, sizeof *s);
             continue;
         }
-        if (spd_same_secret(spd_sv_of((char *)s->id_hash, 32), spd_sv_of((char *)hash, 32))) return s;
+        if (spd_same_secret(spd_sv_of((char *)s->id_hash, 32), spd_sv_of((char *)hash, 32)))
+            return s;
     }
     return NULL;
 }
@@ -157,8 +164,9 @@ static void new_session(struct spd_web_req *r, spd_sv user, spd_sv *ret_id, spd_
     pthread_mutex_unlock(&a->lock);
 }
 
-/* ---- who --------------------------------------------------------------------------------------- */
-static bool load_user(struct spd_web_req *r, enum spd_key_kind kind, spd_sv key, struct spd_user *ret)
+/* ---- who ------------------------------------------------------------------------------------ */
+static bool load_user(struct spd_web_req *r, enum spd_key_kind kind, spd_sv key,
+                      struct spd_user *ret)
 {
     struct spd_err err = {0};
     struct spd_query *q = spd_web_db(r);
@@ -170,14 +178,16 @@ static bool load_user(struct spd_web_req *r, enum spd_key_kind kind, spd_sv key,
     }
     enum spd_rc rc = spd_store_find_one(spd_query_store(q), kind, key, &id, &err);
     if (!rc) rc = spd_get_user(spd_query_store(q), id, ret, r->arena, &err);
-    if (rc && rc != SPD_NOTFOUND) spd_log(SPD_LOG_WARNING, "accounts cannot be read", SPD_LZ("rc", spd_rc_name(rc)));
+    if (rc && rc != SPD_NOTFOUND)
+        spd_log(SPD_LOG_WARNING, "accounts cannot be read", SPD_LZ("rc", spd_rc_name(rc)));
     return !rc && !ret->disabled;
 }
 
 static unsigned user_roles(const struct spd_user *u)
 {
     unsigned bits = 0;
-    for (size_t i = 0; i < u->roles.n; i++) bits |= spd_web_roles(u->roles.v[i]);
+    for (size_t i = 0; i < u->roles.n; i++)
+        bits |= spd_web_roles(u->roles.v[i]);
     return bits;
 }
 
@@ -189,7 +199,8 @@ void spd_web_identify(struct spd_web_req *r)
     if (authorization.len > 7 && spd_sv_ieq(spd_sv_of(authorization.ptr, 7), SPD_SV("Bearer "))) {
         spd_sv token = spd_sv_trim(spd_sv_of(authorization.ptr + 7, authorization.len - 7));
         if (load_user(r, SPD_KEY_USER_TOKEN, spd_sha256_hex(r->arena, token), &u))
-            r->who = (struct spd_web_who){.by = SPD_BY_TOKEN, .name = u.name, .roles = user_roles(&u)};
+            r->who =
+                (struct spd_web_who){.by = SPD_BY_TOKEN, .name = u.name, .roles = user_roles(&u)};
         return; /* a wrong token is not made good by anything else */
     }
     if (id.len >= 40 && id.len <= 64) {
@@ -213,22 +224,26 @@ void spd_web_identify(struct spd_web_req *r)
     for (size_t i = 0; i < r->listen->n_uids; i++) {
         const struct spd_web_uid *p = &r->listen->uids[i];
         if (p->uid != r->uid) continue;
-        r->who = (struct spd_web_who){.by = SPD_BY_SOCKET, .name = p->name, .roles = spd_web_roles(p->roles)};
+        r->who = (struct spd_web_who){
+            .by = SPD_BY_SOCKET, .name = p->name, .roles = spd_web_roles(p->roles)};
         return;
     }
 }
 
 bool spd_web_same_origin(const struct spd_web_req *r)
 {
-    spd_sv site = spd_web_header(r, "Sec-Fetch-Site"), origin = spd_web_header(r, "Origin"), host = spd_web_header(r, "Host");
+    spd_sv site = spd_web_header(r, "Sec-Fetch-Site"), origin = spd_web_header(r, "Origin"),
+           host = spd_web_header(r, "Host");
     if (site.len && !spd_sv_is(site, "same-origin") && !spd_sv_is(site, "none")) return false;
     if (!origin.len) return true; /* no browser: the CSRF token still has to be right */
     if (r->web->origin.len && spd_sv_ieq(origin, r->web->origin)) return true;
     if (r->web->https) return false;
-    return spd_sv_starts(origin, SPD_SV("http://")) && spd_sv_ieq(spd_sv_of(origin.ptr + 7, origin.len - 7), host);
+    return spd_sv_starts(origin, SPD_SV("http://")) &&
+           spd_sv_ieq(spd_sv_of(origin.ptr + 7, origin.len - 7), host);
 }
 
-/* ---- logging in ----------------------------------------------------------------------------------- */
+/* ---- logging in
+ * ----------------------------------------------------------------------------------- */
 /* Under the lock. A place for the key: its own, a free one, or the oldest. */
 static struct failure *failure_of(struct spd_web_auth *a, const unsigned char key[32])
 {
@@ -243,14 +258,17 @@ static struct failure *failure_of(struct spd_web_auth *a, const unsigned char ke
     return use;
 }
 
-static void keys_of(struct spd_web_req *r, spd_sv user, unsigned char both[32], unsigned char address[32])
+static void keys_of(struct spd_web_req *r, spd_sv user, unsigned char both[32],
+                    unsigned char address[32])
 {
-    spd_sha256(spd_arena_printf(r->arena, "u|%.*s|%.*s", SPD_SV_ARG(user), SPD_SV_ARG(r->address)), both);
+    spd_sha256(spd_arena_printf(r->arena, "u|%.*s|%.*s", SPD_SV_ARG(user), SPD_SV_ARG(r->address)),
+               both);
     spd_sha256(spd_arena_printf(r->arena, "a|%.*s", SPD_SV_ARG(r->address)), address);
 }
 
 /* 0: may try now; else the seconds to wait. Counts the try of this address. */
-static int64_t must_wait(struct spd_web_req *r, const unsigned char both[32], const unsigned char address[32])
+static int64_t must_wait(struct spd_web_req *r, const unsigned char both[32],
+                         const unsigned char address[32])
 {
     struct spd_web_auth *a = r->web->auth;
     spd_usec now = spd_clock_monotonic(), until = 0;
@@ -296,8 +314,9 @@ static void set_cookie(struct spd_web_req *r, spd_sv id)
 {
     spd_sv name = spd_web_cookie_name(r->web);
     spd_web_set(r, "Set-Cookie",
-                spd_arena_printf(r->arena, "%.*s=%.*s; Path=/; HttpOnly; SameSite=Strict%s%s", SPD_SV_ARG(name),
-                                 SPD_SV_ARG(id), r->web->https ? "; Secure" : "", id.len ? "" : "; Max-Age=0"));
+                spd_arena_printf(r->arena, "%.*s=%.*s; Path=/; HttpOnly; SameSite=Strict%s%s",
+                                 SPD_SV_ARG(name), SPD_SV_ARG(id), r->web->https ? "; Secure" : "",
+                                 id.len ? "" : "; Max-Age=0"));
 }
 
 static void check_password(struct spd_web_req *r, spd_sv name, spd_sv password)
@@ -315,12 +334,15 @@ static void check_password(struct spd_web_req *r, spd_sv name, spd_sv password)
     struct spd_query *q = spd_web_db(r);
     if (!q) return; /* 503 */
     bool known = load_user(r, SPD_KEY_USER_NAME, name, &u) && u.password.len && name.len < 128;
-    while (sem_wait(&r->web->auth->checks)) continue;
-    enum spd_rc rc = known ? spd_password_verify(u.password, password, NULL) : spd_password_pretend(password);
+    while (sem_wait(&r->web->auth->checks))
+        continue;
+    enum spd_rc rc =
+        known ? spd_password_verify(u.password, password, NULL) : spd_password_pretend(password);
     sem_post(&r->web->auth->checks);
     bool good = known && rc == SPD_OK;
     note_try(r, both, good);
-    spd_log(good ? SPD_LOG_INFO : SPD_LOG_WARNING, good ? "login" : "login failed", SPD_LP("user", name));
+    spd_log(good ? SPD_LOG_INFO : SPD_LOG_WARNING, good ? "login" : "login failed",
+            SPD_LP("user", name));
     if (!good) {
         spd_web_problem(r, 401, "login_failed", SPD_SV_NONE);
         return;

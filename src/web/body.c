@@ -1,7 +1,7 @@
 /* src/web/body.c: request bodies: JSON within limits, and the one form that a page link posts.
  *
- * Limits before the parser: size (the server), depth 32, 20,000 values; the parser itself refuses duplicate
- * keys, bad UTF-8, NUL and trailing bytes. */
+ * Limits before the parser: size (the server), depth 32, 20,000 values; the parser itself refuses
+ * duplicate keys, bad UTF-8, NUL and trailing bytes. */
 #include "web/web_int.h"
 
 enum { DEPTH_MAX = 32, VALUES_MAX = 20000 };
@@ -13,8 +13,10 @@ static enum spd_rc shape(spd_sv t, struct spd_err *err)
     for (size_t i = 0; i < t.len; i++) {
         char c = t.ptr[i];
         if (text) {
-            if (c == '\\') i++;
-            else if (c == '"') text = false;
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                text = false;
         } else if (c == '"') {
             text = true;
         } else if (c == '{' || c == '[') {
@@ -61,7 +63,8 @@ json_t *spd_web_body(struct spd_web_req *r)
     return o;
 }
 
-bool spd_web_text(struct spd_web_req *r, const json_t *o, const char *field, bool required, size_t max, spd_sv *ret)
+bool spd_web_text(struct spd_web_req *r, const json_t *o, const char *field, bool required,
+                  size_t max, spd_sv *ret)
 {
     const json_t *v = json_object_get(o, field);
     *ret = SPD_SV_NONE;
@@ -82,12 +85,15 @@ bool spd_web_only(struct spd_web_req *r, const json_t *o, const char *const *fie
 {
     const char *k;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)o, k, v) {
+    json_object_foreach((json_t *)(uintptr_t)o, k, v)
+    {
         const char *const *f = fields;
-        while (*f && strcmp(*f, k)) f++;
+        while (*f && strcmp(*f, k))
+            f++;
         if (*f) continue;
         spd_web_problem(r, 422, "bad_value",
-                        r->dutch ? SPD_SV("Er staat een onbekend veld in.") : SPD_SV("There is an unknown field in it."));
+                        r->dutch ? SPD_SV("Er staat een onbekend veld in.")
+                                 : SPD_SV("There is an unknown field in it."));
         return false;
     }
     return true;
@@ -102,11 +108,13 @@ bool spd_web_cx(struct spd_web_req *r, const json_t *v, spd_sv authority, struct
     const json_t *by = json_is_object(v) ? json_object_get(v, "authority") : NULL;
     if (json_is_object(v) && !by) by = json_object_get(v, "issuer");
     if (!json_is_string(value) || json_string_length(value) > 128) return false;
-    ret->value = spd_arena_dup(r->arena, spd_sv_trim(spd_sv_of(json_string_value(value), json_string_length(value))));
+    ret->value = spd_arena_dup(
+        r->arena, spd_sv_trim(spd_sv_of(json_string_value(value), json_string_length(value))));
     if (by && !json_is_null(by)) {
         if (!json_is_string(by) || json_string_length(by) > 128) return false;
         if (json_string_length(by))
-            ret->authority = spd_arena_dup(r->arena, spd_sv_of(json_string_value(by), json_string_length(by)));
+            ret->authority =
+                spd_arena_dup(r->arena, spd_sv_of(json_string_value(by), json_string_length(by)));
     }
     if (!ret->value.len) ret->authority = SPD_SV_NONE;
     return true;
@@ -124,7 +132,8 @@ spd_sv spd_web_form(struct spd_arena *arena, spd_sv body, const char *field)
     size_t flen = strlen(field);
     for (size_t at = 0; at < body.len;) {
         size_t end = at;
-        while (end < body.len && body.ptr[end] != '&') end++;
+        while (end < body.len && body.ptr[end] != '&')
+            end++;
         spd_sv pair = spd_sv_of(body.ptr + at, end - at);
         at = end + 1;
         if (pair.len <= flen || memcmp(pair.ptr, field, flen) || pair.ptr[flen] != '=') continue;
@@ -133,7 +142,8 @@ spd_sv spd_web_form(struct spd_arena *arena, spd_sv body, const char *field)
         for (size_t i = flen + 1; i < pair.len; i++) {
             char c = pair.ptr[i];
             if (c == '+') c = ' ';
-            if (c == '%' && i + 2 < pair.len && hex(pair.ptr[i + 1]) >= 0 && hex(pair.ptr[i + 2]) >= 0) {
+            if (c == '%' && i + 2 < pair.len && hex(pair.ptr[i + 1]) >= 0 &&
+                hex(pair.ptr[i + 2]) >= 0) {
                 c = (char)(hex(pair.ptr[i + 1]) * 16 + hex(pair.ptr[i + 2]));
                 i += 2;
             }

@@ -1,5 +1,6 @@
-/* src/web/draft.c: the normal report that is offered (domain §6). Accepting names the version that was read:
- * without If-Match 428; whether that version still stands, and whether the reader may, the core says. */
+/* src/web/draft.c: the normal report that is offered (domain §6). Accepting names the version that
+ * was read: without If-Match 428; whether that version still stands, and whether the reader may,
+ * the core says. */
 #include "web/web_int.h"
 
 void spd_web_h_draft(struct spd_web_req *r)
@@ -11,9 +12,12 @@ void spd_web_h_draft(struct spd_web_req *r)
     struct spd_query *q;
     const struct spd_list *l = spd_board_get(r->web->host.board);
     const struct spd_row *row = l ? spd_list_find(l, r->id) : NULL;
-    if (row) v = &row->view;
-    else if (!(q = spd_web_db(r))) rc = SPD_IO;
-    else rc = spd_web_view(r, q, r->id, &stored, &err);
+    if (row)
+        v = &row->view;
+    else if (!(q = spd_web_db(r)))
+        rc = SPD_IO;
+    else
+        rc = spd_web_view(r, q, r->id, &stored, &err);
     if (rc) {
         spd_list_unref(l);
         if (!r->status) spd_web_store_failed(r, rc);
@@ -21,7 +25,9 @@ void spd_web_h_draft(struct spd_web_req *r)
     }
     const struct spd_draft *d = &v->draft;
     if (!d->id || d->state != SPD_DRAFT_OFFERED) {
-        spd_web_problem(r, 404, "no_draft", spd_arena_dup(r->arena, r->dutch ? v->item.no_draft_nl : v->item.no_draft_en));
+        spd_web_problem(
+            r, 404, "no_draft",
+            spd_arena_dup(r->arena, r->dutch ? v->item.no_draft_nl : v->item.no_draft_en));
     } else {
         spd_j_open(&r->out, NULL, '{');
         spd_j_int(&r->out, "version", d->version);
@@ -46,7 +52,8 @@ static bool if_match(struct spd_web_req *r, int64_t *ret)
         spd_web_problem(r, 428, "precondition_required", SPD_SV_NONE);
         return false;
     }
-    if (v.len >= 2 && v.ptr[0] == '"' && v.ptr[v.len - 1] == '"') v = spd_sv_of(v.ptr + 1, v.len - 2);
+    if (v.len >= 2 && v.ptr[0] == '"' && v.ptr[v.len - 1] == '"')
+        v = spd_sv_of(v.ptr + 1, v.len - 2);
     if (spd_sv_to_i64(v, ret) && *ret > 0) return true;
     spd_web_problem(r, 412, "stale", SPD_SV_NONE);
     return false;
@@ -54,20 +61,25 @@ static bool if_match(struct spd_web_req *r, int64_t *ret)
 
 void spd_web_h_draft_act(struct spd_web_req *r)
 {
-    static const char *const accept[] = {"text", NULL}, *const reject[] = {"reason", NULL}, *const undo[] = {NULL};
+    static const char *const accept[] = {"text", NULL}, *const reject[] = {"reason", NULL},
+                             *const undo[] = {NULL};
     struct spd_action_event a = {.item = r->id};
     struct spd_event event = {.type = SPD_EVENT_ACTION, .u.action = &a};
     struct spd_web_done done;
     const char *word = strrchr(r->route->path, '/') + 1;
     bool ok;
-    a.verb = strcmp(word, "accept") == 0 ? SPD_ACT_DRAFT_ACCEPT : strcmp(word, "reject") == 0 ? SPD_ACT_DRAFT_REJECT
-                                                                                               : SPD_ACT_DRAFT_UNDO;
+    a.verb = strcmp(word, "accept") == 0   ? SPD_ACT_DRAFT_ACCEPT
+             : strcmp(word, "reject") == 0 ? SPD_ACT_DRAFT_REJECT
+                                           : SPD_ACT_DRAFT_UNDO;
     if (a.verb == SPD_ACT_DRAFT_ACCEPT && !if_match(r, &a.version)) return;
     json_t *o = spd_web_body(r);
     if (!o) return;
-    if (a.verb == SPD_ACT_DRAFT_ACCEPT) ok = spd_web_only(r, o, accept) && spd_web_text(r, o, "text", false, 65536, &a.text);
-    else if (a.verb == SPD_ACT_DRAFT_REJECT) ok = spd_web_only(r, o, reject) && spd_web_text(r, o, "reason", true, 2000, &a.reason);
-    else ok = spd_web_only(r, o, undo);
+    if (a.verb == SPD_ACT_DRAFT_ACCEPT)
+        ok = spd_web_only(r, o, accept) && spd_web_text(r, o, "text", false, 65536, &a.text);
+    else if (a.verb == SPD_ACT_DRAFT_REJECT)
+        ok = spd_web_only(r, o, reject) && spd_web_text(r, o, "reason", true, 2000, &a.reason);
+    else
+        ok = spd_web_only(r, o, undo);
     json_decref(o);
     spd_web_action(r, &a);
     if (ok && spd_web_submit(r, &event, &done)) spd_web_done_json(r, &done);

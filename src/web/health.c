@@ -1,4 +1,5 @@
-/* src/web/health.c: liveness, readiness, metrics. Nothing of a patient: labels are routes, states, codes. */
+/* src/web/health.c: liveness, readiness, metrics. Nothing of a patient: labels are routes, states,
+ * codes. */
 #include "web/web_int.h"
 
 void spd_web_h_healthz(struct spd_web_req *r)
@@ -10,7 +11,8 @@ void spd_web_h_healthz(struct spd_web_req *r)
     spd_web_json_done(r, 200);
 }
 
-static bool own_reason(struct spd_web_req *r, const char *name, bool ok, const char *nl, const char *en)
+static bool own_reason(struct spd_web_req *r, const char *name, bool ok, const char *nl,
+                       const char *en)
 {
     spd_j_open(&r->out, NULL, '{');
     spd_j_z(&r->out, "name", name);
@@ -32,13 +34,16 @@ void spd_web_h_readyz(struct spd_web_req *r)
     r->n_reply_headers = 0;
     spd_j_open(&r->out, NULL, '{');
     spd_j_open(&r->out, "reasons", '[');
-    ready = own_reason(r, "store", store, store ? "De gegevens zijn leesbaar." : "De gegevens zijn niet leesbaar.",
+    ready = own_reason(r, "store", store,
+                       store ? "De gegevens zijn leesbaar." : "De gegevens zijn niet leesbaar.",
                        store ? "The store can be read." : "The store cannot be read.");
     bool listed = l && spd_list_revision(l) > 0;
-    ready &= own_reason(r, "worklist", listed, listed ? "De werklijst is gepubliceerd." : "Er is nog geen werklijst.",
+    ready &= own_reason(r, "worklist", listed,
+                        listed ? "De werklijst is gepubliceerd." : "Er is nog geen werklijst.",
                         listed ? "The worklist is published." : "There is no worklist yet.");
     if (l && !spd_list_complete(l)) /* shown, but the list serves: not a reason to take it away */
-        own_reason(r, "complete", false, "De werklijst is mogelijk onvolledig.", "The worklist is possibly incomplete.");
+        own_reason(r, "complete", false, "De werklijst is mogelijk onvolledig.",
+                   "The worklist is possibly incomplete.");
     if (h->health) {
         struct spd_str more = SPD_STR_INIT(1u << 20);
         ready &= h->health(h->self, r->dutch, &more);
@@ -55,7 +60,8 @@ void spd_web_h_readyz(struct spd_web_req *r)
     spd_web_json_done(r, ready ? 200 : 503);
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------------ */
+/* ---- metrics
+ * ------------------------------------------------------------------------------------------ */
 static void help(struct spd_str *s, const char *name, const char *type, const char *text)
 {
     spd_str_addf(s, "# HELP %s %s\n# TYPE %s %s\n", name, text, name, type);
@@ -79,14 +85,17 @@ static void from_store(struct spd_web_req *r)
     if (!ok) return; /* absent is what Prometheus understands by not known */
     help(&r->out, "spoed_items", "gauge", "Items by status.");
     for (int i = 1; i < SPD_STATUS_N; i++)
-        spd_str_addf(&r->out, "spoed_items{status=\"%s\"} %lld\n", spd_status_names[i], (long long)c.items[i]);
+        spd_str_addf(&r->out, "spoed_items{status=\"%s\"} %lld\n", spd_status_names[i],
+                     (long long)c.items[i]);
     help(&r->out, "spoed_outbox", "gauge", "Rows that leave or have left the house, by state.");
     for (int i = 1; i < SPD_OUTBOX_STATE_N; i++)
-        spd_str_addf(&r->out, "spoed_outbox{state=\"%s\"} %lld\n", spd_outbox_state_names[i], (long long)c.outbox[i]);
+        spd_str_addf(&r->out, "spoed_outbox{state=\"%s\"} %lld\n", spd_outbox_state_names[i],
+                     (long long)c.outbox[i]);
     gauge(&r->out, "spoed_alerts_open", "Alerts that nobody has acknowledged.", c.alerts_open);
     gauge(&r->out, "spoed_parked_open", "Results and messages that fit nobody.", c.parked_open);
     gauge(&r->out, "spoed_alarms_open", "Open technical alarms.", c.alarms_open);
-    gauge(&r->out, "spoed_discrepancies_open", "Open discrepancies between report and AI.", c.discrepancies_open);
+    gauge(&r->out, "spoed_discrepancies_open", "Open discrepancies between report and AI.",
+          c.discrepancies_open);
     gauge(&r->out, "spoed_revision", "Last journal number in the store.", c.revision);
 }
 
@@ -94,19 +103,23 @@ static void from_web(struct spd_web_req *r)
 {
     struct spd_web *w = r->web;
     size_t streams = 0, conns;
-    help(&r->out, "spoed_http_requests_total", "counter", "Answered requests by route and status code.");
+    help(&r->out, "spoed_http_requests_total", "counter",
+         "Answered requests by route and status code.");
     for (size_t i = 0; i <= spd_web_n_routes; i++) {
         for (size_t k = 0; k < SPD_WEB_CODES; k++) {
             uint64_t n = __atomic_load_n(&w->counts[i][k], __ATOMIC_RELAXED);
             if (!n) continue;
-            spd_str_addf(&r->out, "spoed_http_requests_total{method=\"%s\",route=\"%s\",code=\"%d\"} %llu\n",
-                         i < spd_web_n_routes ? spd_web_routes[i].method : "", i < spd_web_n_routes ? spd_web_routes[i].path : "other",
+            spd_str_addf(&r->out,
+                         "spoed_http_requests_total{method=\"%s\",route=\"%s\",code=\"%d\"} %llu\n",
+                         i < spd_web_n_routes ? spd_web_routes[i].method : "",
+                         i < spd_web_n_routes ? spd_web_routes[i].path : "other",
                          spd_web_code_at(k), (unsigned long long)n);
         }
     }
     pthread_mutex_lock(&w->conns_lock);
     conns = w->n_conns;
-    for (struct spd_web_conn *c = w->conns; c; c = c->next) streams += c->state == SPD_CONN_STREAM;
+    for (struct spd_web_conn *c = w->conns; c; c = c->next)
+        streams += c->state == SPD_CONN_STREAM;
     pthread_mutex_unlock(&w->conns_lock);
     gauge(&r->out, "spoed_http_connections", "Open client connections.", (int64_t)conns);
     gauge(&r->out, "spoed_http_streams", "Open event streams.", (int64_t)streams);
@@ -118,9 +131,12 @@ void spd_web_h_metrics(struct spd_web_req *r)
     struct spd_writer_stats w = spd_writer_stats(h->writer);
     const struct spd_list *l = spd_board_get(h->board);
     from_store(r);
-    gauge(&r->out, "spoed_worklist_items", "Items on the reporting worklist.", l ? (int64_t)spd_list_count(l) : 0);
-    gauge(&r->out, "spoed_worklist_revision", "Journal number of the published list.", l ? spd_list_revision(l) : 0);
-    gauge(&r->out, "spoed_worklist_complete", "0 while the list is possibly incomplete.", l && spd_list_complete(l));
+    gauge(&r->out, "spoed_worklist_items", "Items on the reporting worklist.",
+          l ? (int64_t)spd_list_count(l) : 0);
+    gauge(&r->out, "spoed_worklist_revision", "Journal number of the published list.",
+          l ? spd_list_revision(l) : 0);
+    gauge(&r->out, "spoed_worklist_complete", "0 while the list is possibly incomplete.",
+          l && spd_list_complete(l));
     spd_list_unref(l);
     help(&r->out, "spoed_events_total", "counter", "Events applied.");
     spd_str_addf(&r->out, "spoed_events_total %llu\n", (unsigned long long)w.events);

@@ -1,5 +1,5 @@
-/* src/web/hook.c: what the hooks in other programs use: hand in DICOM objects, say that images came, ask the
- * lists on behalf of a C-FIND. Decoding and matching are the host's. */
+/* src/web/hook.c: what the hooks in other programs use: hand in DICOM objects, say that images
+ * came, ask the lists on behalf of a C-FIND. Decoding and matching are the host's. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -92,11 +92,13 @@ static bool read_event(struct spd_web_req *r, const json_t *o, struct spd_study_
                                          "instances", "at",        "position",  NULL};
     spd_sv type, at;
     if (!spd_web_only(r, o, fields) || !spd_web_text(r, o, "type", true, 32, &type) ||
-        !spd_web_text(r, o, "study_uid", true, 64, &e->study_uid) || !spd_web_text(r, o, "at", false, 40, &at) ||
+        !spd_web_text(r, o, "study_uid", true, 64, &e->study_uid) ||
+        !spd_web_text(r, o, "at", false, 40, &at) ||
         !spd_web_text(r, o, "position", false, 200, &e->changes_position))
         return false;
     e->complete = spd_sv_is(type, "study_complete");
-    if (!e->complete && !spd_sv_is(type, "study_arrived")) return spd_web_bad_value(r, "type"), false;
+    if (!e->complete && !spd_sv_is(type, "study_arrived"))
+        return spd_web_bad_value(r, "type"), false;
     if (!uid(e->study_uid)) return spd_web_bad_value(r, "study_uid"), false;
     if (e->changes_position.len && !spd_sv_find(e->changes_position, SPD_SV("="), NULL))
         return spd_web_bad_value(r, "position"), false;
@@ -104,11 +106,14 @@ static bool read_event(struct spd_web_req *r, const json_t *o, struct spd_study_
     if (at.len) {
         spd_usec t;
         if (!spd_time_parse_iso(at, &t)) return spd_web_bad_value(r, "at"), false;
-        if (t < e->source_time) e->source_time = t; /* a clock that runs ahead does not make it later */
+        if (t < e->source_time)
+            e->source_time = t; /* a clock that runs ahead does not make it later */
     }
-    if (!spd_web_cx(r, json_object_get(o, "accession"), r->web->host.site.accession_issuer, &e->accession))
+    if (!spd_web_cx(r, json_object_get(o, "accession"), r->web->host.site.accession_issuer,
+                    &e->accession))
         return spd_web_bad_value(r, "accession"), false;
-    return patient_ids(r, json_object_get(o, "patient_ids"), e) && instances(r, json_object_get(o, "instances"), e);
+    return patient_ids(r, json_object_get(o, "patient_ids"), e) &&
+           instances(r, json_object_get(o, "instances"), e);
 }
 
 void spd_web_h_events(struct spd_web_req *r)
@@ -125,12 +130,14 @@ void spd_web_h_events(struct spd_web_req *r)
     json_decref(o);
     if (!ok) return;
     snprintf(peer, sizeof peer, "%.*s", SPD_SV_ARG(r->who.name));
-    if (h->peer && !h->peer(h->self, &f, peer)) snprintf(peer, sizeof peer, "%.*s", SPD_SV_ARG(r->who.name));
+    if (h->peer && !h->peer(h->self, &f, peer))
+        snprintf(peer, sizeof peer, "%.*s", SPD_SV_ARG(r->who.name));
     e.peer = spd_sv_from(peer);
     if (spd_web_submit(r, &event, &done)) spd_web_done_json(r, &done);
 }
 
-/* Where a hook left off in its program's list of changes: kept here in the transaction of the event itself. */
+/* Where a hook left off in its program's list of changes: kept here in the transaction of the event
+ * itself. */
 void spd_web_h_position(struct spd_web_req *r)
 {
     struct spd_query *q;
@@ -143,8 +150,9 @@ void spd_web_h_position(struct spd_web_req *r)
         return;
     }
     if (!(q = spd_web_db(r))) return;
-    enum spd_rc rc = spd_store_find_one(spd_query_store(q), SPD_KEY_SETTING_NAME,
-                                        spd_arena_printf(r->arena, "changes:%.*s", SPD_SV_ARG(source)), &id, &err);
+    enum spd_rc rc = spd_store_find_one(
+        spd_query_store(q), SPD_KEY_SETTING_NAME,
+        spd_arena_printf(r->arena, "changes:%.*s", SPD_SV_ARG(source)), &id, &err);
     if (!rc) rc = spd_get_setting(spd_query_store(q), id, &setting, r->arena, &err);
     if (rc && rc != SPD_NOTFOUND) {
         spd_web_store_failed(r, rc);
@@ -164,14 +172,17 @@ void spd_web_h_find(struct spd_web_req *r)
     struct spd_str answers = SPD_STR_INIT(32u << 20);
     struct spd_err err = {0};
     int64_t revision = 0;
-    json_t *o = spd_web_body(r); /* judged here, so that the host gets well-formed JSON within limits */
+    json_t *o =
+        spd_web_body(r); /* judged here, so that the host gets well-formed JSON within limits */
     if (!o) return;
     json_decref(o);
-    enum spd_rc rc = h->find ? h->find(h->self, spd_str_sv(&r->body), &f, &answers, &revision, &err) : SPD_NOTFOUND;
+    enum spd_rc rc = h->find ? h->find(h->self, spd_str_sv(&r->body), &f, &answers, &revision, &err)
+                             : SPD_NOTFOUND;
     if (rc == SPD_INVALID || rc == SPD_PROTO || rc == SPD_LIMIT) {
         spd_web_problem(r, 422, "bad_value", SPD_SV_NONE);
     } else if (rc == SPD_NOTFOUND || rc == SPD_DENIED) {
-        spd_web_problem(r, rc == SPD_DENIED ? 403 : 404, rc == SPD_DENIED ? "forbidden" : "not_found", SPD_SV_NONE);
+        spd_web_problem(r, rc == SPD_DENIED ? 403 : 404,
+                        rc == SPD_DENIED ? "forbidden" : "not_found", SPD_SV_NONE);
     } else if (rc || !spd_str_ok(&answers)) {
         spd_web_problem(r, 503, "busy", SPD_SV_NONE);
     } else {

@@ -1,5 +1,5 @@
-/* src/web/item.c: one item in full, and its timeline: what was decided and why, who did what, what came and
- * went, in the order of time. Raw messages are not here (message.c). */
+/* src/web/item.c: one item in full, and its timeline: what was decided and why, who did what, what
+ * came and went, in the order of time. Raw messages are not here (message.c). */
 #include "web/web_int.h"
 
 #include <stdlib.h>
@@ -11,7 +11,10 @@ struct moment { /* one line of the timeline */
     const struct spd_decision *decision;
     int64_t id;
 };
-struct moments { struct moment *v; size_t n; };
+struct moments {
+    struct moment *v;
+    size_t n;
+};
 struct item_ctx {
     struct spd_web_req *r;
     struct spd_web_eye eye;
@@ -42,7 +45,7 @@ static bool seen(const struct item_ctx *c, const struct spd_result *res)
     return res->mode != SPD_MODE_SHADOW || c->eye.shadow;
 }
 
-/* ---- the item ----------------------------------------------------------------------------------- */
+/* ---- the item ------------------------------------------------------------------------------- */
 static void decisions(struct item_ctx *c, struct spd_str *s)
 {
     int64_t *ids;
@@ -179,8 +182,10 @@ void spd_web_h_item(struct spd_web_req *r)
     if (!begin(&c, r)) return;
     const struct spd_list *l = spd_board_get(r->web->host.board);
     const struct spd_row *row = l ? spd_list_find(l, r->id) : NULL;
-    if (row) v = &row->view;
-    else c.rc = spd_web_view(r, *r->db, r->id, &stored, &c.err);
+    if (row)
+        v = &row->view;
+    else
+        c.rc = spd_web_view(r, *r->db, r->id, &stored, &c.err);
     if (!c.rc) {
         struct spd_str *s = &r->out;
         spd_j_open(s, NULL, '{');
@@ -198,8 +203,10 @@ void spd_web_h_item(struct spd_web_req *r)
     if (c.rc) spd_web_store_failed(r, c.rc);
 }
 
-/* ---- the timeline --------------------------------------------------------------------------------- */
-static struct moment *add(struct item_ctx *c, struct moments *m, spd_usec at, const char *kind, int64_t id)
+/* ---- the timeline
+ * --------------------------------------------------------------------------------- */
+static struct moment *add(struct item_ctx *c, struct moments *m, spd_usec at, const char *kind,
+                          int64_t id)
 {
     struct moment *v = SPD_LIST_ADD(m, c->r->arena);
     v->at = at, v->kind = kind, v->id = id;
@@ -228,8 +235,9 @@ static void add_results(struct item_ctx *c, struct moments *m)
         if ((c->rc = spd_get_result(c->s, ids[i], &x, c->r->arena, &c->err))) break;
         if (!seen(c, &x)) continue;
         struct moment *v = add(c, m, x.at, "result", x.id);
-        v->text = spd_arena_printf(c->r->arena, "%.*s %.*s: %s", SPD_SV_ARG(x.model.len ? x.model : x.name),
-                                   SPD_SV_ARG(x.version), spd_enum_name(spd_ai_state_names, x.state));
+        v->text = spd_arena_printf(
+            c->r->arena, "%.*s %.*s: %s", SPD_SV_ARG(x.model.len ? x.model : x.name),
+            SPD_SV_ARG(x.version), spd_enum_name(spd_ai_state_names, x.state));
     }
 }
 
@@ -240,10 +248,12 @@ static void add_messages(struct item_ctx *c, struct moments *m)
     for (size_t i = 0; i < n && !c->rc; i++) {
         struct spd_message x;
         if ((c->rc = spd_get_message(c->s, ids[i], &x, c->r->arena, &c->err))) break;
-        struct moment *v = add(c, m, x.at, x.direction == SPD_DIRECTION_OUT ? "message_out" : "message_in", x.id);
+        struct moment *v =
+            add(c, m, x.at, x.direction == SPD_DIRECTION_OUT ? "message_out" : "message_in", x.id);
         const char *answer = spd_enum_name(spd_answer_names, x.answer);
-        v->text = spd_arena_printf(c->r->arena, "%s %.*s %.*s%s%s", x.direction == SPD_DIRECTION_OUT ? "→" : "←",
-                                   SPD_SV_ARG(x.peer), SPD_SV_ARG(x.type), answer[0] ? ": " : "", answer);
+        v->text = spd_arena_printf(c->r->arena, "%s %.*s %.*s%s%s",
+                                   x.direction == SPD_DIRECTION_OUT ? "→" : "←", SPD_SV_ARG(x.peer),
+                                   SPD_SV_ARG(x.type), answer[0] ? ": " : "", answer);
     }
 }
 
@@ -251,14 +261,16 @@ static void add_pages(struct item_ctx *c, struct moments *m, int64_t alert)
 {
     int64_t *ids;
     size_t n = 0;
-    c->rc = spd_store_find_all(c->s, SPD_KEY_PAGE_ALERT, spd_key_i64(c->r->arena, alert), &ids, &n, c->r->arena, &c->err);
+    c->rc = spd_store_find_all(c->s, SPD_KEY_PAGE_ALERT, spd_key_i64(c->r->arena, alert), &ids, &n,
+                               c->r->arena, &c->err);
     for (size_t i = 0; i < n && !c->rc; i++) {
         struct spd_page p;
         if ((c->rc = spd_get_page(c->s, ids[i], &p, c->r->arena, &c->err))) break;
         struct moment *v = add(c, m, p.at, "page", p.id);
         const char *outcome = spd_enum_name(spd_outcome_names, p.outcome);
-        v->text = spd_arena_printf(c->r->arena, c->eye.dutch ? "Oproep aan %.*s via %.*s%s%s" : "Page to %.*s by %.*s%s%s",
-                                   SPD_SV_ARG(p.person), SPD_SV_ARG(p.channel), outcome[0] ? ": " : "", outcome);
+        v->text = spd_arena_printf(
+            c->r->arena, c->eye.dutch ? "Oproep aan %.*s via %.*s%s%s" : "Page to %.*s by %.*s%s%s",
+            SPD_SV_ARG(p.person), SPD_SV_ARG(p.channel), outcome[0] ? ": " : "", outcome);
     }
 }
 
@@ -276,7 +288,8 @@ static void add_alerts(struct item_ctx *c, struct moments *m)
             v->by = a.ack_by;
             v->text = c->eye.dutch ? SPD_SV("Melding bevestigd") : SPD_SV("Alert acknowledged");
         }
-        if (a.closed && a.closed_reason.len) add(c, m, a.closed, "alert_closed", a.id)->text = a.closed_reason;
+        if (a.closed && a.closed_reason.len)
+            add(c, m, a.closed, "alert_closed", a.id)->text = a.closed_reason;
         add_pages(c, m, a.id);
     }
 }
@@ -290,15 +303,28 @@ static void add_people(struct item_ctx *c, struct moments *m)
         if ((c->rc = spd_get_audit(c->s, ids[i], &a, c->r->arena, &c->err))) break;
         struct moment *v = add(c, m, a.at, "act", a.id);
         v->by = a.who;
-        v->text = a.detail.len ? spd_arena_printf(c->r->arena, "%.*s: %.*s", SPD_SV_ARG(a.act), SPD_SV_ARG(a.detail)) : a.act;
+        v->text = a.detail.len ? spd_arena_printf(c->r->arena, "%.*s: %.*s", SPD_SV_ARG(a.act),
+                                                  SPD_SV_ARG(a.detail))
+                               : a.act;
     }
+}
+
+/* What one event did has one time: cause before effect. */
+static int place(const char *kind)
+{
+    static const char *const order[] = {"message_in", "result", "act",         "decision",
+                                        "alert",      "page",   "acknowledged"};
+    int i = 0;
+    while (i < 7 && strcmp(order[i], kind))
+        i++;
+    return i;
 }
 
 static int by_time(const void *a, const void *b)
 {
     const struct moment *x = a, *y = b;
     if (x->at != y->at) return x->at < y->at ? -1 : 1;
-    int c = strcmp(x->kind, y->kind);
+    int c = place(x->kind) - place(y->kind);
     return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 

@@ -1,5 +1,6 @@
-/* src/web/json.c: JSON out, written straight into the answer. Whether a comma is due is read off the text
- * so far: after anything but an opening bracket or a colon. No numbers in floating point. */
+/* src/web/json.c: JSON out, written straight into the answer. Whether a comma is due is read off
+ * the text so far: after anything but an opening bracket or a colon. No numbers in floating point.
+ */
 #include "web/web_int.h"
 
 void spd_j_sep(struct spd_str *s)
@@ -51,8 +52,10 @@ void spd_j_null(struct spd_str *s, const char *k)
 
 void spd_j_text_or_null(struct spd_str *s, const char *k, spd_sv v)
 {
-    if (v.len) spd_j_text(s, k, v);
-    else spd_j_null(s, k);
+    if (v.len)
+        spd_j_text(s, k, v);
+    else
+        spd_j_null(s, k);
 }
 
 void spd_j_z(struct spd_str *s, const char *k, const char *z)
@@ -68,8 +71,10 @@ void spd_j_int(struct spd_str *s, const char *k, int64_t v)
 
 void spd_j_id(struct spd_str *s, const char *k, int64_t v)
 {
-    if (v) spd_j_int(s, k, v);
-    else spd_j_null(s, k);
+    if (v)
+        spd_j_int(s, k, v);
+    else
+        spd_j_null(s, k);
 }
 
 void spd_j_bool(struct spd_str *s, const char *k, bool v)
@@ -87,8 +92,10 @@ void spd_j_micro(struct spd_str *s, const char *k, int64_t v)
         return;
     }
     spd_j_int(s, k, v / 1000000);
-    for (int64_t rest = v % 1000000, i = 5; i >= 0; i--, rest /= 10) digits[i] = (char)('0' + rest % 10);
-    while (n && digits[n - 1] == '0') n--;
+    for (int64_t rest = v % 1000000, i = 5; i >= 0; i--, rest /= 10)
+        digits[i] = (char)('0' + rest % 10);
+    while (n && digits[n - 1] == '0')
+        n--;
     if (n) spd_str_addc(s, '.'), spd_str_add(s, spd_sv_of(digits, n));
 }
 
@@ -107,7 +114,8 @@ void spd_j_time(struct spd_str *s, const char *k, const struct spd_zone *zone, s
 void spd_j_texts(struct spd_str *s, const char *k, const spd_sv *v, size_t n)
 {
     spd_j_open(s, k, '[');
-    for (size_t i = 0; i < n; i++) spd_j_text(s, NULL, v[i]);
+    for (size_t i = 0; i < n; i++)
+        spd_j_text(s, NULL, v[i]);
     spd_j_close(s, ']');
 }
 

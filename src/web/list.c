@@ -1,7 +1,8 @@
-/* src/web/list.c: GET /api/v1/worklist. Listed rows come from the published list in rank order, open rows
- * that are not listed (ordered, preliminary) by a walk over their ids, closed ones (final, cancelled) from
- * the store. A cursor says in which of the three a page ended: "r" + the row's place in the order (so that
- * rows that come or go between two pages neither repeat nor hide others), "i" + id, "s" + id. */
+/* src/web/list.c: GET /api/v1/worklist. Listed rows come from the published list in rank order,
+ * open rows that are not listed (ordered, preliminary) by a walk over their ids, closed ones
+ * (final, cancelled) from the store. A cursor says in which of the three a page ended: "r" + the
+ * row's place in the order (so that rows that come or go between two pages neither repeat nor hide
+ * others), "i" + id, "s" + id. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -12,8 +13,8 @@ struct wanted {
     bool status[STATUSES];
     spd_sv modality, location;
     size_t limit, given;
-    char kind;         /* of the cursor: 0 none, r, i, s */
-    int64_t key[4];    /* r: level due arrived id; i, s: id */
+    char kind;      /* of the cursor: 0 none, r, i, s */
+    int64_t key[4]; /* r: level due arrived id; i, s: id */
     char next[120];
 };
 
@@ -22,7 +23,8 @@ static bool in_list(spd_sv list, spd_sv one) /* "CT,MR" */
     if (!list.len) return true;
     for (size_t at = 0; at <= list.len;) {
         size_t end = at;
-        while (end < list.len && list.ptr[end] != ',') end++;
+        while (end < list.len && list.ptr[end] != ',')
+            end++;
         if (spd_sv_eq(spd_sv_trim(spd_sv_of(list.ptr + at, end - at)), one)) return true;
         at = end + 1;
     }
@@ -32,20 +34,24 @@ static bool in_list(spd_sv list, spd_sv one) /* "CT,MR" */
 static bool read_status(spd_sv list, struct wanted *w)
 {
     if (!list.len) {
-        w->status[SPD_STATUS_ARRIVED] = w->status[SPD_STATUS_IN_PROGRESS] = w->status[SPD_STATUS_UNMATCHED] =
-            w->status[SPD_STATUS_CANCELLED_IMAGES] = true;
+        w->status[SPD_STATUS_ARRIVED] = w->status[SPD_STATUS_IN_PROGRESS] =
+            w->status[SPD_STATUS_UNMATCHED] = w->status[SPD_STATUS_CANCELLED_IMAGES] = true;
         return true;
     }
     for (size_t at = 0; at <= list.len;) {
         size_t end = at;
-        while (end < list.len && list.ptr[end] != ',') end++;
+        while (end < list.len && list.ptr[end] != ',')
+            end++;
         spd_sv one = spd_sv_trim(spd_sv_of(list.ptr + at, end - at));
         int s = spd_enum_from(spd_status_names, one);
         at = end + 1;
         if (spd_sv_is(one, "all"))
-            for (int i = 1; i < STATUSES; i++) w->status[i] = true;
-        else if (s > 0) w->status[s] = true;
-        else return false;
+            for (int i = 1; i < STATUSES; i++)
+                w->status[i] = true;
+        else if (s > 0)
+            w->status[s] = true;
+        else
+            return false;
     }
     return true;
 }
@@ -58,7 +64,8 @@ static bool read_cursor(spd_sv c, struct wanted *w)
     if (w->kind != 'r' && w->kind != 'i' && w->kind != 's') return false;
     for (; at < c.len && n < 4; n++) {
         size_t end = at;
-        while (end < c.len && c.ptr[end] != '.') end++;
+        while (end < c.len && c.ptr[end] != '.')
+            end++;
         if (!spd_sv_to_i64(spd_sv_of(c.ptr + at, end - at), &w->key[n])) return false;
         at = end + 1;
     }
@@ -69,8 +76,10 @@ static bool read_wanted(struct spd_web_req *r, struct wanted *w)
 {
     int64_t limit = USUAL;
     spd_sv v = spd_web_arg(r, "limit");
-    *w = (struct wanted){.modality = spd_web_arg(r, "modality"), .location = spd_web_arg(r, "location")};
-    if (v.len && (!spd_sv_to_i64(v, &limit) || limit < 1)) return spd_web_bad_value(r, "limit"), false;
+    *w = (struct wanted){.modality = spd_web_arg(r, "modality"),
+                         .location = spd_web_arg(r, "location")};
+    if (v.len && (!spd_sv_to_i64(v, &limit) || limit < 1))
+        return spd_web_bad_value(r, "limit"), false;
     if (!read_status(spd_web_arg(r, "status"), w)) return spd_web_bad_value(r, "status"), false;
     if (!read_cursor(spd_web_arg(r, "after"), w)) return spd_web_bad_value(r, "after"), false;
     w->limit = limit > MOST ? MOST : (size_t)limit;
@@ -79,8 +88,8 @@ static bool read_wanted(struct spd_web_req *r, struct wanted *w)
 
 static bool passes(const struct wanted *w, const struct spd_view *v)
 {
-    return (unsigned)v->status < STATUSES && w->status[v->status] && in_list(w->modality, v->item.modality) &&
-           in_list(w->location, v->item.location);
+    return (unsigned)v->status < STATUSES && w->status[v->status] &&
+           in_list(w->modality, v->item.modality) && in_list(w->location, v->item.location);
 }
 
 /* True: the page is full. */
@@ -88,8 +97,8 @@ static bool give(struct spd_web_req *r, struct wanted *w, const struct spd_view 
 {
     const struct spd_item *i = &v->item;
     if (rank)
-        snprintf(w->next, sizeof w->next, "r%d.%lld.%lld.%lld", (int)i->level, (long long)i->due, (long long)i->arrived,
-                 (long long)i->id);
+        snprintf(w->next, sizeof w->next, "r%d.%lld.%lld.%lld", (int)i->level, (long long)i->due,
+                 (long long)i->arrived, (long long)i->id);
     spd_j_open(&r->out, NULL, '{');
     spd_web_item(spd_web_eye(r), &r->out, v, rank);
     spd_j_close(&r->out, '}');
@@ -99,8 +108,10 @@ static bool give(struct spd_web_req *r, struct wanted *w, const struct spd_view 
 static int order(const struct spd_item *i, const int64_t key[4])
 {
     /* As src/list/list.c orders: no level and no due come last. */
-    const int64_t own[4] = {i->level ? i->level : INT32_MAX, i->due ? i->due : INT64_MAX, i->arrived, i->id};
-    const int64_t other[4] = {key[0] ? key[0] : INT32_MAX, key[1] ? key[1] : INT64_MAX, key[2], key[3]};
+    const int64_t own[4] = {i->level ? i->level : INT32_MAX, i->due ? i->due : INT64_MAX,
+                            i->arrived, i->id};
+    const int64_t other[4] = {key[0] ? key[0] : INT32_MAX, key[1] ? key[1] : INT64_MAX, key[2],
+                              key[3]};
     for (int k = 0; k < 4; k++)
         if (own[k] != other[k]) return own[k] < other[k] ? -1 : 1;
     return 0;
@@ -111,8 +122,10 @@ static size_t place_after(const struct spd_list *l, const int64_t key[4])
     size_t low = 0, high = spd_list_count(l);
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (order(&spd_list_at(l, mid)->view.item, key) <= 0) low = mid + 1;
-        else high = mid;
+        if (order(&spd_list_at(l, mid)->view.item, key) <= 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low;
 }
@@ -122,7 +135,8 @@ static bool ranked(struct spd_web_req *r, struct wanted *w, const struct spd_lis
     const struct spd_row *row;
     if (w->kind == 'i' || w->kind == 's') return false;
     for (size_t k = w->kind == 'r' ? place_after(l, w->key) : 0; (row = spd_list_at(l, k)); k++)
-        if (passes(w, &row->view) && give(r, w, &row->view, k + 1)) return spd_list_at(l, k + 1) != NULL;
+        if (passes(w, &row->view) && give(r, w, &row->view, k + 1))
+            return spd_list_at(l, k + 1) != NULL;
     return false;
 }
 
@@ -130,11 +144,13 @@ static bool by_id(struct spd_web_req *r, struct wanted *w, const struct spd_list
 {
     const struct spd_row *row;
     int64_t id = w->kind == 'i' ? w->key[0] : 0;
-    if (w->kind == 's' || !(w->status[SPD_STATUS_ORDERED] || w->status[SPD_STATUS_PRELIMINARY])) return false;
+    if (w->kind == 's' || !(w->status[SPD_STATUS_ORDERED] || w->status[SPD_STATUS_PRELIMINARY]))
+        return false;
     while ((row = spd_list_next_by_id(l, id))) {
         enum spd_status s = row->view.status;
         id = row->view.item.id;
-        if ((s != SPD_STATUS_ORDERED && s != SPD_STATUS_PRELIMINARY) || !passes(w, &row->view)) continue;
+        if ((s != SPD_STATUS_ORDERED && s != SPD_STATUS_PRELIMINARY) || !passes(w, &row->view))
+            continue;
         snprintf(w->next, sizeof w->next, "i%lld", (long long)id);
         if (give(r, w, &row->view, 0)) return true;
     }
@@ -146,7 +162,8 @@ static bool closed(struct spd_web_req *r, struct wanted *w, bool *ret_more)
 {
     spd_sv names[2];
     struct spd_query_items f = {.status = names};
-    struct spd_query_page page = {.newest_first = true, .after = w->kind == 's' ? w->key[0] : 0, .limit = 200};
+    struct spd_query_page page = {
+        .newest_first = true, .after = w->kind == 's' ? w->key[0] : 0, .limit = 200};
     struct spd_query *q;
     struct spd_err err = {0};
     int64_t ids[200];
@@ -189,7 +206,8 @@ static bool fill(struct spd_web_req *r, struct wanted *w, const struct spd_list 
         more = by_id(r, w, l);
         if (!more && w->given < w->limit && !closed(r, w, &more)) return false;
     } else if (!more && (w->status[SPD_STATUS_ORDERED] || w->status[SPD_STATUS_PRELIMINARY])) {
-        snprintf(w->next, sizeof w->next, "i0"); /* the page ended exactly where the listed rows do */
+        snprintf(w->next, sizeof w->next,
+                 "i0"); /* the page ended exactly where the listed rows do */
         more = true;
     } else if (!more && (w->status[SPD_STATUS_FINAL] || w->status[SPD_STATUS_CANCELLED])) {
         snprintf(w->next, sizeof w->next, "s0");

@@ -1,6 +1,6 @@
-/* src/web/message.c: the message log and the queue of what has to leave. Raw bytes are patient data: masked,
- * unless an administrator asks with ?raw=1; that is written to the audit trail first, and without the audit
- * row nothing is shown. */
+/* src/web/message.c: the message log and the queue of what has to leave. Raw bytes are patient
+ * data: masked, unless an administrator asks with ?raw=1; that is written to the audit trail first,
+ * and without the audit row nothing is shown. */
 #include "web/web_int.h"
 
 #include "base/hash.h"
@@ -33,7 +33,9 @@ void spd_web_h_messages(struct spd_web_req *r)
     struct spd_query *q;
     struct spd_query_page page;
     struct spd_err err = {0};
-    struct spd_query_messages f = {.peer = spd_web_arg(r, "peer"), .type = spd_web_arg(r, "type"), .answer = spd_web_arg(r, "answer")};
+    struct spd_query_messages f = {.peer = spd_web_arg(r, "peer"),
+                                   .type = spd_web_arg(r, "type"),
+                                   .answer = spd_web_arg(r, "answer")};
     spd_sv direction = spd_web_arg(r, "direction"), item = spd_web_arg(r, "item");
     int64_t *ids = SPD_NEW_N(r->arena, int64_t, 1000);
     size_t n = 0;
@@ -63,8 +65,10 @@ void spd_web_h_messages(struct spd_web_req *r)
     spd_j_close(&r->out, ']');
     if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
 static bool is_hl7(spd_sv raw)
@@ -72,7 +76,8 @@ static bool is_hl7(spd_sv raw)
     return spd_sv_starts(raw, SPD_SV("MSH")) && raw.len < (1u << 20);
 }
 
-/* The shape of a message without what it says: MSH as it is, of other segments the name and the separators. */
+/* The shape of a message without what it says: MSH as it is, of other segments the name and the
+ * separators. */
 static spd_sv masked(struct spd_arena *arena, spd_sv raw)
 {
     struct spd_str s = SPD_STR_INIT(4u << 20);
@@ -86,7 +91,8 @@ static spd_sv masked(struct spd_arena *arena, spd_sv raw)
             continue;
         }
         if (column == 0) header = spd_sv_starts(spd_sv_of(raw.ptr + i, raw.len - i), SPD_SV("MSH"));
-        bool shown = (header && !(c & 0x80)) || column < 3 || c == '|' || c == '^' || c == '~' || c == '&';
+        bool shown =
+            (header && !(c & 0x80)) || column < 3 || c == '|' || c == '^' || c == '~' || c == '&';
         spd_str_addc(&s, shown && !(c & 0x80) ? c : '*');
         column++;
     }
@@ -126,13 +132,17 @@ void spd_web_h_message(struct spd_web_req *r)
     spd_j_open(&r->out, NULL, '{');
     common(r, &r->out, &m);
     spd_j_open(&r->out, "items", '[');
-    for (size_t i = 0; i < m.items.n; i++) spd_j_int(&r->out, NULL, m.items.v[i]);
+    for (size_t i = 0; i < m.items.n; i++)
+        spd_j_int(&r->out, NULL, m.items.v[i]);
     spd_j_close(&r->out, ']');
     spd_j_text_or_null(&r->out, "charset", m.charset);
     spd_j_bool(&r->out, "masked", !raw);
-    if (is_hl7(m.raw)) spd_j_text(&r->out, "raw", raw ? m.raw : masked(r->arena, m.raw));
-    else spd_j_null(&r->out, "raw");
-    if (raw && m.raw.len) spd_j_text(&r->out, "raw_base64url", spd_base64url(r->arena, m.raw.ptr, m.raw.len));
+    if (is_hl7(m.raw))
+        spd_j_text(&r->out, "raw", raw ? m.raw : masked(r->arena, m.raw));
+    else
+        spd_j_null(&r->out, "raw");
+    if (raw && m.raw.len)
+        spd_j_text(&r->out, "raw_base64url", spd_base64url(r->arena, m.raw.ptr, m.raw.len));
     spd_j_close(&r->out, '}');
     spd_web_json_done(r, 200);
 }
@@ -199,6 +209,8 @@ void spd_web_h_queue(struct spd_web_req *r)
     spd_j_close(&r->out, ']');
     if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }

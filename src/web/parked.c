@@ -1,7 +1,8 @@
 /* src/web/parked.c: what fits nobody, and what a person does with it (domain §1). */
 #include "web/web_int.h"
 
-static void one(struct spd_web_req *r, struct spd_str *s, const struct spd_parked *p, const struct spd_result *res)
+static void one(struct spd_web_req *r, struct spd_str *s, const struct spd_parked *p,
+                const struct spd_result *res)
 {
     char level[32];
     spd_sv why = r->dutch ? p->why_nl : p->why_en;
@@ -42,15 +43,20 @@ void spd_web_h_parked(struct spd_web_req *r)
         struct spd_parked p;
         struct spd_result res = {0};
         rc = spd_get_parked(spd_query_store(q), ids[i], &p, r->arena, &err);
-        if (!rc && p.result) rc = spd_get_result(spd_query_store(q), p.result, &res, r->arena, &err);
-        if (rc == SPD_NOTFOUND) rc = SPD_OK;
-        else if (!rc) one(r, &r->out, &p, &res);
+        if (!rc && p.result)
+            rc = spd_get_result(spd_query_store(q), p.result, &res, r->arena, &err);
+        if (rc == SPD_NOTFOUND)
+            rc = SPD_OK;
+        else if (!rc)
+            one(r, &r->out, &p, &res);
     }
     spd_j_close(&r->out, ']');
     if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
     spd_j_close(&r->out, '}');
-    if (rc) spd_web_store_failed(r, rc);
-    else spd_web_json_done(r, 200);
+    if (rc)
+        spd_web_store_failed(r, rc);
+    else
+        spd_web_json_done(r, 200);
 }
 
 void spd_web_h_parked_act(struct spd_web_req *r)
@@ -61,13 +67,16 @@ void spd_web_h_parked_act(struct spd_web_req *r)
     struct spd_web_done done;
     bool assign = strstr(r->route->path, "/assign") != NULL;
     json_t *o = spd_web_body(r);
-    bool ok = o && spd_web_only(r, o, assign ? to_item : away) && spd_web_text(r, o, "reason", true, 2000, &a.reason);
+    bool ok = o && spd_web_only(r, o, assign ? to_item : away) &&
+              spd_web_text(r, o, "reason", true, 2000, &a.reason);
     a.verb = assign ? SPD_ACT_ASSIGN : SPD_ACT_DISCARD;
     if (ok && assign) {
         json_t *item = json_object_get(o, "item");
         ok = json_is_integer(item) && json_integer_value(item) > 0;
-        if (ok) a.item = json_integer_value(item);
-        else spd_web_bad_value(r, "item");
+        if (ok)
+            a.item = json_integer_value(item);
+        else
+            spd_web_bad_value(r, "item");
     }
     if (o) json_decref(o);
     spd_web_action(r, &a);

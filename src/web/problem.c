@@ -1,5 +1,5 @@
-/* src/web/problem.c: every error of the API as RFC 9457 problem+json, in Dutch or English, with a code that
- * programs may rely on. A detail never repeats what the client sent. */
+/* src/web/problem.c: every error of the API as RFC 9457 problem+json, in Dutch or English, with a
+ * code that programs may rely on. A detail never repeats what the client sent. */
 #include "web/web_int.h"
 
 static const struct problem {
@@ -10,7 +10,8 @@ static const struct problem {
     {"bad_value", "Een waarde ontbreekt of is ongeldig.", "A value is missing or not valid."},
     {"login_needed", "Meld u eerst aan.", "Log in first."},
     {"login_failed", "Naam of wachtwoord klopt niet.", "The name or the password is not right."},
-    {"login_slow", "Te veel mislukte pogingen; wacht even.", "Too many failed attempts; wait a moment."},
+    {"login_slow", "Te veel mislukte pogingen; wacht even.",
+     "Too many failed attempts; wait a moment."},
     {"forbidden", "Uw rol staat dit niet toe.", "Your role does not allow this."},
     {"csrf", "Het verzoek komt niet aantoonbaar van deze pagina; laad de pagina opnieuw.",
      "The request cannot be shown to come from this page; reload the page."},
@@ -18,10 +19,13 @@ static const struct problem {
     {"no_draft", "Er is geen conceptverslag.", "There is no draft report."},
     {"method", "Die methode bestaat hier niet.", "That method does not exist here."},
     {"conflict", "Dat kan in deze toestand niet.", "That is not possible in this state."},
-    {"stale", "Er is intussen iets veranderd; kijk opnieuw.", "Something has changed meanwhile; look again."},
-    {"precondition_required", "Hier ontbreekt een voorwaarde (If-Match).", "A condition is missing here (If-Match)."},
+    {"stale", "Er is intussen iets veranderd; kijk opnieuw.",
+     "Something has changed meanwhile; look again."},
+    {"precondition_required", "Hier ontbreekt een voorwaarde (If-Match).",
+     "A condition is missing here (If-Match)."},
     {"too_large", "Het verzoek is te groot.", "The request is too large."},
-    {"unsupported_type", "Dit soort inhoud wordt hier niet gelezen.", "This type of content is not read here."},
+    {"unsupported_type", "Dit soort inhoud wordt hier niet gelezen.",
+     "This type of content is not read here."},
     {"busy", "Te druk; probeer het zo opnieuw.", "Too busy; try again in a moment."},
     {"not_committed", "Het kon niet worden vastgelegd.", "It could not be committed."},
     {"no_store", "De gegevens zijn nu niet bereikbaar.", "The data cannot be reached now."},
@@ -31,22 +35,38 @@ static const struct problem {
 static const char *title(int status)
 {
     switch (status) {
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 415: return "Unsupported Media Type";
-    case 422: return "Unprocessable Content";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 503: return "Service Unavailable";
-    case 507: return "Insufficient Storage";
-    default: return "Internal Server Error";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
+    case 428:
+        return "Precondition Required";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
+    case 507:
+        return "Insufficient Storage";
+    default:
+        return "Internal Server Error";
     }
 }
 
@@ -84,14 +104,22 @@ void spd_web_bad_value(struct spd_web_req *r, const char *field)
 
 bool spd_web_committed(struct spd_web_req *r, enum spd_rc rc, const struct spd_web_done *done)
 {
-    static const struct { enum spd_rc rc; int status; const char *code; } map[] = {
-        {SPD_DENIED, 403, "forbidden"}, {SPD_NOTFOUND, 404, "not_found"}, {SPD_EXISTS, 409, "conflict"},
-        {SPD_STALE, 412, "stale"},      {SPD_INVALID, 422, "bad_value"},  {SPD_UNKNOWN, 428, "precondition_required"},
+    static const struct {
+        enum spd_rc rc;
+        int status;
+        const char *code;
+    } map[] = {
+        {SPD_DENIED, 403, "forbidden"},  {SPD_NOTFOUND, 404, "not_found"},
+        {SPD_EXISTS, 409, "conflict"},   {SPD_STALE, 412, "stale"},
+        {SPD_INVALID, 422, "bad_value"}, {SPD_UNKNOWN, 428, "precondition_required"},
     };
     if (rc) { /* of the queue or of the commit: nothing was done */
-        if (rc == SPD_AGAIN || rc == SPD_LIMIT || rc == SPD_DENIED) spd_web_problem(r, 503, "busy", SPD_SV_NONE);
-        else if (rc == SPD_IO) spd_web_problem(r, 507, "not_committed", SPD_SV_NONE);
-        else spd_web_problem(r, 500, "internal", SPD_SV_NONE);
+        if (rc == SPD_AGAIN || rc == SPD_LIMIT || rc == SPD_DENIED)
+            spd_web_problem(r, 503, "busy", SPD_SV_NONE);
+        else if (rc == SPD_IO)
+            spd_web_problem(r, 507, "not_committed", SPD_SV_NONE);
+        else
+            spd_web_problem(r, 500, "internal", SPD_SV_NONE);
         return false;
     }
     if (done->rc == SPD_OK) return true;

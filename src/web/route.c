@@ -1,6 +1,7 @@
 /* src/web/route.c: the one table of what there is, and the order in which a request is judged:
- * line and headers (before its body is read), who asks, whether the role allows it, whether a state change
- * really comes from our own page; then the handler. openapi.json describes the same table; a test compares. */
+ * line and headers (before its body is read), who asks, whether the role allows it, whether a state
+ * change really comes from our own page; then the handler. openapi.json describes the same table; a
+ * test compares. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
+/* clang-format off */
 #define READER (SPD_ROLE_READER | SPD_ROLE_REPORTER)
 #define PAGED (READER | SPD_ROLE_CLINICIAN | SPD_ROLE_ADMIN) /* whoever may be paged, or answers for it */
 #define IT (SPD_ROLE_MANAGER | SPD_ROLE_ADMIN)
@@ -83,10 +85,11 @@ const struct spd_web_route spd_web_routes[] = {
     GET("/favicon.ico", PUBLIC, spd_web_h_asset, "page")
     GET("/assets/{name}", PUBLIC, spd_web_h_asset, "page")
 };
+/* clang-format on */
 const size_t spd_web_n_routes = sizeof spd_web_routes / sizeof *spd_web_routes;
 
-static const int codes[SPD_WEB_CODES] = {200, 302, 303, 304, 400, 401, 403, 404, 405, 409, 412, 413,
-                                         415, 422, 428, 429, 431, 500, 503, 507};
+static const int codes[SPD_WEB_CODES] = {200, 302, 303, 304, 400, 401, 403, 404, 405, 409,
+                                         412, 413, 415, 422, 428, 429, 431, 500, 503, 507};
 int spd_web_code_at(size_t i)
 {
     return i < SPD_WEB_CODES ? codes[i] : 0;
@@ -95,11 +98,12 @@ int spd_web_code_at(size_t i)
 void spd_web_count(struct spd_web *w, const struct spd_web_req *r)
 {
     size_t route = r->route ? (size_t)(r->route - spd_web_routes) : spd_web_n_routes, code = 0;
-    while (code < SPD_WEB_CODES - 1 && codes[code] != r->status) code++;
+    while (code < SPD_WEB_CODES - 1 && codes[code] != r->status)
+        code++;
     __atomic_fetch_add(&w->counts[route][code], 1, __ATOMIC_RELAXED);
 }
 
-/* ---- a request --------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------ */
 struct spd_web_req *spd_web_req_new(struct spd_web *w, spd_sv method, spd_sv path)
 {
     struct spd_web_req *r = spd_must_malloc(sizeof *r);
@@ -141,7 +145,8 @@ void spd_web_set(struct spd_web_req *r, const char *header, spd_sv value)
 {
     if (r->n_reply_headers == sizeof r->reply_headers / sizeof *r->reply_headers) return;
     r->reply_headers[r->n_reply_headers].key = spd_sv_from(header);
-    r->reply_headers[r->n_reply_headers++].value = spd_arena_dup(r->arena, value); /* NUL-terminated */
+    r->reply_headers[r->n_reply_headers++].value =
+        spd_arena_dup(r->arena, value); /* NUL-terminated */
 }
 
 spd_usec spd_web_now(const struct spd_web *w)
@@ -153,8 +158,10 @@ struct spd_query *spd_web_db(struct spd_web_req *r)
 {
     struct spd_err err = {0};
     if (!*r->db && spd_query_open(r->web->host.store_url.ptr, r->db, &err)) {
-        if (!__atomic_exchange_n(&r->web->store_gone, true, __ATOMIC_RELAXED)) /* said once, not per request */
-            spd_log(SPD_LOG_WARNING, "the store cannot be opened for reading", SPD_LZ("rc", spd_rc_name(err.rc)));
+        if (!__atomic_exchange_n(&r->web->store_gone, true,
+                                 __ATOMIC_RELAXED)) /* said once, not per request */
+            spd_log(SPD_LOG_WARNING, "the store cannot be opened for reading",
+                    SPD_LZ("rc", spd_rc_name(err.rc)));
         *r->db = NULL;
         spd_web_problem(r, 503, "no_store", SPD_SV_NONE);
     } else if (__atomic_load_n(&r->web->store_gone, __ATOMIC_RELAXED)) {
@@ -179,12 +186,13 @@ void spd_web_store_failed(struct spd_web_req *r, enum spd_rc rc)
     spd_web_problem(r, 503, "no_store", SPD_SV_NONE);
 }
 
-/* ---- which route ------------------------------------------------------------------------------- */
+/* ---- which route ---------------------------------------------------------------------------- */
 static bool segment(spd_sv *rest, spd_sv *ret)
 {
     size_t n = 0;
     if (!rest->len || rest->ptr[0] != '/') return false;
-    while (n + 1 < rest->len && rest->ptr[n + 1] != '/') n++;
+    while (n + 1 < rest->len && rest->ptr[n + 1] != '/')
+        n++;
     *ret = spd_sv_of(rest->ptr + 1, n);
     *rest = spd_sv_of(rest->ptr + n + 1, rest->len - n - 1);
     return true;
@@ -194,7 +202,8 @@ static bool token_chars(spd_sv v)
 {
     for (size_t i = 0; i < v.len; i++) {
         char c = v.ptr[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
             return false;
     }
     return v.len >= 16 && v.len <= 128;
@@ -236,7 +245,8 @@ static bool find_route(struct spd_web_req *r)
             return true;
         }
         if (!strstr(allow, t->method))
-            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? ", " : "", t->method);
+            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s",
+                     allow[0] ? ", " : "", t->method);
     }
     if (allow[0]) {
         spd_web_set(r, "Allow", spd_sv_from(allow));
@@ -247,7 +257,7 @@ static bool find_route(struct spd_web_req *r)
     return false;
 }
 
-/* ---- before the body ---------------------------------------------------------------------------- */
+/* ---- before the body ------------------------------------------------------------------------ */
 /* The language by the first of nl and en with the highest q; else the site's. */
 static bool wants_dutch(const struct spd_web_req *r)
 {
@@ -257,18 +267,23 @@ static bool wants_dutch(const struct spd_web_req *r)
     for (size_t at = 0; at < all.len;) {
         size_t end = at, semi;
         int64_t q = 1000000;
-        while (end < all.len && all.ptr[end] != ',') end++;
+        while (end < all.len && all.ptr[end] != ',')
+            end++;
         spd_sv one = spd_sv_trim(spd_sv_of(all.ptr + at, end - at)), tag = one;
         at = end + 1;
         if (spd_sv_find(one, SPD_SV(";"), &semi)) {
             spd_sv par = spd_sv_trim(spd_sv_of(one.ptr + semi + 1, one.len - semi - 1));
             tag = spd_sv_trim(spd_sv_of(one.ptr, semi));
-            if (spd_sv_starts(par, SPD_SV("q=")) && !spd_sv_to_micro(spd_sv_of(par.ptr + 2, par.len - 2), &q)) q = 0;
+            if (spd_sv_starts(par, SPD_SV("q=")) &&
+                !spd_sv_to_micro(spd_sv_of(par.ptr + 2, par.len - 2), &q))
+                q = 0;
         }
         if (tag.len < 2 || (tag.len > 2 && tag.ptr[2] != '-') || q <= best) continue;
         spd_sv two = spd_sv_of(tag.ptr, 2);
-        if (spd_sv_ieq(two, SPD_SV("nl"))) dutch = true, best = q;
-        else if (spd_sv_ieq(two, SPD_SV("en"))) dutch = false, best = q;
+        if (spd_sv_ieq(two, SPD_SV("nl")))
+            dutch = true, best = q;
+        else if (spd_sv_ieq(two, SPD_SV("en")))
+            dutch = false, best = q;
     }
     return dutch;
 }
@@ -282,8 +297,10 @@ static bool media_is(spd_sv type, const char *want)
 
 static bool body_fits(struct spd_web_req *r)
 {
-    spd_sv encoding = spd_web_header(r, "Content-Encoding"), type = spd_web_header(r, "Content-Type");
-    spd_sv length = spd_web_header(r, "Content-Length"), te = spd_web_header(r, "Transfer-Encoding");
+    spd_sv encoding = spd_web_header(r, "Content-Encoding"),
+           type = spd_web_header(r, "Content-Type");
+    spd_sv length = spd_web_header(r, "Content-Length"),
+           te = spd_web_header(r, "Transfer-Encoding");
     int64_t n = 0;
     bool sends = te.len || (length.len && !spd_sv_is(length, "0"));
     if (te.len && length.len) { /* two ways to say where it ends: request smuggling */
@@ -291,7 +308,7 @@ static bool body_fits(struct spd_web_req *r)
         spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
         return false;
     }
-    r->body.max = r->route->body == SPD_BODY_DICOM ? SPD_WEB_INSTANCE_MAX
+    r->body.max = r->route->body == SPD_BODY_DICOM  ? SPD_WEB_INSTANCE_MAX
                   : r->route->body == SPD_BODY_FORM ? 16384
                                                     : SPD_WEB_BODY_MAX;
     if (length.len && (!spd_sv_to_i64(length, &n) || n < 0)) {
@@ -300,10 +317,12 @@ static bool body_fits(struct spd_web_req *r)
         spd_web_problem(r, 413, "too_large", SPD_SV_NONE);
     } else if (encoding.len && !spd_sv_ieq(encoding, SPD_SV("identity"))) {
         spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
-    } else if (sends && ((r->route->body == SPD_BODY_JSON && !media_is(type, "application/json")) ||
-                         (r->route->body == SPD_BODY_DICOM && !media_is(type, "application/dicom")) ||
-                         (r->route->body == SPD_BODY_FORM && type.len && !media_is(type, "application/json") &&
-                          !media_is(type, "application/x-www-form-urlencoded")))) {
+    } else if (sends &&
+               ((r->route->body == SPD_BODY_JSON && !media_is(type, "application/json")) ||
+                (r->route->body == SPD_BODY_DICOM && !media_is(type, "application/dicom")) ||
+                (r->route->body == SPD_BODY_FORM && type.len &&
+                 !media_is(type, "application/json") &&
+                 !media_is(type, "application/x-www-form-urlencoded")))) {
         spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
     } else {
         return true;
@@ -315,7 +334,8 @@ bool spd_web_precheck(struct spd_web_req *r)
 {
     size_t bytes = 0;
     r->dutch = wants_dutch(r);
-    for (size_t i = 0; i < r->headers.n; i++) bytes += r->headers.v[i].key.len + r->headers.v[i].value.len + 4;
+    for (size_t i = 0; i < r->headers.n; i++)
+        bytes += r->headers.v[i].key.len + r->headers.v[i].value.len + 4;
     if (bytes > 16384 || r->headers.n > 100 || r->args.n > 50 || r->path.len > 1024) {
         spd_web_problem(r, 431, "too_large", SPD_SV_NONE);
         return false;
@@ -332,7 +352,8 @@ bool spd_web_precheck(struct spd_web_req *r)
     return find_route(r) && body_fits(r);
 }
 
-/* ---- in the worker ------------------------------------------------------------------------------- */
+/* ---- in the worker
+ * ------------------------------------------------------------------------------- */
 static bool may(struct spd_web_req *r)
 {
     const struct spd_web_route *t = r->route;
@@ -343,7 +364,8 @@ static bool may(struct spd_web_req *r)
     } else if (!(r->who.roles & t->roles)) {
         spd_web_problem(r, 403, "forbidden", SPD_SV_NONE);
     } else if (changes && r->who.by == SPD_BY_COOKIE &&
-               (!spd_web_same_origin(r) || !spd_same_secret(spd_web_header(r, "X-CSRF-Token"), r->who.csrf))) {
+               (!spd_web_same_origin(r) ||
+                !spd_same_secret(spd_web_header(r, "X-CSRF-Token"), r->who.csrf))) {
         spd_web_problem(r, 403, "csrf", SPD_SV_NONE);
     } else {
         return true;

@@ -1,12 +1,14 @@
-/* src/web/server.c: sockets, connections and the lanes of workers. Not here: what an address means (route.c).
+/* src/web/server.c: sockets, connections and the lanes of workers. Not here: what an address means
+ * (route.c).
  *
- * A request's life: the epoll thread copies its line and headers (first call), its body (calls with data),
- * then suspends the connection and puts the request into its lane; a worker answers and resumes; the epoll
- * thread sends. While suspended the request belongs to the worker alone.
+ * A request's life: the epoll thread copies its line and headers (first call), its body (calls with
+ * data), then suspends the connection and puts the request into its lane; a worker answers and
+ * resumes; the epoll thread sends. While suspended the request belongs to the worker alone.
  *
- * libmicrohttpd bounds the size of a header block and idle time; this file bounds what it does not: the time a
- * header or a body may take, connections per address, and what happens when all are taken (the one that
- * has been silent longest goes, so that silent clients cannot keep an honest one out). */
+ * libmicrohttpd bounds the size of a header block and idle time; this file bounds what it does not:
+ * the time a header or a body may take, connections per address, and what happens when all are
+ * taken (the one that has been silent longest goes, so that silent clients cannot keep an honest
+ * one out). */
 #define _GNU_SOURCE
 #include "web/web_int.h"
 
@@ -28,7 +30,7 @@ struct listener { /* what libmicrohttpd's callbacks get */
     const struct spd_web_listen *listen;
 };
 
-/* ---- lanes ------------------------------------------------------------------------------------ */
+/* ---- lanes ---------------------------------------------------------------------------------- */
 bool spd_web_enqueue(struct spd_web_req *r)
 {
     enum spd_web_lane lane = r->route ? r->route->lane : SPD_LANE_READ;
@@ -56,7 +58,8 @@ static void *work(void *arg)
     struct spd_query *db = NULL;
     for (;;) {
         pthread_mutex_lock(&q->lock);
-        while (!q->first && !q->stop) pthread_cond_wait(&q->some, &q->lock);
+        while (!q->first && !q->stop)
+            pthread_cond_wait(&q->some, &q->lock);
         struct spd_web_req *r = q->first;
         if (r) {
             q->first = r->next;
@@ -73,7 +76,8 @@ static void *work(void *arg)
 
 static void lanes_start(struct spd_web *w)
 {
-    static const size_t threads[SPD_LANE_N] = {[SPD_LANE_READ] = 4, [SPD_LANE_WRITE] = 8, [SPD_LANE_SLOW] = 8};
+    static const size_t threads[SPD_LANE_N] = {
+        [SPD_LANE_READ] = 4, [SPD_LANE_WRITE] = 8, [SPD_LANE_SLOW] = 8};
     for (int i = 0; i < SPD_LANE_N; i++) {
         struct spd_web_lane_queue *q = &w->lanes[i];
         q->web = w;
@@ -93,7 +97,8 @@ static void lanes_stop(struct spd_web *w)
         q->stop = true;
         pthread_cond_broadcast(&q->some);
         pthread_mutex_unlock(&q->lock);
-        for (size_t k = 0; k < q->n_threads; k++) pthread_join(q->threads[k], NULL);
+        for (size_t k = 0; k < q->n_threads; k++)
+            pthread_join(q->threads[k], NULL);
     }
 }
 
@@ -104,13 +109,14 @@ static void drain(struct spd_web *w)
     for (bool busy = true; busy && spd_clock_monotonic() < until;) {
         busy = false;
         pthread_mutex_lock(&w->conns_lock);
-        for (struct spd_web_conn *c = w->conns; c; c = c->next) busy |= c->state == SPD_CONN_WORKING;
+        for (struct spd_web_conn *c = w->conns; c; c = c->next)
+            busy |= c->state == SPD_CONN_WORKING;
         pthread_mutex_unlock(&w->conns_lock);
         if (busy) usleep(5000);
     }
 }
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections ---------------------------------------------------------------------------- */
 static void address_of(const struct sockaddr *sa, char ret[64], bool *ret_loopback)
 {
     ret[0] = 0;
@@ -136,7 +142,8 @@ static enum MHD_Result may_come(void *cls, const struct sockaddr *sa, socklen_t 
     address_of(sa, address, &loopback);
     if (!address[0] || loopback) return MHD_YES;
     pthread_mutex_lock(&w->conns_lock);
-    for (struct spd_web_conn *c = w->conns; c; c = c->next) n += strcmp(c->address, address) == 0;
+    for (struct spd_web_conn *c = w->conns; c; c = c->next)
+        n += strcmp(c->address, address) == 0;
     pthread_mutex_unlock(&w->conns_lock);
     return n < SPD_WEB_PER_ADDRESS ? MHD_YES : MHD_NO;
 }
@@ -147,19 +154,23 @@ static void make_room(struct spd_web *w, struct spd_web_conn *newest)
     struct spd_web_conn *victim = newest;
     if (w->n_conns <= SPD_WEB_CONNECTIONS) return;
     for (struct spd_web_conn *c = w->conns; c; c = c->next)
-        if ((c->state == SPD_CONN_NEW || c->state == SPD_CONN_IDLE) && c->since < victim->since) victim = c;
+        if ((c->state == SPD_CONN_NEW || c->state == SPD_CONN_IDLE) && c->since < victim->since)
+            victim = c;
     victim->state = SPD_CONN_WORKING; /* not chosen twice */
     shutdown(victim->fd, SHUT_RDWR);
 }
 
-static void connected(void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode code)
+static void connected(void *cls, struct MHD_Connection *connection, void **context,
+                      enum MHD_ConnectionNotificationCode code)
 {
     struct listener *l = cls;
     struct spd_web *w = l->web;
     struct spd_web_conn *c = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        const union MHD_ConnectionInfo *sa = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const union MHD_ConnectionInfo *fd =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *sa =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         struct ucred peer = {0};
         socklen_t n = sizeof peer;
         c = spd_must_malloc(sizeof *c);
@@ -182,8 +193,10 @@ static void connected(void *cls, struct MHD_Connection *connection, void **conte
         *context = c;
     } else if (c) {
         pthread_mutex_lock(&w->conns_lock); /* the descriptor is closed after this, never before */
-        if (c->prev) c->prev->next = c->next;
-        else w->conns = c->next;
+        if (c->prev)
+            c->prev->next = c->next;
+        else
+            w->conns = c->next;
         if (c->next) c->next->prev = c->prev;
         w->n_conns--;
         pthread_mutex_unlock(&w->conns_lock);
@@ -200,9 +213,9 @@ static void conn_state(struct spd_web *w, struct spd_web_conn *c, enum spd_web_c
     pthread_mutex_unlock(&w->conns_lock);
 }
 
-/* ---- a request --------------------------------------------------------------------------------- */
-static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len, const char *value,
-                               size_t value_len)
+/* ---- a request ------------------------------------------------------------------------------ */
+static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                               const char *value, size_t value_len)
 {
     struct spd_web_req *r = cls;
     struct spd_web_args *to = kind == MHD_HEADER_KIND ? &r->headers : &r->args;
@@ -212,9 +225,11 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
     return MHD_YES;
 }
 
-static struct spd_web_req *take(struct spd_web *w, struct MHD_Connection *connection, const char *url, const char *method)
+static struct spd_web_req *take(struct spd_web *w, struct MHD_Connection *connection,
+                                const char *url, const char *method)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct spd_web_req *r = spd_web_req_new(w, spd_sv_from(method), spd_sv_from(url));
     r->connection = connection;
     r->conn = info->socket_context;
@@ -231,9 +246,12 @@ static struct spd_web_req *take(struct spd_web *w, struct MHD_Connection *connec
 
 static void security_headers(const struct spd_web_req *r, struct MHD_Response *m)
 {
-    static const struct { const char *name, *value; } all[] = {
+    static const struct {
+        const char *name, *value;
+    } all[] = {
         {"Content-Security-Policy",
-         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
+         "'self'; "
          "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
          "require-trusted-types-for 'script'"},
         {"X-Content-Type-Options", "nosniff"},
@@ -242,7 +260,8 @@ static void security_headers(const struct spd_web_req *r, struct MHD_Response *m
         {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
     };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) MHD_add_response_header(m, all[i].name, all[i].value);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        MHD_add_response_header(m, all[i].name, all[i].value);
     if (r->web->https) MHD_add_response_header(m, "Strict-Transport-Security", "max-age=31536000");
     MHD_add_response_header(m, "Cache-Control", r->cacheable ? "no-cache" : "no-store");
 }
@@ -250,14 +269,17 @@ static void security_headers(const struct spd_web_req *r, struct MHD_Response *m
 static enum MHD_Result answer(struct spd_web_req *r)
 {
     struct MHD_Response *m;
-    if (!r->status || !spd_str_ok(&r->out)) { /* a handler said nothing, or more than an answer may hold */
-        spd_log(SPD_LOG_ERR, "http answer was not made", SPD_LZ("route", r->route ? r->route->path : ""));
+    if (!r->status ||
+        !spd_str_ok(&r->out)) { /* a handler said nothing, or more than an answer may hold */
+        spd_log(SPD_LOG_ERR, "http answer was not made",
+                SPD_LZ("route", r->route ? r->route->path : ""));
         spd_web_problem(r, 500, "internal", SPD_SV_NONE);
     }
     if (r->stream) {
         m = spd_web_stream_response(r);
     } else if (r->asset) {
-        m = MHD_create_response_from_buffer((size_t)(r->asset->end - r->asset->data), (void *)(uintptr_t)r->asset->data,
+        m = MHD_create_response_from_buffer((size_t)(r->asset->end - r->asset->data),
+                                            (void *)(uintptr_t)r->asset->data,
                                             MHD_RESPMEM_PERSISTENT);
     } else if (r->out.ptr) {
         m = MHD_create_response_from_buffer(r->out.len, r->out.ptr, MHD_RESPMEM_MUST_FREE);
@@ -278,7 +300,8 @@ static enum MHD_Result answer(struct spd_web_req *r)
     return ok;
 }
 
-/* libmicrohttpd ends a decoded path at a NUL; a line that has one means something else than it shows. */
+/* libmicrohttpd ends a decoded path at a NUL; a line that has one means something else than it
+ * shows. */
 static char has_nul;
 static void *see_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -298,8 +321,9 @@ static bool keep(struct spd_web_req *r, const char *data, size_t n)
     return spd_str_ok(&r->body);
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *data, size_t *n, void **context)
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *data, size_t *n,
+                              void **context)
 {
     struct spd_web *w = ((struct listener *)cls)->web;
     struct spd_web_req *r = *context;
@@ -330,7 +354,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     return MHD_YES;
 }
 
-static void completed(void *cls, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why)
+static void completed(void *cls, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode why)
 {
     struct spd_web *w = ((struct listener *)cls)->web;
     struct spd_web_req *r = *context;
@@ -346,11 +371,14 @@ static void quiet(void *cls, const char *fmt, va_list ap)
     (void)cls, (void)fmt, (void)ap; /* it would name addresses and what clients sent */
 }
 
-/* ---- listeners --------------------------------------------------------------------------------- */
-static enum spd_rc listen_tcp(const struct spd_web_listen *l, int *ret_fd, int *ret_port, struct spd_err *err)
+/* ---- listeners ------------------------------------------------------------------------------ */
+static enum spd_rc listen_tcp(const struct spd_web_listen *l, int *ret_fd, int *ret_port,
+                              struct spd_err *err)
 {
     char host[64], service[16];
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *ai;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM},
+                    *ai;
     struct sockaddr_storage ss;
     socklen_t len = sizeof ss;
     int on = 1;
@@ -360,14 +388,16 @@ static enum spd_rc listen_tcp(const struct spd_web_listen *l, int *ret_fd, int *
         return spd_fail(err, SPD_INVALID, "listen.http", "not a numeric address");
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-              (ai->ai_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+              (ai->ai_family != AF_INET6 ||
+               setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
               bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 511) == 0 &&
               getsockname(fd, (struct sockaddr *)&ss, &len) == 0;
     int e = errno;
     freeaddrinfo(ai);
     if (!ok) {
         if (fd >= 0) close(fd);
-        return spd_fail(err, SPD_IO, "listen.http", "cannot listen on port %d: %s", l->port, strerror(e));
+        return spd_fail(err, SPD_IO, "listen.http", "cannot listen on port %d: %s", l->port,
+                        strerror(e));
     }
     *ret_fd = fd;
     *ret_port = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
@@ -394,8 +424,8 @@ static enum spd_rc listen_socket(const struct spd_web_listen *l, int *ret_fd, st
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     }
     /* fchmod before bind: the file is never there with a wider mode, whatever the umask. */
-    if (fd < 0 || fchmod(fd, 0660) || bind(fd, (struct sockaddr *)&un, sizeof un) || chmod(un.sun_path, 0660) ||
-        listen(fd, 511)) {
+    if (fd < 0 || fchmod(fd, 0660) || bind(fd, (struct sockaddr *)&un, sizeof un) ||
+        chmod(un.sun_path, 0660) || listen(fd, 511)) {
         int e = errno;
         if (fd >= 0) close(fd);
         return spd_fail(err, SPD_IO, "listen.http.socket", "cannot listen: %s", strerror(e));
@@ -412,23 +442,28 @@ static enum spd_rc open_listener(struct spd_web *w, size_t i, struct spd_err *er
     int fd = l->fd > 0 ? l->fd : -1;
     cls->web = w, cls->listen = l;
     w->ports[i] = l->port;
-    if (fd < 0) rc = l->socket.len ? listen_socket(l, &fd, err) : listen_tcp(l, &fd, &w->ports[i], err);
+    if (fd < 0)
+        rc = l->socket.len ? listen_socket(l, &fd, err) : listen_tcp(l, &fd, &w->ports[i], err);
     if (rc) return rc;
     /* One that was handed over may block; libmicrohttpd accepts until there is nothing left. */
-    if (l->fd > 0 && (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)))
+    if (l->fd > 0 &&
+        (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)))
         return spd_fail(err, SPD_IO, "listen.http", "the inherited socket is not usable");
     w->daemons[i] = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, may_come, cls, handle, cls,
-        MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(2 * SPD_WEB_CONNECTIONS), MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)(32 * 1024), MHD_OPTION_NOTIFY_COMPLETED, completed, cls, MHD_OPTION_NOTIFY_CONNECTION, connected, cls,
-        MHD_OPTION_URI_LOG_CALLBACK, see_line, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, may_come,
+        cls, handle, cls, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * SPD_WEB_CONNECTIONS),
+        MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(32 * 1024),
+        MHD_OPTION_NOTIFY_COMPLETED, completed, cls, MHD_OPTION_NOTIFY_CONNECTION, connected, cls,
+        MHD_OPTION_URI_LOG_CALLBACK, see_line, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_END);
     if (w->daemons[i]) return SPD_OK;
     close(fd);
     return spd_fail(err, SPD_IO, "listen.http", "the HTTP server did not start");
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------ */
+/* ---- start and stop
+ * ------------------------------------------------------------------------------ */
 static void copy_listen(struct spd_web *w, const struct spd_web_host *h)
 {
     struct spd_web_listen *v = SPD_NEW_N(w->arena, struct spd_web_listen, h->n_listen + 1);
@@ -451,12 +486,19 @@ static void copy_host(struct spd_web *w, const struct spd_web_host *h)
 {
     size_t size = h->size < sizeof w->host ? h->size : sizeof w->host;
     memcpy(&w->host, h, size);
-    spd_sv *texts[] = {&w->host.store_url, &w->host.assets_dir, &w->host.site.name, &w->host.site.language,
-                       &w->host.site.public_url, &w->host.site.patient_authority, &w->host.site.accession_issuer,
+    spd_sv *texts[] = {&w->host.store_url,
+                       &w->host.assets_dir,
+                       &w->host.site.name,
+                       &w->host.site.language,
+                       &w->host.site.public_url,
+                       &w->host.site.patient_authority,
+                       &w->host.site.accession_issuer,
                        &w->host.site.version};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) *texts[i] = spd_arena_dup(w->arena, *texts[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = spd_arena_dup(w->arena, *texts[i]);
     spd_sv *observe = SPD_NEW_N(w->arena, spd_sv, w->host.n_observe + 1);
-    for (size_t i = 0; i < w->host.n_observe; i++) observe[i] = spd_arena_dup(w->arena, w->host.observe[i]);
+    for (size_t i = 0; i < w->host.n_observe; i++)
+        observe[i] = spd_arena_dup(w->arena, w->host.observe[i]);
     w->host.observe = observe;
     if (!w->host.site.zone) w->host.site.zone = spd_zone_utc();
     copy_listen(w, h);
@@ -464,12 +506,14 @@ static void copy_host(struct spd_web *w, const struct spd_web_host *h)
     size_t at = 0;
     w->https = spd_sv_starts(url, SPD_SV("https://"));
     if (spd_sv_find(url, SPD_SV("://"), &at)) {
-        for (at += 3; at < url.len && url.ptr[at] != '/';) at++;
+        for (at += 3; at < url.len && url.ptr[at] != '/';)
+            at++;
         w->origin = spd_sv_of(url.ptr, at);
     }
 }
 
-enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret, struct spd_err *err)
+enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret,
+                          struct spd_err *err)
 {
     struct spd_web *w = spd_must_malloc(sizeof *w);
     enum spd_rc rc = SPD_OK;
@@ -508,9 +552,11 @@ void spd_web_stop(struct spd_web *w)
     spd_web_streams_stop(w->streams); /* nothing waits any more ... */
     lanes_stop(w);                    /* ... everything taken is answered ... */
     drain(w);
-    for (size_t i = 0; i < w->n_daemons; i++) MHD_stop_daemon(w->daemons[i]); /* ... and sent */
+    for (size_t i = 0; i < w->n_daemons; i++)
+        MHD_stop_daemon(w->daemons[i]); /* ... and sent */
     for (size_t i = 0; i < w->n_daemons; i++) {
-        if (w->host.listen[i].socket.len && w->host.listen[i].fd <= 0) unlink(w->host.listen[i].socket.ptr);
+        if (w->host.listen[i].socket.len && w->host.listen[i].fd <= 0)
+            unlink(w->host.listen[i].socket.ptr);
     }
     for (int i = 0; i < SPD_LANE_N; i++) {
         pthread_mutex_destroy(&w->lanes[i].lock);

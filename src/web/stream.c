@@ -1,12 +1,13 @@
 /* src/web/stream.c: server-sent events, and requests that wait for a revision (?at_least=).
  *
- * One thread watches the board. It wakes every stream after a publication (and each 15 s for the heartbeat),
- * puts waiting requests back into their lane when their revision is there or their time is up, and cuts
- * connections that take too long over a header or a body.
+ * One thread watches the board. It wakes every stream after a publication (and each 15 s for the
+ * heartbeat), puts waiting requests back into their lane when their revision is there or their time
+ * is up, and cuts connections that take too long over a header or a body.
  *
- * A stream says what changed, not how it looks: a client that is slow loses nothing by fetching. An id: line
- * stands on the last event of a revision only, so that a line that broke half-way through one is resumed
- * before it. A client whose place is no longer known gets "reset" and fetches anew. */
+ * A stream says what changed, not how it looks: a client that is slow loses nothing by fetching. An
+ * id: line stands on the last event of a revision only, so that a line that broke half-way through
+ * one is resumed before it. A client whose place is no longer known gets "reset" and fetches anew.
+ */
 #define _GNU_SOURCE
 #include "web/web_int.h"
 
@@ -43,12 +44,14 @@ struct spd_web_streams {
     struct spd_web_req *waiting;
 };
 
-/* ---- one stream ------------------------------------------------------------------------------------ */
+/* ---- one stream
+ * ------------------------------------------------------------------------------------ */
 static void event(struct spd_str *s, const char *kind, int64_t id, int64_t revision, bool with_id)
 {
     spd_str_addf(s, "event: %s\n", kind);
     if (with_id) spd_str_addf(s, "id: %lld\n", (long long)revision);
-    spd_str_addf(s, "data: {\"id\":%lld,\"revision\":%lld}\n\n", (long long)id, (long long)revision);
+    spd_str_addf(s, "data: {\"id\":%lld,\"revision\":%lld}\n\n", (long long)id,
+                 (long long)revision);
 }
 
 static int64_t revision_now(struct spd_web *w)
@@ -63,7 +66,8 @@ static void reset(struct stream *s)
 {
     s->after = revision_now(s->all->web);
     s->reset = false;
-    spd_str_addf(&s->pending, "event: reset\nid: %lld\ndata: {\"revision\":%lld}\n\n", (long long)s->after, (long long)s->after);
+    spd_str_addf(&s->pending, "event: reset\nid: %lld\ndata: {\"revision\":%lld}\n\n",
+                 (long long)s->after, (long long)s->after);
 }
 
 /* Writes what has happened since into pending. */
@@ -80,9 +84,11 @@ static void gather(struct stream *s)
         reset(s);
         return;
     }
-    if (n == CHANGES) { /* cut off: leave the last revision, which may not be whole, for the next time */
+    if (n ==
+        CHANGES) { /* cut off: leave the last revision, which may not be whole, for the next time */
         size_t whole = n;
-        while (whole && c[whole - 1].revision == c[n - 1].revision) whole--;
+        while (whole && c[whole - 1].revision == c[n - 1].revision)
+            whole--;
         if (!whole) { /* one revision changed more than that: fetching is cheaper */
             reset(s);
             return;
@@ -90,7 +96,8 @@ static void gather(struct stream *s)
         n = whole;
     }
     for (size_t i = 0; i < n && c[i].revision <= published; i++) {
-        event(&s->pending, c[i].kind, c[i].id, c[i].revision, i + 1 == n || c[i + 1].revision != c[i].revision);
+        event(&s->pending, c[i].kind, c[i].id, c[i].revision,
+              i + 1 == n || c[i + 1].revision != c[i].revision);
         s->after = c[i].revision;
     }
 }
@@ -111,7 +118,8 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
         spd_str_clear(&s->pending);
         s->sent = 0;
         gather(s);
-        if (!s->pending.len && spd_clock_monotonic() - s->last >= HEARTBEAT) spd_str_addz(&s->pending, ": alive\n\n");
+        if (!s->pending.len && spd_clock_monotonic() - s->last >= HEARTBEAT)
+            spd_str_addz(&s->pending, ": alive\n\n");
     }
     if (s->sent < s->pending.len) {
         n = (ssize_t)(s->pending.len - s->sent < max ? s->pending.len - s->sent : max);
@@ -131,8 +139,10 @@ static void end_stream(void *cls)
     struct stream *s = cls;
     struct spd_web_streams *all = s->all;
     pthread_mutex_lock(&all->lock);
-    if (s->prev) s->prev->next = s->next;
-    else all->streams = s->next;
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        all->streams = s->next;
     if (s->next) s->next->prev = s->prev;
     all->n_streams--;
     pthread_mutex_unlock(&all->lock);
@@ -174,14 +184,16 @@ void spd_web_h_stream(struct spd_web_req *r)
         return;
     }
     if (!last.len) last = spd_web_arg(r, "last_event_id");
-    if (!last.len || !spd_sv_to_i64(last, &r->stream_after) || r->stream_after < 0) r->stream_after = -1;
+    if (!last.len || !spd_sv_to_i64(last, &r->stream_after) || r->stream_after < 0)
+        r->stream_after = -1;
     spd_web_set(r, "X-Accel-Buffering", SPD_SV("no"));
     r->stream = true;
     r->status = 200;
     r->type = "text/event-stream; charset=utf-8";
 }
 
-/* ---- the thread --------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * --------------------------------------------------------------------------------------- */
 static void wake_streams(struct spd_web_streams *all, bool published)
 {
     spd_usec now = spd_clock_monotonic();
@@ -201,8 +213,8 @@ bool spd_web_wait(struct spd_web_req *r)
     bool ok = !all->stop;
     if (ok) r->next = all->waiting, all->waiting = r;
     pthread_mutex_unlock(&all->lock);
-    /* The publication may have come between the look and the list: the thread looks once a second too, and
-     * this makes it look now. */
+    /* The publication may have come between the look and the list: the thread looks once a second
+     * too, and this makes it look now. */
     uint64_t one = 1;
     ssize_t n = ok ? write(all->stop_fd, &one, sizeof one) : 0;
     (void)n;
@@ -255,7 +267,8 @@ static void *run(void *arg)
 {
     struct spd_web_streams *all = arg;
     for (bool stop = false; !stop;) {
-        struct pollfd p[2] = {{.fd = all->board_fd, .events = POLLIN}, {.fd = all->stop_fd, .events = POLLIN}};
+        struct pollfd p[2] = {{.fd = all->board_fd, .events = POLLIN},
+                              {.fd = all->stop_fd, .events = POLLIN}};
         uint64_t count;
         poll(p, 2, 1000);
         bool published = (p[0].revents & POLLIN) && read(all->board_fd, &count, sizeof count) > 0;
@@ -295,7 +308,8 @@ void spd_web_streams_stop(struct spd_web_streams *all)
     pthread_mutex_lock(&all->lock);
     all->stop = true;
     pthread_mutex_unlock(&all->lock);
-    ssize_t n = write(all->stop_fd, &one, sizeof one); /* fails only when it is full: then it is readable */
+    ssize_t n =
+        write(all->stop_fd, &one, sizeof one); /* fails only when it is full: then it is readable */
     (void)n;
     pthread_join(all->thread, NULL);
 }

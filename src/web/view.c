@@ -1,12 +1,13 @@
-/* src/web/view.c: the model as the API shows it (design §5): one place for every shape that appears in more
- * than one answer. Models in shadow are left out for whoever may not see them. */
+/* src/web/view.c: the model as the API shows it (design §5): one place for every shape that appears
+ * in more than one answer. Models in shadow are left out for whoever may not see them. */
 #include "web/web_int.h"
 
 #include <stdio.h>
 
 struct spd_web_eye spd_web_eye(const struct spd_web_req *r)
 {
-    return (struct spd_web_eye){r->web, r->dutch, (r->who.roles & (SPD_ROLE_MANAGER | SPD_ROLE_ADMIN)) != 0};
+    return (struct spd_web_eye){r->web, r->dutch,
+                                (r->who.roles & (SPD_ROLE_MANAGER | SPD_ROLE_ADMIN)) != 0};
 }
 
 void spd_web_level(const struct spd_web *w, int level, char ret[32])
@@ -14,11 +15,14 @@ void spd_web_level(const struct spd_web *w, int level, char ret[32])
     static const char *const usual[] = {"", "critical", "urgent", "expedited", "routine"};
     ret[0] = 0;
     if (level < 1) return;
-    if (w->host.level_name) w->host.level_name(w->host.self, level, ret);
-    else snprintf(ret, 32, "%s", level < 5 ? usual[level] : "routine");
+    if (w->host.level_name)
+        w->host.level_name(w->host.self, level, ret);
+    else
+        snprintf(ret, 32, "%s", level < 5 ? usual[level] : "routine");
 }
 
-void spd_web_cx_json(struct spd_str *s, const char *key, const struct spd_cx *cx, const char *second)
+void spd_web_cx_json(struct spd_str *s, const char *key, const struct spd_cx *cx,
+                     const char *second)
 {
     if (!cx->value.len) {
         spd_j_null(s, key);
@@ -35,14 +39,18 @@ static void birth_date(struct spd_str *s, spd_sv d)
 {
     char iso[16];
     bool digits = d.len == 8 || d.len == 6 || d.len == 4;
-    for (size_t i = 0; digits && i < d.len; i++) digits = d.ptr[i] >= '0' && d.ptr[i] <= '9';
+    for (size_t i = 0; digits && i < d.len; i++)
+        digits = d.ptr[i] >= '0' && d.ptr[i] <= '9';
     if (!digits) {
         spd_j_text_or_null(s, "birth_date", d);
         return;
     }
-    if (d.len == 8) snprintf(iso, sizeof iso, "%.4s-%.2s-%.2s", d.ptr, d.ptr + 4, d.ptr + 6);
-    else if (d.len == 6) snprintf(iso, sizeof iso, "%.4s-%.2s", d.ptr, d.ptr + 4);
-    else snprintf(iso, sizeof iso, "%.4s", d.ptr);
+    if (d.len == 8)
+        snprintf(iso, sizeof iso, "%.4s-%.2s-%.2s", d.ptr, d.ptr + 4, d.ptr + 6);
+    else if (d.len == 6)
+        snprintf(iso, sizeof iso, "%.4s-%.2s", d.ptr, d.ptr + 4);
+    else
+        snprintf(iso, sizeof iso, "%.4s", d.ptr);
     spd_j_z(s, "birth_date", iso);
 }
 
@@ -50,7 +58,8 @@ void spd_web_patient(struct spd_str *s, const char *key, const struct spd_patien
 {
     spd_j_open(s, key, '{');
     spd_j_open(s, "ids", '[');
-    for (size_t i = 0; i < p->ids.n; i++) spd_web_cx_json(s, NULL, &p->ids.v[i], "authority");
+    for (size_t i = 0; i < p->ids.n; i++)
+        spd_web_cx_json(s, NULL, &p->ids.v[i], "authority");
     spd_j_close(s, ']');
     spd_j_text_or_null(s, "name", p->name);
     birth_date(s, p->birth_date);
@@ -86,7 +95,8 @@ void spd_web_findings(struct spd_str *s, const char *key, const struct spd_findi
     spd_j_close(s, ']');
 }
 
-void spd_web_reasons(struct spd_web_eye eye, struct spd_str *s, const struct spd_reason *v, size_t n)
+void spd_web_reasons(struct spd_web_eye eye, struct spd_str *s, const struct spd_reason *v,
+                     size_t n)
 {
     spd_j_open(s, "reasons", '[');
     for (size_t i = 0; i < n; i++) {
@@ -189,7 +199,8 @@ static void identity(struct spd_str *s, const struct spd_view *v)
     spd_web_cx_json(s, "filler", &i->filler, "authority");
     spd_j_texts(s, "study_uids", i->study_uids.v, i->study_uids.n);
     spd_j_open(s, "linked", '[');
-    for (size_t k = 0; k < v->n_linked; k++) spd_j_int(s, NULL, v->linked[k]);
+    for (size_t k = 0; k < v->n_linked; k++)
+        spd_j_int(s, NULL, v->linked[k]);
     spd_j_close(s, ']');
     spd_web_patient(s, "patient", &i->patient);
     spd_j_open(s, "procedures", '[');
@@ -207,8 +218,10 @@ void spd_web_item(struct spd_web_eye eye, struct spd_str *s, const struct spd_vi
     const struct spd_item *i = &v->item;
     const struct spd_zone *zone = eye.web->host.site.zone;
     char level[32] = "";
-    if (v->level_name.len) snprintf(level, sizeof level, "%.*s", SPD_SV_ARG(v->level_name));
-    else spd_web_level(eye.web, i->level, level);
+    if (v->level_name.len)
+        snprintf(level, sizeof level, "%.*s", SPD_SV_ARG(v->level_name));
+    else
+        spd_web_level(eye.web, i->level, level);
     spd_j_int(s, "id", i->id);
     spd_j_id(s, "rank", (int64_t)rank);
     spd_j_z(s, "level", level);
@@ -238,27 +251,38 @@ void spd_web_item(struct spd_web_eye eye, struct spd_str *s, const struct spd_vi
     spd_j_int(s, "revision", i->revision);
 }
 
-/* ---- an item that the board no longer has -------------------------------------------------------- */
-static enum spd_rc results_of(struct spd_web_req *r, struct spd_store *s, struct spd_view *v, struct spd_err *err)
+/* ---- an item that the board no longer has
+ * -------------------------------------------------------- */
+static enum spd_rc results_of(struct spd_web_req *r, struct spd_store *s, struct spd_view *v,
+                              struct spd_err *err)
 {
     int64_t *ids;
     size_t n = 0;
-    enum spd_rc rc = spd_store_find_all(s, SPD_KEY_RESULT_ITEM, spd_key_i64(r->arena, v->item.id), &ids, &n, r->arena, err);
+    enum spd_rc rc = spd_store_find_all(s, SPD_KEY_RESULT_ITEM, spd_key_i64(r->arena, v->item.id),
+                                        &ids, &n, r->arena, err);
     struct spd_view_ai *out = SPD_NEW_N(r->arena, struct spd_view_ai, n + 1);
     for (size_t i = 0; !rc && i < n; i++) {
         struct spd_result res;
         rc = spd_get_result(s, ids[i], &res, r->arena, err);
         if (rc || res.superseded_by) continue;
-        out[v->n_ai++] = (struct spd_view_ai){
-            .model = res.model, .version = res.version, .name = res.name, .link = res.link, .mode = (enum spd_mode)res.mode,
-            .state = (enum spd_ai_state)res.state, .findings = res.findings.v, .n_findings = res.findings.n, .at = res.at,
-            .notes = res.notes.v, .n_notes = res.notes.n};
+        out[v->n_ai++] = (struct spd_view_ai){.model = res.model,
+                                              .version = res.version,
+                                              .name = res.name,
+                                              .link = res.link,
+                                              .mode = (enum spd_mode)res.mode,
+                                              .state = (enum spd_ai_state)res.state,
+                                              .findings = res.findings.v,
+                                              .n_findings = res.findings.n,
+                                              .at = res.at,
+                                              .notes = res.notes.v,
+                                              .n_notes = res.notes.n};
     }
     v->ai = out;
     return rc;
 }
 
-enum spd_rc spd_web_view(struct spd_web_req *r, struct spd_query *q, int64_t item, struct spd_view *v, struct spd_err *err)
+enum spd_rc spd_web_view(struct spd_web_req *r, struct spd_query *q, int64_t item,
+                         struct spd_view *v, struct spd_err *err)
 {
     struct spd_store *s = spd_query_store(q);
     int64_t *ids;
@@ -271,7 +295,9 @@ enum spd_rc spd_web_view(struct spd_web_req *r, struct spd_query *q, int64_t ite
     spd_web_level(r->web, v->item.level, level);
     v->level_name = spd_arena_dup(r->arena, spd_sv_from(level));
     rc = results_of(r, s, v, err);
-    if (!rc) rc = spd_store_find_all(s, SPD_KEY_ALERT_ITEM, spd_key_i64(r->arena, item), &ids, &n, r->arena, err);
+    if (!rc)
+        rc = spd_store_find_all(s, SPD_KEY_ALERT_ITEM, spd_key_i64(r->arena, item), &ids, &n,
+                                r->arena, err);
     if (!rc && n) rc = spd_get_alert(s, ids[n - 1], &v->alert, r->arena, err);
     if (rc) return rc;
     rc = spd_get_draft(s, item, &v->draft, r->arena, err);

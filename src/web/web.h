@@ -1,14 +1,15 @@
-/* src/web/web.h: the HTTP door: JSON API, server-sent events, page links, pages, health and metrics.
+/* src/web/web.h: the HTTP door: JSON API, server-sent events, page links, pages, health and
+ * metrics.
  *
- * It decides nothing: lists come from the published board, everything older from the read-only store, and
- * every change is an event given to the writer. It is plain HTTP: loopback, a Unix socket, or behind a
- * proxy that speaks TLS (then site.public_url is https and cookies are Secure).
+ * It decides nothing: lists come from the published board, everything older from the read-only
+ * store, and every change is an event given to the writer. It is plain HTTP: loopback, a Unix
+ * socket, or behind a proxy that speaks TLS (then site.public_url is https and cookies are Secure).
  *
- * Threads: one epoll thread of libmicrohttpd per listener parses and sends; workers in three lanes (read,
- * write, slow) make the answers, each with its own read-only store handle; one stream thread wakes
- * server-sent events and requests that wait for a revision. So a slow disk, a slow decoder or a slow client
- * holds up its own kind only. Host callbacks are called from worker threads, several at once, and must be
- * thread-safe; all views given to them are borrowed for the call. */
+ * Threads: one epoll thread of libmicrohttpd per listener parses and sends; workers in three lanes
+ * (read, write, slow) make the answers, each with its own read-only store handle; one stream thread
+ * wakes server-sent events and requests that wait for a revision. So a slow disk, a slow decoder or
+ * a slow client holds up its own kind only. Host callbacks are called from worker threads, several
+ * at once, and must be thread-safe; all views given to them are borrowed for the call. */
 #ifndef SPD_WEB_WEB_H
 #define SPD_WEB_WEB_H
 
@@ -28,7 +29,8 @@ struct spd_web_listen {
     spd_sv address; /* "127.0.0.1", "::1"; "" for a socket */
     int port;       /* 0: any free one, see spd_web_port */
     spd_sv socket;  /* path; made 0660, an old socket file there is replaced; "" for TCP */
-    int fd;         /* > 0: an already listening socket (systemd); taken over. Address or path say its kind */
+    int fd; /* > 0: an already listening socket (systemd); taken over. Address or path say its kind
+             */
     const struct spd_web_uid *uids; /* socket only */
     size_t n_uids;
 };
@@ -37,21 +39,26 @@ struct spd_web_site {
     spd_sv name, language; /* "nl" or "en": where Accept-Language names neither */
     spd_sv public_url;     /* "https://spoed.example" behind a proxy; "" = plain, as asked */
     spd_sv patient_authority, accession_issuer; /* of identifiers that came without */
-    spd_sv version;        /* of the program */
-    const struct spd_zone *zone; /* of all times in answers */
+    spd_sv version;                             /* of the program */
+    const struct spd_zone *zone;                /* of all times in answers */
 };
 
 struct spd_web_from { /* who hands something in */
-    spd_sv user;     /* account, token's account or socket name */
-    spd_sv address;  /* of the client, "" over a socket */
-    spd_sv ae_title; /* ?ae_title= : the sender that a hook speaks for; "" = itself */
+    spd_sv user;      /* account, token's account or socket name */
+    spd_sv address;   /* of the client, "" over a socket */
+    spd_sv ae_title;  /* ?ae_title= : the sender that a hook speaks for; "" = itself */
 };
 
-enum spd_web_taken { SPD_TAKEN_RESULT, SPD_TAKEN_PARKED, SPD_TAKEN_NOT_A_RESULT, SPD_TAKEN_REFUSED };
+enum spd_web_taken {
+    SPD_TAKEN_RESULT,
+    SPD_TAKEN_PARKED,
+    SPD_TAKEN_NOT_A_RESULT,
+    SPD_TAKEN_REFUSED
+};
 struct spd_web_instance { /* answer of instance(); texts by value: no arena is shared */
-    enum spd_rc rc;             /* OK: the outcome holds. AGAIN: queue full (503). Else 507: not committed */
+    enum spd_rc rc; /* OK: the outcome holds. AGAIN: queue full (503). Else 507: not committed */
     enum spd_web_taken outcome;
-    char reason[200];           /* one sentence or key without patient data */
+    char reason[200]; /* one sentence or key without patient data */
     int64_t id, revision;
 };
 
@@ -67,21 +74,26 @@ struct spd_web_host {
     spd_sv assets_dir; /* development: serve pages from there; "" = the built-in ones */
 
     spd_usec (*now)(void *self); /* UTC; NULL = spd_clock_now */
-    /* DICOM bytes: decode, make an event, wait for the commit. May block up to 12 s. NULL: no such door. */
-    void (*instance)(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_web_instance *ret);
-    /* {called, calling, keys} -> appends the JSON array of answers. INVALID: bad keys. NULL: no such door. */
-    enum spd_rc (*find)(void *self, spd_sv json, const struct spd_web_from *from, struct spd_str *out,
-                        int64_t *ret_revision, struct spd_err *err);
-    /* The name of the configured peer that this sender is; false = unlisted. NULL: the user's name. */
+    /* DICOM bytes: decode, make an event, wait for the commit. May block up to 12 s. NULL: no such
+     * door. */
+    void (*instance)(void *self, spd_sv bytes, const struct spd_web_from *from,
+                     struct spd_web_instance *ret);
+    /* {called, calling, keys} -> appends the JSON array of answers. INVALID: bad keys. NULL: no
+     * such door. */
+    enum spd_rc (*find)(void *self, spd_sv json, const struct spd_web_from *from,
+                        struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
+    /* The name of the configured peer that this sender is; false = unlisted. NULL: the user's name.
+     */
     bool (*peer)(void *self, const struct spd_web_from *from, char ret[64]);
-    /* Appends the elements of a JSON array {"name","ok":bool,"text","todo"}, without brackets; returns ready.
-     * NULL: ready, nothing to say. */
+    /* Appends the elements of a JSON array {"name","ok":bool,"text","todo"}, without brackets;
+     * returns ready. NULL: ready, nothing to say. */
     bool (*health)(void *self, bool dutch, struct spd_str *out);
     /* Appends Prometheus lines with their HELP and TYPE. NULL: none. */
     void (*metrics)(void *self, struct spd_str *out);
     /* Appends a JSON array: keep what spd_web_models_json made in the writer thread. NULL: []. */
     void (*models_json)(void *self, bool dutch, struct spd_str *out);
-    /* Appends a JSON object {"hash", "levels":[…], "rules":[…]}: likewise spd_web_policy_json. NULL: {}. */
+    /* Appends a JSON object {"hash", "levels":[…], "rules":[…]}: likewise spd_web_policy_json.
+     * NULL: {}. */
     void (*policy_json)(void *self, bool dutch, struct spd_str *out);
     /* Name of a level of the active policy. NULL: critical urgent expedited routine. */
     void (*level_name)(void *self, int level, char ret[32]);
@@ -91,16 +103,20 @@ struct spd_web_host {
 };
 
 struct spd_web;
-/* Copies what host points to, but board, writer and self stay the host's and must outlive the web. Owned. */
-enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret, struct spd_err *err);
-/* Stops listening, answers what is running, ends the streams. Before the writer and board go. NULL is a no-op. */
+/* Copies what host points to, but board, writer and self stay the host's and must outlive the web.
+ * Owned. */
+enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret,
+                          struct spd_err *err);
+/* Stops listening, answers what is running, ends the streams. Before the writer and board go. NULL
+ * is a no-op. */
 void spd_web_stop(struct spd_web *w);
 int spd_web_port(const struct spd_web *w, size_t listen); /* 0 for a socket */
 
-/* For the host's callbacks, made in the writer thread after a configuration or when model rows changed: the
- * registry with what is known of every version, and the rules as sentences. p, m may be NULL. */
-void spd_web_models_json(const struct spd_models *m, struct spd_store *store, const struct spd_zone *zone,
-                         struct spd_str *out);
+/* For the host's callbacks, made in the writer thread after a configuration or when model rows
+ * changed: the registry with what is known of every version, and the rules as sentences. p, m may
+ * be NULL. */
+void spd_web_models_json(const struct spd_models *m, struct spd_store *store,
+                         const struct spd_zone *zone, struct spd_str *out);
 void spd_web_policy_json(const struct spd_policy *p, bool dutch, struct spd_str *out);
 
 #endif

@@ -1,8 +1,9 @@
 /* src/web/web_int.h: what the files of this folder share; nobody else includes it.
  *
- * A request is copied out of libmicrohttpd before a worker sees it, so handlers know nothing of sockets and
- * can be driven by tests and the fuzzer. A handler writes its answer into r->out through the helpers and
- * sets r->status; it may block only as its lane says. Everything in r lives in r->arena. */
+ * A request is copied out of libmicrohttpd before a worker sees it, so handlers know nothing of
+ * sockets and can be driven by tests and the fuzzer. A handler writes its answer into r->out
+ * through the helpers and sets r->status; it may block only as its lane says. Everything in r lives
+ * in r->arena. */
 #ifndef SPD_WEB_WEB_INT_H
 #define SPD_WEB_WEB_INT_H
 
@@ -19,11 +20,15 @@
 #define SPD_WEB_STREAMS 128
 
 enum { /* roles of design §2 as bits */
-    SPD_ROLE_READER = 1, SPD_ROLE_REPORTER = 2, SPD_ROLE_CLINICIAN = 4, SPD_ROLE_MANAGER = 8, SPD_ROLE_ADMIN = 16,
-    SPD_ROLE_HOOK = 32,
-    SPD_ROLE_ANY = 63, /* whoever is known */
-    SPD_ROLE_PEOPLE = 31,
-    SPD_ROLE_PUBLIC = 64 /* nobody need be known */
+       SPD_ROLE_READER = 1,
+       SPD_ROLE_REPORTER = 2,
+       SPD_ROLE_CLINICIAN = 4,
+       SPD_ROLE_MANAGER = 8,
+       SPD_ROLE_ADMIN = 16,
+       SPD_ROLE_HOOK = 32,
+       SPD_ROLE_ANY = 63, /* whoever is known */
+       SPD_ROLE_PEOPLE = 31,
+       SPD_ROLE_PUBLIC = 64 /* nobody need be known */
 };
 unsigned spd_web_roles(spd_sv comma_list); /* unknown words are ignored */
 const char *spd_web_role_name(unsigned bit);
@@ -32,7 +37,7 @@ enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_N };
 enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM };
 
 struct spd_web_req;
-struct spd_web_route { /* the one table of what there is: route.c */
+struct spd_web_route {         /* the one table of what there is: route.c */
     const char *method, *path; /* {id} a number, {token} base64url, {name} any segment */
     unsigned roles;
     enum spd_web_lane lane;
@@ -43,8 +48,13 @@ struct spd_web_route { /* the one table of what there is: route.c */
 extern const struct spd_web_route spd_web_routes[];
 extern const size_t spd_web_n_routes;
 
-struct spd_web_pair { spd_sv key, value; };
-struct spd_web_args { struct spd_web_pair *v; size_t n; };
+struct spd_web_pair {
+    spd_sv key, value;
+};
+struct spd_web_args {
+    struct spd_web_pair *v;
+    size_t n;
+};
 
 enum spd_web_by { SPD_BY_NOBODY, SPD_BY_COOKIE, SPD_BY_TOKEN, SPD_BY_SOCKET };
 struct spd_web_who {
@@ -54,7 +64,13 @@ struct spd_web_who {
     spd_sv csrf, session; /* cookie only: the token to be shown again, and the session's own id */
 };
 
-enum spd_web_conn_state { SPD_CONN_NEW, SPD_CONN_IDLE, SPD_CONN_READING, SPD_CONN_WORKING, SPD_CONN_STREAM };
+enum spd_web_conn_state {
+    SPD_CONN_NEW,
+    SPD_CONN_IDLE,
+    SPD_CONN_READING,
+    SPD_CONN_WORKING,
+    SPD_CONN_STREAM
+};
 struct spd_web_conn { /* one client connection, from accept to close; under web->conns_lock */
     struct spd_web_conn *prev, *next;
     struct spd_web *web;
@@ -81,8 +97,8 @@ struct spd_web_req {
     const struct spd_web_listen *listen;
 
     const struct spd_web_route *route; /* NULL: none */
-    int64_t id;      /* {id} */
-    spd_sv name;     /* {token}, {name} */
+    int64_t id;                        /* {id} */
+    spd_sv name;                       /* {token}, {name} */
     struct spd_web_who who;
     bool dutch;
     struct spd_query **db; /* the worker's handle; by spd_web_db */
@@ -97,7 +113,7 @@ struct spd_web_req {
     bool stream;
     int64_t stream_after; /* -1: from now, with a reset */
     int64_t wait_revision;
-    spd_usec wait_until;  /* monotonic; 0 = not waiting */
+    spd_usec wait_until; /* monotonic; 0 = not waiting */
     bool waited;
 
     struct MHD_Connection *connection;
@@ -107,7 +123,7 @@ struct spd_web_req {
 };
 
 struct spd_web_session;
-struct spd_web_auth; /* auth.c */
+struct spd_web_auth;    /* auth.c */
 struct spd_web_streams; /* stream.c */
 struct spd_web_lane_queue {
     struct spd_web *web;
@@ -135,7 +151,7 @@ struct spd_web {
     struct spd_web_auth *auth;
     struct spd_web_streams *streams;
     uint64_t (*counts)[SPD_WEB_CODES]; /* [route or n_routes][code]; atomic */
-    char (*tags)[24]; /* strong ETag of each asset, by place in spd_web_assets */
+    char (*tags)[24];                  /* strong ETag of each asset, by place in spd_web_assets */
 };
 
 /* server.c */
@@ -149,7 +165,7 @@ void spd_web_req_free(struct spd_web_req *r);
 bool spd_web_precheck(struct spd_web_req *r);
 /* In the worker. False: it waits for a revision and will be enqueued again. */
 bool spd_web_dispatch(struct spd_web_req *r);
-spd_sv spd_web_arg(const struct spd_web_req *r, const char *name);    /* "" when absent */
+spd_sv spd_web_arg(const struct spd_web_req *r, const char *name); /* "" when absent */
 spd_sv spd_web_header(const struct spd_web_req *r, const char *name);
 void spd_web_set(struct spd_web_req *r, const char *header, spd_sv value);
 void spd_web_count(struct spd_web *w, const struct spd_web_req *r);
@@ -157,7 +173,8 @@ int spd_web_code_at(size_t i); /* the status codes that are counted; 0 = other *
 spd_usec spd_web_now(const struct spd_web *w);
 /* The worker's store handle; NULL: answered 503. */
 struct spd_query *spd_web_db(struct spd_web_req *r);
-/* An unexpected answer of the store: 404 for NOTFOUND, else 503. The handle is opened anew next time. */
+/* An unexpected answer of the store: 404 for NOTFOUND, else 503. The handle is opened anew next
+ * time. */
 void spd_web_store_failed(struct spd_web_req *r, enum spd_rc rc);
 
 /* problem.c: errors as RFC 9457 */
@@ -177,13 +194,16 @@ bool spd_web_committed(struct spd_web_req *r, enum spd_rc rc, const struct spd_w
 /* NULL: answered 400. An empty body is {}. Owned: json_decref. */
 json_t *spd_web_body(struct spd_web_req *r);
 enum spd_rc spd_web_json_read(spd_sv text, json_t **ret, struct spd_err *err);
-/* False: answered 422, the field is missing (when required) or no text or longer than max. In arena. */
-bool spd_web_text(struct spd_web_req *r, const json_t *o, const char *field, bool required, size_t max, spd_sv *ret);
+/* False: answered 422, the field is missing (when required) or no text or longer than max. In
+ * arena. */
+bool spd_web_text(struct spd_web_req *r, const json_t *o, const char *field, bool required,
+                  size_t max, spd_sv *ret);
 /* False and 422 when the object has another member than these (NULL-ended). */
 bool spd_web_only(struct spd_web_req *r, const json_t *o, const char *const *fields);
 /* value of a field of application/x-www-form-urlencoded; "" when absent. In arena. */
 spd_sv spd_web_form(struct spd_arena *arena, spd_sv body, const char *field);
-bool spd_web_cx(struct spd_web_req *r, const json_t *v, spd_sv default_authority, struct spd_cx *ret);
+bool spd_web_cx(struct spd_web_req *r, const json_t *v, spd_sv default_authority,
+                struct spd_cx *ret);
 
 /* auth.c */
 struct spd_web_auth *spd_web_auth_new(void);
@@ -204,16 +224,18 @@ void spd_j_text(struct spd_str *s, const char *key, spd_sv v);
 void spd_j_text_or_null(struct spd_str *s, const char *key, spd_sv v); /* "" = null */
 void spd_j_z(struct spd_str *s, const char *key, const char *z);       /* "" = null */
 void spd_j_int(struct spd_str *s, const char *key, int64_t v);
-void spd_j_id(struct spd_str *s, const char *key, int64_t v);          /* 0 = null */
+void spd_j_id(struct spd_str *s, const char *key, int64_t v); /* 0 = null */
 void spd_j_bool(struct spd_str *s, const char *key, bool v);
 void spd_j_null(struct spd_str *s, const char *key);
 void spd_j_micro(struct spd_str *s, const char *key, int64_t millionths); /* < 0 = null */
-void spd_j_time(struct spd_str *s, const char *key, const struct spd_zone *zone, spd_usec t); /* 0 = null */
+void spd_j_time(struct spd_str *s, const char *key, const struct spd_zone *zone,
+                spd_usec t); /* 0 = null */
 void spd_j_texts(struct spd_str *s, const char *key, const spd_sv *v, size_t n);
 /* The answer as a whole: {revision, now, ... }; the caller closes with '}'. */
 void spd_web_list_open(struct spd_web_req *r, int64_t revision, spd_usec now);
 void spd_web_json_done(struct spd_web_req *r, int status);
-void spd_web_done_json(struct spd_web_req *r, const struct spd_web_done *done); /* {revision, id?, reason?} */
+void spd_web_done_json(struct spd_web_req *r,
+                       const struct spd_web_done *done); /* {revision, id?, reason?} */
 
 /* view.c: the model as the API shows it */
 struct spd_web_eye { /* for whom */
@@ -222,19 +244,22 @@ struct spd_web_eye { /* for whom */
 };
 struct spd_web_eye spd_web_eye(const struct spd_web_req *r);
 void spd_web_patient(struct spd_str *s, const char *key, const struct spd_patient *p);
-void spd_web_cx_json(struct spd_str *s, const char *key, const struct spd_cx *cx, const char *second);
+void spd_web_cx_json(struct spd_str *s, const char *key, const struct spd_cx *cx,
+                     const char *second);
 void spd_web_findings(struct spd_str *s, const char *key, const struct spd_finding *f, size_t n);
-void spd_web_reasons(struct spd_web_eye eye, struct spd_str *s, const struct spd_reason *v, size_t n);
+void spd_web_reasons(struct spd_web_eye eye, struct spd_str *s, const struct spd_reason *v,
+                     size_t n);
 /* The members of an item, without braces. rank 0 = null. */
 void spd_web_item(struct spd_web_eye eye, struct spd_str *s, const struct spd_view *v, size_t rank);
 void spd_web_level(const struct spd_web *w, int level, char ret[32]);
 /* From the store what the board no longer has. In arena. */
-enum spd_rc spd_web_view(struct spd_web_req *r, struct spd_query *q, int64_t item, struct spd_view *ret, struct spd_err *err);
+enum spd_rc spd_web_view(struct spd_web_req *r, struct spd_query *q, int64_t item,
+                         struct spd_view *ret, struct spd_err *err);
 bool spd_web_link_ok(spd_sv link); /* not a scheme that runs script */
 
 /* alert.c */
-void spd_web_alert(struct spd_web_eye eye, struct spd_str *s, struct spd_query *q, const struct spd_alert *a,
-                   struct spd_arena *arena);
+void spd_web_alert(struct spd_web_eye eye, struct spd_str *s, struct spd_query *q,
+                   const struct spd_alert *a, struct spd_arena *arena);
 
 /* act.c */
 /* Gives an event to the writer and answers; false: answered with an error. */
@@ -249,46 +274,50 @@ struct MHD_Response *spd_web_stream_response(struct spd_web_req *r);
 bool spd_web_wait(struct spd_web_req *r); /* parks it; false: stopping */
 
 /* asset.c */
-struct spd_web_asset { const char *name; const unsigned char *data; const unsigned char *end; };
+struct spd_web_asset {
+    const char *name;
+    const unsigned char *data;
+    const unsigned char *end;
+};
 extern const struct spd_web_asset spd_web_assets[]; /* generated; name NULL ends */
 void spd_web_assets_open(struct spd_web *w);
 void spd_web_send_asset(struct spd_web_req *r, spd_sv name);
 
 /* Handlers, by file. */
-void spd_web_h_worklist(struct spd_web_req *r);     /* list.c */
-void spd_web_h_item(struct spd_web_req *r);         /* item.c */
+void spd_web_h_worklist(struct spd_web_req *r); /* list.c */
+void spd_web_h_item(struct spd_web_req *r);     /* item.c */
 void spd_web_h_timeline(struct spd_web_req *r);
-void spd_web_h_item_act(struct spd_web_req *r);     /* act.c: the verb is the path's last word */
-void spd_web_h_parked(struct spd_web_req *r);       /* parked.c */
+void spd_web_h_item_act(struct spd_web_req *r); /* act.c: the verb is the path's last word */
+void spd_web_h_parked(struct spd_web_req *r);   /* parked.c */
 void spd_web_h_parked_act(struct spd_web_req *r);
-void spd_web_h_draft(struct spd_web_req *r);        /* draft.c */
+void spd_web_h_draft(struct spd_web_req *r); /* draft.c */
 void spd_web_h_draft_act(struct spd_web_req *r);
-void spd_web_h_alerts(struct spd_web_req *r);       /* alert.c */
+void spd_web_h_alerts(struct spd_web_req *r); /* alert.c */
 void spd_web_h_alert(struct spd_web_req *r);
 void spd_web_h_alert_act(struct spd_web_req *r);
-void spd_web_h_instances(struct spd_web_req *r);    /* hook.c */
+void spd_web_h_instances(struct spd_web_req *r); /* hook.c */
 void spd_web_h_events(struct spd_web_req *r);
 void spd_web_h_find(struct spd_web_req *r);
 void spd_web_h_position(struct spd_web_req *r);
-void spd_web_h_models(struct spd_web_req *r);       /* admin.c */
+void spd_web_h_models(struct spd_web_req *r); /* admin.c */
 void spd_web_h_model_mode(struct spd_web_req *r);
 void spd_web_h_policy(struct spd_web_req *r);
 void spd_web_h_discrepancies(struct spd_web_req *r);
 void spd_web_h_alarms(struct spd_web_req *r);
 void spd_web_h_users(struct spd_web_req *r);
 void spd_web_h_user_post(struct spd_web_req *r);
-void spd_web_h_messages(struct spd_web_req *r);     /* message.c */
+void spd_web_h_messages(struct spd_web_req *r); /* message.c */
 void spd_web_h_message(struct spd_web_req *r);
 void spd_web_h_resend(struct spd_web_req *r);
 void spd_web_h_queue(struct spd_web_req *r);
 void spd_web_h_retry(struct spd_web_req *r);
-void spd_web_h_healthz(struct spd_web_req *r);      /* health.c */
+void spd_web_h_healthz(struct spd_web_req *r); /* health.c */
 void spd_web_h_readyz(struct spd_web_req *r);
 void spd_web_h_metrics(struct spd_web_req *r);
-void spd_web_h_stream(struct spd_web_req *r);       /* stream.c */
-void spd_web_h_page_link(struct spd_web_req *r);    /* page.c */
+void spd_web_h_stream(struct spd_web_req *r);    /* stream.c */
+void spd_web_h_page_link(struct spd_web_req *r); /* page.c */
 void spd_web_h_page_ack(struct spd_web_req *r);
-void spd_web_h_root(struct spd_web_req *r);         /* asset.c */
+void spd_web_h_root(struct spd_web_req *r); /* asset.c */
 void spd_web_h_page(struct spd_web_req *r);
 void spd_web_h_asset(struct spd_web_req *r);
 void spd_web_h_openapi(struct spd_web_req *r);

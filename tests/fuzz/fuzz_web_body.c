@@ -1,6 +1,7 @@
-/* tests/fuzz/fuzz_web_body.c: one request as text (line, headers, body) through the whole judgement of the
- * HTTP door: headers, route, limits, body, form, handler, answer. The host takes everything; the store is
- * not there. Whatever comes, an answer must come: a status, and JSON that can be read where it says JSON. */
+/* tests/fuzz/fuzz_web_body.c: one request as text (line, headers, body) through the whole judgement
+ * of the HTTP door: headers, route, limits, body, form, handler, answer. The host takes everything;
+ * the store is not there. Whatever comes, an answer must come: a status, and JSON that can be read
+ * where it says JSON. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -10,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct spd_web *web;
 
-static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_event *e, struct spd_arena *arena,
-                         const struct spd_receipt **ret, struct spd_err *err)
+static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_event *e,
+                         struct spd_arena *arena, const struct spd_receipt **ret,
+                         struct spd_err *err)
 {
     (void)self, (void)store, (void)e, (void)err;
     struct spd_receipt *r = SPD_NEW(arena, struct spd_receipt);
@@ -48,7 +50,8 @@ static spd_usec now(void *self)
     return (spd_usec)1764000000 * 1000000;
 }
 
-static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from, struct spd_str *out, int64_t *revision, struct spd_err *err)
+static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from,
+                        struct spd_str *out, int64_t *revision, struct spd_err *err)
 {
     (void)self, (void)json, (void)from, (void)err;
     spd_str_addz(out, "[]");
@@ -56,7 +59,8 @@ static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from
     return SPD_OK;
 }
 
-static void instance(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_web_instance *ret)
+static void instance(void *self, spd_sv bytes, const struct spd_web_from *from,
+                     struct spd_web_instance *ret)
 {
     (void)self, (void)bytes, (void)from;
     ret->rc = SPD_OK;
@@ -72,15 +76,21 @@ static void start(void)
         spd_writer_start(store, &ops, NULL, NULL, &writer, NULL))
         abort();
     spd_board_publish(board, 5, now(NULL), true);
-    struct spd_web_host host = {.size = sizeof host, .board = board, .writer = writer, .store_url = SPD_SV("memory:"), .now = now,
-                                .find = find, .instance = instance};
+    struct spd_web_host host = {.size = sizeof host,
+                                .board = board,
+                                .writer = writer,
+                                .store_url = SPD_SV("memory:"),
+                                .now = now,
+                                .find = find,
+                                .instance = instance};
     if (spd_web_start(&host, &web, NULL)) abort();
 }
 
 static spd_sv line(spd_sv *rest)
 {
     size_t n = 0;
-    while (n < rest->len && rest->ptr[n] != '\n') n++;
+    while (n < rest->len && rest->ptr[n] != '\n')
+        n++;
     spd_sv l = spd_sv_of(rest->ptr, n);
     *rest = spd_sv_of(rest->ptr + n + (n < rest->len), rest->len - n - (n < rest->len));
     return l;
@@ -92,7 +102,8 @@ static void pair(struct spd_web_req *r, struct spd_web_args *to, spd_sv text, co
     spd_sv_find(text, spd_sv_from(by), &at);
     struct spd_web_pair *p = SPD_LIST_ADD(to, r->arena);
     p->key = spd_sv_of(text.ptr, at);
-    p->value = at < text.len ? spd_sv_trim(spd_sv_of(text.ptr + at + 1, text.len - at - 1)) : SPD_SV_NONE;
+    p->value =
+        at < text.len ? spd_sv_trim(spd_sv_of(text.ptr + at + 1, text.len - at - 1)) : SPD_SV_NONE;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -103,7 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!web) start();
     if (!spd_sv_find(first, SPD_SV(" "), &space)) return 0;
     spd_sv path = spd_sv_of(first.ptr + space + 1, first.len - space - 1), args = SPD_SV_NONE;
-    if (spd_sv_find(path, SPD_SV("?"), &query)) args = spd_sv_of(path.ptr + query + 1, path.len - query - 1), path.len = query;
+    if (spd_sv_find(path, SPD_SV("?"), &query))
+        args = spd_sv_of(path.ptr + query + 1, path.len - query - 1), path.len = query;
     struct spd_web_req *r = spd_web_req_new(web, spd_sv_of(first.ptr, space), path);
     r->db = &db;
     while (args.len) {
@@ -112,11 +124,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pair(r, &r->args, spd_sv_of(args.ptr, n), "=");
         args = n < args.len ? spd_sv_of(args.ptr + n + 1, args.len - n - 1) : SPD_SV_NONE;
     }
-    while ((l = line(&rest)).len) pair(r, &r->headers, l, ":");
+    while ((l = line(&rest)).len)
+        pair(r, &r->headers, l, ":");
     if (spd_web_precheck(r)) {
         spd_str_add(&r->body, spd_sv_of(rest.ptr, rest.len < r->body.max ? rest.len : r->body.max));
-        r->who = (struct spd_web_who){.by = SPD_BY_TOKEN, .name = SPD_SV("fuzz"), .roles = SPD_ROLE_ANY};
-        r->waited = true; /* answered now, whatever revision it wants */
+        r->who =
+            (struct spd_web_who){.by = SPD_BY_TOKEN, .name = SPD_SV("fuzz"), .roles = SPD_ROLE_ANY};
+        r->waited = true;                             /* answered now, whatever revision it wants */
         if (r->route->handle != spd_web_session_post) /* half a second of scrypt */
             r->route->handle(r);
         else

@@ -1,4 +1,5 @@
-/* tests/unit/test_web_api.c: what the API answers: a table of requests, and the shapes of design §5. */
+/* tests/unit/test_web_api.c: what the API answers: a table of requests, and the shapes of design
+ * §5. */
 #define _GNU_SOURCE
 #include "web_world.h"
 
@@ -18,6 +19,7 @@ static int teardown(void **state)
     return 0;
 }
 
+/* clang-format off */
 static const struct row {
     const char *name, *role, *method, *path, *headers, *body;
     int status;
@@ -138,6 +140,7 @@ static const struct row {
     {"openapi", "", "GET", "/api/v1/openapi.json", "", NULL, 200, "\"3.1", NULL},
     {"head", "", "HEAD", "/healthz", "", NULL, 200, "", NULL},
 };
+/* clang-format on */
 
 static void test_table(void **state)
 {
@@ -146,25 +149,32 @@ static void test_table(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct row *r = &rows[i];
         struct answer a = ask(W, r->role, r->method, r->path, r->headers, r->body);
-        bool ok = a.status == r->status && (!r->has || memmem(a.body, a.body_len, r->has, strlen(r->has))) &&
+        bool ok = a.status == r->status &&
+                  (!r->has || memmem(a.body, a.body_len, r->has, strlen(r->has))) &&
                   (!r->has_not || !memmem(a.body, a.body_len, r->has_not, strlen(r->has_not)));
-        if (!ok) print_message("%s: %d, wanted %d with [%s] without [%s]:\n%.600s\n", r->name, a.status, r->status, r->has ? r->has : "",
-                               r->has_not ? r->has_not : "", a.body), bad++;
+        if (!ok)
+            print_message("%s: %d, wanted %d with [%s] without [%s]:\n%.600s\n", r->name, a.status,
+                          r->status, r->has ? r->has : "", r->has_not ? r->has_not : "", a.body),
+                bad++;
         if (strcasestr(a.head, "json") && strcmp(r->method, "HEAD")) json_decref(json_of(&a));
         answer_free(&a);
     }
     assert_int_equal(bad, 0);
 }
 
-/* Every member that design §5 names is there, with its kind; nothing of the patient breaks the JSON. */
+/* Every member that design §5 names is there, with its kind; nothing of the patient breaks the
+ * JSON. */
 static void test_item_shape(void **state)
 {
     static const char *const members[] = {
-        "id", "rank", "level", "due", "arrived", "reasons", "accession", "placer", "filler", "study_uids", "linked", "patient",
-        "procedures", "modality", "body_part", "location", "patient_class", "order_priority", "ai", "status", "order", "images",
-        "reading", "report", "reader", "draft", "alert", "no_draft", "contradiction", "revision"};
+        "id",         "rank",     "level",     "due",        "arrived",       "reasons",
+        "accession",  "placer",   "filler",    "study_uids", "linked",        "patient",
+        "procedures", "modality", "body_part", "location",   "patient_class", "order_priority",
+        "ai",         "status",   "order",     "images",     "reading",       "report",
+        "reader",     "draft",    "alert",     "no_draft",   "contradiction", "revision"};
     struct answer a = ask(W, "reader", "GET", "/api/v1/worklist", "", NULL);
-    json_t *o = json_of(&a), *items = json_object_get(o, "items"), *i = json_array_get(items, 0), *ai, *f;
+    json_t *o = json_of(&a), *items = json_object_get(o, "items"), *i = json_array_get(items, 0),
+           *ai, *f;
     char tag[64];
     (void)state;
     assert_int_equal(json_array_size(items), 7);
@@ -174,15 +184,22 @@ static void test_item_shape(void **state)
     }
     assert_int_equal(json_integer_value(json_object_get(i, "rank")), 1);
     assert_string_equal(json_string_value(json_object_get(i, "level")), "critical");
-    assert_string_equal(json_string_value(json_object_get(i, "due")), "2025-11-24T17:30:00.000+01:00");
-    assert_string_equal(json_string_value(json_object_get(json_object_get(i, "patient"), "name")), "ZZCANARY^Test " NASTY);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(i, "patient"), "birth_date")), "1970-01-02");
-    assert_string_equal(json_string_value(json_object_get(json_object_get(i, "accession"), "issuer")), "ZH");
+    assert_string_equal(json_string_value(json_object_get(i, "due")),
+                        "2025-11-24T17:30:00.000+01:00");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(i, "patient"), "name")),
+                        "ZZCANARY^Test " NASTY);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(i, "patient"), "birth_date")),
+        "1970-01-02");
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(i, "accession"), "issuer")), "ZH");
     ai = json_array_get(json_object_get(i, "ai"), 0);
     assert_string_equal(json_string_value(json_object_get(ai, "state")), "positive");
     f = json_array_get(json_object_get(ai, "findings"), 0);
-    assert_string_equal(json_string_value(json_object_get(f, "concept")), "intracranial-hemorrhage");
-    assert_true(json_real_value(json_object_get(f, "probability")) > 0.9299 && json_real_value(json_object_get(f, "probability")) < 0.9301);
+    assert_string_equal(json_string_value(json_object_get(f, "concept")),
+                        "intracranial-hemorrhage");
+    assert_true(json_real_value(json_object_get(f, "probability")) > 0.9299 &&
+                json_real_value(json_object_get(f, "probability")) < 0.9301);
     assert_non_null(strstr(a.body, "\"probability\":0.93,"));
     assert_true(json_is_true(json_object_get(o, "complete")));
     header_of(&a, "ETag", tag, sizeof tag);
@@ -258,8 +275,9 @@ static void test_paging(void **state)
         json_t *o = json_of(&a), *items = json_object_get(o, "items");
         assert_int_equal(a.status, 200);
         for (size_t i = 0; i < json_array_size(items); i++)
-            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%lld ",
-                     (long long)json_integer_value(json_object_get(json_array_get(items, i), "id")));
+            snprintf(
+                seen + strlen(seen), sizeof seen - strlen(seen), "%lld ",
+                (long long)json_integer_value(json_object_get(json_array_get(items, i), "id")));
         const char *next = json_string_value(json_object_get(o, "next"));
         if (next) snprintf(path, sizeof path, "/api/v1/worklist?status=all&limit=2&after=%s", next);
         bool more = next != NULL;
@@ -274,11 +292,20 @@ static void test_paging(void **state)
 /* What the receipt says becomes the status; what the commit says too. */
 static void test_refusals(void **state)
 {
-    static const struct { const char *name; enum spd_rc refuse, fail; int status; const char *has; } t[] = {
-        {"denied", SPD_DENIED, SPD_OK, 403, "Zo is het."},     {"not found", SPD_NOTFOUND, SPD_OK, 404, "\"reason\":\"key\""},
-        {"held", SPD_EXISTS, SPD_OK, 409, "\"holder\":\"bakker\""}, {"stale", SPD_STALE, SPD_OK, 412, "stale"},
-        {"invalid", SPD_INVALID, SPD_OK, 422, "bad_value"},    {"unknown", SPD_UNKNOWN, SPD_OK, 428, "precondition"},
-        {"not committed", SPD_OK, SPD_IO, 507, "not_committed"}, {"a bug", SPD_OK, SPD_BUG, 500, "internal"},
+    static const struct {
+        const char *name;
+        enum spd_rc refuse, fail;
+        int status;
+        const char *has;
+    } t[] = {
+        {"denied", SPD_DENIED, SPD_OK, 403, "Zo is het."},
+        {"not found", SPD_NOTFOUND, SPD_OK, 404, "\"reason\":\"key\""},
+        {"held", SPD_EXISTS, SPD_OK, 409, "\"holder\":\"bakker\""},
+        {"stale", SPD_STALE, SPD_OK, 412, "stale"},
+        {"invalid", SPD_INVALID, SPD_OK, 422, "bad_value"},
+        {"unknown", SPD_UNKNOWN, SPD_OK, 428, "precondition"},
+        {"not committed", SPD_OK, SPD_IO, 507, "not_committed"},
+        {"a bug", SPD_OK, SPD_BUG, 500, "internal"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
@@ -286,7 +313,8 @@ static void test_refusals(void **state)
         W->refuse = t[i].refuse, W->fail = t[i].fail;
         pthread_mutex_unlock(&W->lock);
         struct answer a = ask(W, "reader", "POST", "/api/v1/items/1/claim", "", "{}");
-        if (a.status != t[i].status || !strstr(a.body, t[i].has)) print_message("%s: %d %s\n", t[i].name, a.status, a.body);
+        if (a.status != t[i].status || !strstr(a.body, t[i].has))
+            print_message("%s: %d %s\n", t[i].name, a.status, a.body);
         assert_int_equal(a.status, t[i].status);
         assert_non_null(strstr(a.body, t[i].has));
         assert_non_null(strcasestr(a.head, "application/problem+json"));
@@ -296,7 +324,8 @@ static void test_refusals(void **state)
 
 static void test_what_the_core_gets(void **state)
 {
-    struct answer a = ask(W, "reporter", "POST", "/api/v1/items/3/priority", "", "{\"level\":\"urgent\",\"reason\":\"SEH belt\"}");
+    struct answer a = ask(W, "reporter", "POST", "/api/v1/items/3/priority", "",
+                          "{\"level\":\"urgent\",\"reason\":\"SEH belt\"}");
     (void)state;
     assert_int_equal(a.status, 200);
     answer_free(&a);
@@ -315,7 +344,8 @@ static void test_what_the_core_gets(void **state)
     assert_int_equal(W->audits, audits + 1);
     W->refuse = SPD_DENIED;
     pthread_mutex_unlock(&W->lock);
-    a = ask(W, "admin", "GET", "/api/v1/messages/1?raw=1", "", NULL); /* no audit row, no raw bytes */
+    a = ask(W, "admin", "GET", "/api/v1/messages/1?raw=1", "",
+            NULL); /* no audit row, no raw bytes */
     assert_int_equal(a.status, 403);
     assert_null(strstr(a.body, "ZZCANARY"));
     answer_free(&a);
@@ -324,8 +354,10 @@ static void test_what_the_core_gets(void **state)
 static void test_events(void **state)
 {
     struct answer a = ask(W, "hook", "POST", "/api/v1/events", "",
-                          "{\"type\":\"study_complete\",\"study_uid\":\"1.2.3\",\"accession\":\"A9\",\"patient_ids\":[\"P\",{\"value\":\"Q\","
-                          "\"authority\":\"XX\"}],\"instances\":[\"1.1\",\"1.2\"],\"at\":\"2025-11-24T10:00:00Z\",\"position\":\"orthanc=43\"}");
+                          "{\"type\":\"study_complete\",\"study_uid\":\"1.2.3\",\"accession\":"
+                          "\"A9\",\"patient_ids\":[\"P\",{\"value\":\"Q\","
+                          "\"authority\":\"XX\"}],\"instances\":[\"1.1\",\"1.2\"],\"at\":\"2025-11-"
+                          "24T10:00:00Z\",\"position\":\"orthanc=43\"}");
     (void)state;
     assert_int_equal(a.status, 200);
     answer_free(&a);
@@ -343,7 +375,8 @@ static void test_events(void **state)
 static void test_instances(void **state)
 {
     static const char headers[] = "Content-Type: application/dicom\r\n";
-    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances?ae_title=VENDOR1", headers, "DICM\0\1", 6);
+    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances?ae_title=VENDOR1", headers,
+                             "DICM\0\1", 6);
     (void)state;
     assert_int_equal(a.status, 200);
     assert_non_null(strstr(a.body, "\"outcome\":\"result\""));
@@ -359,7 +392,8 @@ static void test_instances(void **state)
     assert_int_equal(a.status, 503);
     answer_free(&a);
     W->instance_rc = SPD_OK;
-    a = ask_on(dial_socket(W), "POST", "/api/v1/alerts/1/acknowledge", "Content-Type: application/json\r\n", "{\"how\":\"x\"}", 11);
+    a = ask_on(dial_socket(W), "POST", "/api/v1/alerts/1/acknowledge",
+               "Content-Type: application/json\r\n", "{\"how\":\"x\"}", 11);
     assert_int_equal(a.status, 403); /* a hook never acknowledges */
     answer_free(&a);
 }
@@ -377,7 +411,9 @@ static void test_not_ready(void **state)
 
 static void test_users(void **state)
 {
-    struct answer a = ask(W, "admin", "POST", "/api/v1/users", "", "{\"name\":\"nieuw\",\"roles\":[\"reader\",\"reporter\"],\"token\":\"script\"}");
+    struct answer a =
+        ask(W, "admin", "POST", "/api/v1/users", "",
+            "{\"name\":\"nieuw\",\"roles\":[\"reader\",\"reporter\"],\"token\":\"script\"}");
     char token[128], header[256];
     (void)state;
     assert_int_equal(a.status, 200);
@@ -392,7 +428,8 @@ static void test_users(void **state)
     answer_free(&a);
 }
 
-/* The link of a page: shown, escaped, acknowledged by POST only, a login where it went to a team. */
+/* The link of a page: shown, escaped, acknowledged by POST only, a login where it went to a team.
+ */
 static void test_page_link(void **state)
 {
     struct answer a = ask(W, "", "GET", "/a/TOKENTOKENTOKENTOKEN1", "", NULL);
@@ -410,7 +447,8 @@ static void test_page_link(void **state)
     a = ask(W, "", "GET", "/a/TOKENTOKENTOKENTOKEN2", "", NULL);
     assert_non_null(strstr(a.body, "/login?next=/a/TOKENTOKENTOKENTOKEN2"));
     answer_free(&a);
-    a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN2", "Content-Type: application/x-www-form-urlencoded\r\n", "note=");
+    a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN2",
+            "Content-Type: application/x-www-form-urlencoded\r\n", "note=");
     assert_int_equal(a.status, 401);
     answer_free(&a);
     a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN1", "Sec-Fetch-Site: cross-site\r\n", NULL);
@@ -419,7 +457,8 @@ static void test_page_link(void **state)
     a = ask(W, "", "GET", "/api/v1/alerts/1", "Authorization: Bearer token-reader\r\n", NULL);
     assert_non_null(strstr(a.body, "\"acknowledged\":null")); /* looking did nothing */
     answer_free(&a);
-    a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN1", "Content-Type: application/x-www-form-urlencoded\r\n", "x=1&note=ik+kom%21");
+    a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN1",
+            "Content-Type: application/x-www-form-urlencoded\r\n", "x=1&note=ik+kom%21");
     assert_int_equal(a.status, 303);
     answer_free(&a);
     pthread_mutex_lock(&W->lock);
@@ -433,7 +472,8 @@ static void test_page_link(void **state)
     assert_non_null(strstr(a.body, "Seen by smit"));
     assert_null(strstr(a.body, "<form"));
     answer_free(&a);
-    a = ask(W, "clinician", "POST", "/a/TOKENTOKENTOKENTOKEN2", "Accept: application/json\r\n", NULL);
+    a = ask(W, "clinician", "POST", "/a/TOKENTOKENTOKENTOKEN2", "Accept: application/json\r\n",
+            NULL);
     assert_int_equal(a.status, 200);
     answer_free(&a);
 }
@@ -459,10 +499,18 @@ static void test_assets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_item_shape), cmocka_unit_test(test_table),    cmocka_unit_test(test_conditional),
-        cmocka_unit_test(test_at_least_waits), cmocka_unit_test(test_paging), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_what_the_core_gets), cmocka_unit_test(test_events), cmocka_unit_test(test_instances),
-        cmocka_unit_test(test_not_ready), cmocka_unit_test(test_users), cmocka_unit_test(test_page_link),
+        cmocka_unit_test(test_item_shape),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_conditional),
+        cmocka_unit_test(test_at_least_waits),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_the_core_gets),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_page_link),
         cmocka_unit_test(test_assets),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,5 @@
-/* tests/unit/test_web_auth.c: who may come in, and as whom: login, cookie, CSRF, origin, tokens, sockets,
- * and every route of the table against every role. */
+/* tests/unit/test_web_auth.c: who may come in, and as whom: login, cookie, CSRF, origin, tokens,
+ * sockets, and every route of the table against every role. */
 #define _GNU_SOURCE
 #include "web_world.h"
 
@@ -70,11 +70,16 @@ static void test_cookie_and_csrf(void **state)
     (void)state;
     session(cookie, csrf);
     snprintf(own, sizeof own, "Origin: http://127.0.0.1\r\n"); /* ask() says Host: 127.0.0.1 */
-    const struct { const char *name, *h[4]; int status; } t[] = {
+    const struct {
+        const char *name, *h[4];
+        int status;
+    } t[] = {
         {"cookie and token", {cookie, csrf, "", ""}, 200},
         {"own origin", {cookie, csrf, own, "Sec-Fetch-Site: same-origin\r\n"}, 200},
         {"no token", {cookie, "", "", ""}, 403},
-        {"wrong token", {cookie, "X-CSRF-Token: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n", "", ""}, 403},
+        {"wrong token",
+         {cookie, "X-CSRF-Token: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n", "", ""},
+         403},
         {"other origin", {cookie, csrf, "Origin: http://evil.example\r\n", ""}, 403},
         {"null origin", {cookie, csrf, "Origin: null\r\n", ""}, 403},
         {"https origin", {cookie, csrf, "Origin: https://127.0.0.1\r\n", ""}, 403},
@@ -82,8 +87,12 @@ static void test_cookie_and_csrf(void **state)
         {"same site is not same origin", {cookie, csrf, "Sec-Fetch-Site: same-site\r\n", ""}, 403},
         {"no cookie", {"", csrf, "", ""}, 401},
         {"cookie of another name", {"Cookie: sid=1; xspoed=2\r\n", csrf, "", ""}, 401},
-        {"made-up cookie", {"Cookie: spoed=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n", csrf, "", ""}, 401},
-        {"a wrong Bearer is not made good by a cookie", {cookie, csrf, "Authorization: Bearer no\r\n", ""}, 401},
+        {"made-up cookie",
+         {"Cookie: spoed=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n", csrf, "", ""},
+         401},
+        {"a wrong Bearer is not made good by a cookie",
+         {cookie, csrf, "Authorization: Bearer no\r\n", ""},
+         401},
         {"Bearer needs no CSRF token", {"Authorization: Bearer token-reader\r\n", "", "", ""}, 200},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
@@ -94,7 +103,8 @@ static void test_cookie_and_csrf(void **state)
         answer_free(&a);
     }
     snprintf(headers, sizeof headers, "%s%s", cookie, csrf);
-    struct answer a = ask(W, "", "GET", "/api/v1/session", cookie, NULL); /* a reload asks for its token */
+    struct answer a =
+        ask(W, "", "GET", "/api/v1/session", cookie, NULL); /* a reload asks for its token */
     assert_non_null(strstr(a.body, "\"csrf\":\""));
     answer_free(&a);
     a = ask(W, "", "DELETE", "/api/v1/session", headers, NULL);
@@ -111,7 +121,8 @@ static void test_link_with_session(void **state)
     char cookie[256], csrf[128], headers[512], body[256];
     (void)state;
     session(cookie, csrf);
-    snprintf(headers, sizeof headers, "%sContent-Type: application/x-www-form-urlencoded\r\n", cookie);
+    snprintf(headers, sizeof headers, "%sContent-Type: application/x-www-form-urlencoded\r\n",
+             cookie);
     struct answer a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN2", headers, "note=x");
     assert_int_equal(a.status, 401);
     answer_free(&a);
@@ -136,7 +147,8 @@ static void concrete(const char *pattern, char *to, size_t n)
             to[k++] = *pattern++;
             continue;
         }
-        k += (size_t)snprintf(to + k, n - k, "%s", strncmp(pattern, "{id}", 4) == 0 ? "1" : "ich-a");
+        k +=
+            (size_t)snprintf(to + k, n - k, "%s", strncmp(pattern, "{id}", 4) == 0 ? "1" : "ich-a");
         pattern = strchr(pattern, '}') + 1;
     }
     to[k] = 0;
@@ -145,7 +157,8 @@ static void concrete(const char *pattern, char *to, size_t n)
 /* 401 without a login, 403 exactly where the table does not name the role. */
 static void test_every_route_and_role(void **state)
 {
-    static const char *const roles[] = {"", "reader", "reporter", "clinician", "manager", "admin", "hook"};
+    static const char *const roles[] = {"",        "reader", "reporter", "clinician",
+                                        "manager", "admin",  "hook"};
     size_t asked = 0, bad = 0;
     (void)state;
     for (size_t i = 0; i < spd_web_n_routes; i++) {
@@ -154,11 +167,18 @@ static void test_every_route_and_role(void **state)
         if (r->roles & SPD_ROLE_PUBLIC || strcmp(r->path, "/api/v1/stream") == 0) continue;
         concrete(r->path, path, sizeof path);
         for (size_t k = 0; k < 7; k++) {
-            struct answer a = ask(W, roles[k], r->method, path, r->body == SPD_BODY_DICOM ? "Content-Type: application/dicom\r\n" : "",
-                                  r->body == SPD_BODY_JSON ? "{}" : NULL);
+            struct answer a =
+                ask(W, roles[k], r->method, path,
+                    r->body == SPD_BODY_DICOM ? "Content-Type: application/dicom\r\n" : "",
+                    r->body == SPD_BODY_JSON ? "{}" : NULL);
             bool may = k && (r->roles & spd_web_roles(sv(roles[k])));
-            bool ok = k == 0 ? a.status == 401 : may ? a.status != 401 && a.status != 403 && a.status < 500 && a.status : a.status == 403;
-            if (!ok) print_message("%s %s as \"%s\": %d %s\n", r->method, path, roles[k], a.status, a.body), bad++;
+            bool ok = k == 0 ? a.status == 401
+                      : may  ? a.status != 401 && a.status != 403 && a.status < 500 && a.status
+                             : a.status == 403;
+            if (!ok)
+                print_message("%s %s as \"%s\": %d %s\n", r->method, path, roles[k], a.status,
+                              a.body),
+                    bad++;
             answer_free(&a);
             asked++;
         }
@@ -219,8 +239,12 @@ static void test_https_site(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login),          cmocka_unit_test(test_cookie_and_csrf), cmocka_unit_test(test_link_with_session),
-        cmocka_unit_test(test_every_route_and_role), cmocka_unit_test(test_slow_down), cmocka_unit_test(test_https_site),
+        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_cookie_and_csrf),
+        cmocka_unit_test(test_link_with_session),
+        cmocka_unit_test(test_every_route_and_role),
+        cmocka_unit_test(test_slow_down),
+        cmocka_unit_test(test_https_site),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

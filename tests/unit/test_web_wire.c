@@ -1,5 +1,5 @@
-/* tests/unit/test_web_wire.c: what happens on the line: limits, hostile and slow clients, the event stream,
- * many silent connections, stopping while clients wait. */
+/* tests/unit/test_web_wire.c: what happens on the line: limits, hostile and slow clients, the event
+ * stream, many silent connections, stopping while clients wait. */
 #define _GNU_SOURCE
 #include "web_world.h"
 
@@ -33,28 +33,56 @@ static struct answer raw(const char *text, size_t n)
 #define AUTH "Host: x\r\nAuthorization: Bearer token-reader\r\n"
 static void test_bad_lines(void **state)
 {
-    static const struct { const char *name, *text; int lo, hi; } t[] = {
+    static const struct {
+        const char *name, *text;
+        int lo, hi;
+    } t[] = {
         {"nonsense", "\x16\x03\x01\x02\r\n\r\n", 0, 499},
-        {"TE and CL", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-                      "Content-Length: 4\r\n\r\n0\r\n\r\n", 400, 400},
-        {"compressed", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
-                       "Content-Length: 2\r\n\r\n{}", 415, 415},
-        {"negative length", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}", 400, 499},
-        {"announced too large", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n", 413, 413},
-        {"announced absurdly large", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nContent-Length: 99999999999999999999\r\n\r\n", 400, 499},
-        {"chunked", "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Connection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    "2\r\n{}\r\n0\r\n\r\n", 200, 200},
-        {"NUL in the path", "GET /healthz%00x HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400, 499},
-        {"no UTF-8 in the path", "GET /%ff%fe HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400, 499},
-        {"no UTF-8 in a value", "GET /api/v1/worklist?modality=%ff HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400, 400},
-        {"dots", "GET /assets/../../../../etc/passwd HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400, 499},
-        {"options", "OPTIONS /api/v1/worklist HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 405, 405},
+        {"TE and CL",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+         "Content-Length: 4\r\n\r\n0\r\n\r\n",
+         400, 400},
+        {"compressed",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+         "Content-Length: 2\r\n\r\n{}",
+         415, 415},
+        {"negative length",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}",
+         400, 499},
+        {"announced too large",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n",
+         413, 413},
+        {"announced absurdly large",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Content-Type: application/json\r\nContent-Length: 99999999999999999999\r\n\r\n",
+         400, 499},
+        {"chunked",
+         "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+         "Connection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "2\r\n{}\r\n0\r\n\r\n",
+         200, 200},
+        {"NUL in the path", "GET /healthz%00x HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400,
+         499},
+        {"no UTF-8 in the path", "GET /%ff%fe HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400,
+         499},
+        {"no UTF-8 in a value",
+         "GET /api/v1/worklist?modality=%ff HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 400,
+         400},
+        {"dots", "GET /assets/../../../../etc/passwd HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n",
+         400, 499},
+        {"options", "OPTIONS /api/v1/worklist HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 405,
+         405},
         {"trace", "TRACE / HTTP/1.1\r\n" AUTH "Connection: close\r\n\r\n", 405, 405},
     };
     (void)state;
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         struct answer a = raw(t[i].text, strlen(t[i].text));
-        if (a.status < t[i].lo || a.status > t[i].hi) print_message("%s: %d %s\n", t[i].name, a.status, a.body);
+        if (a.status < t[i].lo || a.status > t[i].hi)
+            print_message("%s: %d %s\n", t[i].name, a.status, a.body);
         assert_in_range(a.status, t[i].lo, t[i].hi);
         answer_free(&a);
     }
@@ -65,14 +93,16 @@ static void test_headers_too_large(void **state)
     struct spd_str s = SPD_STR_INIT(1u << 20);
     (void)state;
     spd_str_addz(&s, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-    for (int i = 0; i < 101; i++) spd_str_addf(&s, "X-H%d: y\r\n", i);
+    for (int i = 0; i < 101; i++)
+        spd_str_addf(&s, "X-H%d: y\r\n", i);
     spd_str_addz(&s, "\r\n");
     struct answer a = raw(s.ptr, s.len);
     assert_int_equal(a.status, 431);
     answer_free(&a);
     spd_str_clear(&s);
     spd_str_addz(&s, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ");
-    for (int i = 0; i < 70000; i++) spd_str_addc(&s, 'a');
+    for (int i = 0; i < 70000; i++)
+        spd_str_addc(&s, 'a');
     spd_str_addz(&s, "\r\n\r\n");
     a = raw(s.ptr, s.len);
     assert_true(a.status == 0 || a.status == 431 || a.status == 413);
@@ -88,7 +118,8 @@ static void test_body_grows_too_large(void **state)
     size_t n;
     (void)state;
     memset(chunk, ' ', sizeof chunk);
-    const char *head = "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const char *head = "POST /api/v1/items/1/claim HTTP/1.1\r\n" AUTH
+                       "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     give(fd, head, strlen(head));
     for (int i = 0; i < 20; i++) {
         give(fd, "10000\r\n", 7);
@@ -108,12 +139,15 @@ static void test_deep_json(void **state)
     static char deep[4096], wide[200000];
     struct answer a;
     (void)state;
-    memset(deep, '[', 2000), deep[0] = '{', deep[1] = '\"', deep[2] = 'a', deep[3] = '\"', deep[4] = ':', deep[2000] = 0;
-    a = ask(W, "reader", "POST", "/api/v1/items/1/claim", "Content-Type: application/json\r\n", deep + 0);
+    memset(deep, '[', 2000), deep[0] = '{', deep[1] = '\"', deep[2] = 'a', deep[3] = '\"',
+                             deep[4] = ':', deep[2000] = 0;
+    a = ask(W, "reader", "POST", "/api/v1/items/1/claim", "Content-Type: application/json\r\n",
+            deep + 0);
     assert_int_equal(a.status, 400);
     answer_free(&a);
     snprintf(wide, sizeof wide, "{\"a\":[1");
-    for (size_t n = strlen(wide); n < 150000; n += 2) memcpy(wide + n, ",1", 3);
+    for (size_t n = strlen(wide); n < 150000; n += 2)
+        memcpy(wide + n, ",1", 3);
     memcpy(wide + strlen(wide), "]}", 3);
     a = ask(W, "reader", "POST", "/api/v1/items/1/claim", "", wide);
     assert_int_equal(a.status, 400);
@@ -125,11 +159,13 @@ static void test_big_instance(void **state)
     size_t n = 4u << 20;
     char *big = calloc(1, n + 1);
     (void)state;
-    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances", "Content-Type: application/dicom\r\n", big, n);
+    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances",
+                             "Content-Type: application/dicom\r\n", big, n);
     assert_int_equal(a.status, 200);
     assert_non_null(strstr(a.body, "\"id\":4194304"));
     answer_free(&a);
-    a = ask_on(dial_socket(W), "POST", "/api/v1/instances", "Content-Type: application/dicom\r\n", big, n + 1);
+    a = ask_on(dial_socket(W), "POST", "/api/v1/instances", "Content-Type: application/dicom\r\n",
+               big, n + 1);
     assert_true(a.status == 413 || a.status == 0); /* the line may be cut while we still send */
     answer_free(&a);
     free(big);
@@ -138,7 +174,8 @@ static void test_big_instance(void **state)
 /* A decoder that takes its time holds up nobody else. */
 static void *one_instance(void *arg)
 {
-    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances", "Content-Type: application/dicom\r\n", "DICM", 4);
+    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances",
+                             "Content-Type: application/dicom\r\n", "DICM", 4);
     *(int *)arg = a.status;
     answer_free(&a);
     return NULL;
@@ -152,7 +189,8 @@ static void test_slow_decoder(void **state)
     pthread_mutex_lock(&W->lock);
     W->instance_sleep_ms = 600;
     pthread_mutex_unlock(&W->lock);
-    for (int i = 0; i < 10; i++) pthread_create(&t[i], NULL, one_instance, &status[i]);
+    for (int i = 0; i < 10; i++)
+        pthread_create(&t[i], NULL, one_instance, &status[i]);
     usleep(100000);
     spd_usec from = spd_clock_monotonic();
     struct answer a = ask(W, "reader", "GET", "/api/v1/worklist", "", NULL);
@@ -174,8 +212,10 @@ static void test_silent_clients(void **state)
 {
     int fd[300];
     (void)state;
-    for (int i = 0; i < 300; i++) fd[i] = dial(W);
-    for (int i = 0; i < 300; i += 2) give(fd[i], "GET /wor", 8);
+    for (int i = 0; i < 300; i++)
+        fd[i] = dial(W);
+    for (int i = 0; i < 300; i += 2)
+        give(fd[i], "GET /wor", 8);
     usleep(200000);
     for (int i = 0; i < 5; i++) {
         spd_usec from = spd_clock_monotonic();
@@ -184,7 +224,8 @@ static void test_silent_clients(void **state)
         assert_true(spd_clock_monotonic() - from < SPD_SEC(1));
         answer_free(&a);
     }
-    for (int i = 0; i < 300; i++) close(fd[i]);
+    for (int i = 0; i < 300; i++)
+        close(fd[i]);
 }
 
 /* A header that drips in is cut after ten seconds. */
@@ -219,17 +260,22 @@ static void test_keep_alive_and_pipelining(void **state)
         free(t);
         usleep(10000); /* the rest of the body */
         char rest[512];
-        while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) continue;
+        while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+            continue;
     }
     close(fd);
 }
 
-/* ---- the stream ----------------------------------------------------------------------------------------- */
+/* ---- the stream
+ * ----------------------------------------------------------------------------------------- */
 static int open_stream(const char *more)
 {
     char head[512];
     int fd = dial(W);
-    int n = snprintf(head, sizeof head, "GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-clinician\r\n%s\r\n", more);
+    int n = snprintf(
+        head, sizeof head,
+        "GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-clinician\r\n%s\r\n",
+        more);
     give(fd, head, (size_t)n);
     return fd;
 }
@@ -299,15 +345,18 @@ static void test_heartbeat(void **state)
     close(fd);
 }
 
-/* Many streams, many changes, some clients leave in between: everybody else hears of the last one. */
+/* Many streams, many changes, some clients leave in between: everybody else hears of the last one.
+ */
 static void test_many_streams(void **state)
 {
     int fd[40];
     char want[64];
     long long last = 0;
     (void)state;
-    for (int i = 0; i < 40; i++) fd[i] = open_stream("");
-    for (int i = 0; i < 40; i++) free(take_until(fd[i], "event: reset", 5000, NULL));
+    for (int i = 0; i < 40; i++)
+        fd[i] = open_stream("");
+    for (int i = 0; i < 40; i++)
+        free(take_until(fd[i], "event: reset", 5000, NULL));
     for (int i = 0; i < 60; i++) {
         last = change();
         if (i % 6 == 0) close(fd[i / 6]), fd[i / 6] = -1;
@@ -354,14 +403,20 @@ static void test_socket_in_use(void **state)
     struct spd_web *second = NULL;
     struct spd_err err = {0};
     struct spd_web_listen l = {.socket = sv(W->socket)};
-    struct spd_web_host host = {.size = sizeof host, .self = W, .board = W->board, .writer = W->writer, .store_url = sv(W->folder.url),
-                                .listen = &l, .n_listen = 1};
+    struct spd_web_host host = {.size = sizeof host,
+                                .self = W,
+                                .board = W->board,
+                                .writer = W->writer,
+                                .store_url = sv(W->folder.url),
+                                .listen = &l,
+                                .n_listen = 1};
     (void)state;
     assert_int_equal(spd_web_start(&host, &second, &err), SPD_EXISTS);
     assert_null(second);
     l = (struct spd_web_listen){.address = sv("not an address")};
     assert_int_equal(spd_web_start(&host, &second, &err), SPD_INVALID);
-    struct answer a = ask_on(dial_socket(W), "GET", "/healthz", "", NULL, 0); /* the first one still has it */
+    struct answer a =
+        ask_on(dial_socket(W), "GET", "/healthz", "", NULL, 0); /* the first one still has it */
     assert_int_equal(a.status, 200);
     answer_free(&a);
 }
@@ -369,11 +424,20 @@ static void test_socket_in_use(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_lines),   cmocka_unit_test(test_headers_too_large), cmocka_unit_test(test_body_grows_too_large),
-        cmocka_unit_test(test_deep_json),   cmocka_unit_test(test_big_instance),      cmocka_unit_test(test_slow_decoder),
-        cmocka_unit_test(test_silent_clients), cmocka_unit_test(test_drip),           cmocka_unit_test(test_keep_alive_and_pipelining),
-        cmocka_unit_test(test_stream),      cmocka_unit_test(test_heartbeat),         cmocka_unit_test(test_many_streams),
-        cmocka_unit_test(test_stop_while_busy), cmocka_unit_test(test_socket_in_use),
+        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_headers_too_large),
+        cmocka_unit_test(test_body_grows_too_large),
+        cmocka_unit_test(test_deep_json),
+        cmocka_unit_test(test_big_instance),
+        cmocka_unit_test(test_slow_decoder),
+        cmocka_unit_test(test_silent_clients),
+        cmocka_unit_test(test_drip),
+        cmocka_unit_test(test_keep_alive_and_pipelining),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_many_streams),
+        cmocka_unit_test(test_stop_while_busy),
+        cmocka_unit_test(test_socket_in_use),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
