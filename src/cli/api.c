@@ -44,19 +44,23 @@ static bool target_of(const struct spd_config *c, struct spd_http_target *ret)
 static void say_problem(int status, const json_t *p)
 {
     const char *title = spd_api_text(p, "title"), *detail = spd_api_text(p, "detail");
-    fprintf(stderr, "spoed: the brain answered %d%s%s%s%s\n", status, *title ? ": " : "", title, *detail ? ": " : "", detail);
+    fprintf(stderr, "spoed: the brain answered %d%s%s%s%s\n", status, *title ? ": " : "", title,
+            *detail ? ": " : "", detail);
     if (status == 401 || status == 403)
-        fprintf(stderr, "       run this as root or as the user of the brain, or set SPOED_TOKEN to an API token\n");
+        fprintf(stderr, "       run this as root or as the user of the brain, or set SPOED_TOKEN "
+                        "to an API token\n");
 }
 
-int spd_api_call(const struct spd_config *c, const char *method, const char *path, const json_t *body, json_t **ret)
+int spd_api_call(const struct spd_config *c, const char *method, const char *path,
+                 const json_t *body, json_t **ret)
 {
     struct spd_http_target t;
     struct spd_str answer = SPD_STR_INIT(ANSWER_MAX);
     struct spd_err err = {0};
     char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     int status = 0, code = SPD_EXIT_OK;
-    enum spd_rc rc = target_of(c, &t) ? spd_http_call(&t, method, path, NULL, spd_sv_from(text), &status, &answer, &err)
+    enum spd_rc rc = target_of(c, &t) ? spd_http_call(&t, method, path, NULL, spd_sv_from(text),
+                                                      &status, &answer, &err)
                                       : SPD_AGAIN;
     json_t *v = rc ? NULL : json_loadb(answer.ptr, answer.len, 0, NULL);
     if (text) explicit_bzero(text, strlen(text)); /* a password may be in it */
@@ -70,16 +74,20 @@ int spd_api_call(const struct spd_config *c, const char *method, const char *pat
         say_problem(status, v);
         code = SPD_EXIT_FAILURE;
     }
-    if (code) json_decref(v);
-    else *ret = v;
+    if (code)
+        json_decref(v);
+    else
+        *ret = v;
     return code;
 }
 
-int spd_api_must(const struct spd_config *c, const char *method, const char *path, const json_t *body, json_t **ret)
+int spd_api_must(const struct spd_config *c, const char *method, const char *path,
+                 const json_t *body, json_t **ret)
 {
     int code = spd_api_call(c, method, path, body, ret);
     if (code != SPD_API_NOBODY) return code;
-    fprintf(stderr, "spoed: no brain answers; start it with `spoed serve` or `systemctl start spoed`\n");
+    fprintf(stderr,
+            "spoed: no brain answers; start it with `spoed serve` or `systemctl start spoed`\n");
     return SPD_EXIT_FAILURE;
 }
 

@@ -1,4 +1,5 @@
-/* src/cli/cmd_doctor.c: `spoed doctor`: asks the brain how it is, and says what to do about it. 0: all is well. */
+/* src/cli/cmd_doctor.c: `spoed doctor`: asks the brain how it is, and says what to do about it. 0:
+ * all is well. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +13,17 @@ static int print_reasons(const json_t *answer)
     size_t i;
     json_t *r;
     int bad = 0;
-    json_array_foreach(json_object_get(answer, "reasons"), i, r) {
+    json_array_foreach(json_object_get(answer, "reasons"), i, r)
+    {
         bool ok = json_is_true(json_object_get(r, "ok"));
-        bool mine = strcmp(spd_api_text(r, "name"), "complete") != 0; /* the feed's completeness is no fault here */
+        bool mine = strcmp(spd_api_text(r, "name"), "complete") !=
+                    0; /* the feed's completeness is no fault here */
         const char *todo = spd_api_text(r, "todo");
-        printf("%-4s %s: %s\n", ok ? "ok" : mine ? "!!" : "??", spd_api_text(r, "name"), spd_api_text(r, "text"));
+        printf("%-4s %s: %s\n",
+               ok     ? "ok"
+               : mine ? "!!"
+                      : "??",
+               spd_api_text(r, "name"), spd_api_text(r, "text"));
         if (!ok && *todo) printf("     -> %s\n", todo);
         bad += !ok && mine;
     }
@@ -28,8 +35,8 @@ static int print_alarms(const json_t *answer)
     size_t i;
     json_t *a;
     json_array_foreach(json_object_get(answer, "alarms"), i, a)
-        printf("!!   alarm %s %s: %s (since %s)\n", spd_api_text(a, "kind"), spd_api_text(a, "subject"), spd_api_text(a, "text"),
-               spd_api_text(a, "since"));
+        printf("!!   alarm %s %s: %s (since %s)\n", spd_api_text(a, "kind"),
+               spd_api_text(a, "subject"), spd_api_text(a, "text"), spd_api_text(a, "since"));
     return (int)json_array_size(json_object_get(answer, "alarms"));
 }
 
@@ -48,7 +55,8 @@ int cmd_doctor(const struct spd_cli *cli, int argc, char **argv)
     code = spd_api_must(c, "GET", quick ? "/healthz" : "/readyz", NULL, &ready);
     if (!code && !quick) code = spd_api_must(c, "GET", "/api/v1/alarms", NULL, &alarms);
     if (!code && cli->json) {
-        json_t *both = json_pack("{s:O, s:O?}", "health", ready, "alarms", json_object_get(alarms, "alarms"));
+        json_t *both =
+            json_pack("{s:O, s:O?}", "health", ready, "alarms", json_object_get(alarms, "alarms"));
         spd_api_print(both);
         json_decref(both);
     } else if (!code && !quick) {

@@ -1,5 +1,6 @@
-/* src/cli/cmd_export.c: `spoed export journal [--from N]`: every event as a JSON line, read beside a running brain.
- * It holds everything, patients included: for replay elsewhere and for bug reports from test systems. */
+/* src/cli/cmd_export.c: `spoed export journal [--from N]`: every event as a JSON line, read beside
+ * a running brain. It holds everything, patients included: for replay elsewhere and for bug reports
+ * from test systems. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
@@ -13,15 +14,18 @@ int cmd_export(const struct spd_cli *cli, int argc, char **argv);
 enum { PAGE = 200, PROGRESS_EVERY = 10000 };
 #define ROW_MAX ((size_t)128 << 20)
 
-/* What opens doors stays at home: the key of page links, passwords and tokens (their hashes too). */
+/* What opens doors stays at home: the key of page links, passwords and tokens (their hashes too).
+ */
 static void without_secrets(struct spd_event *e)
 {
     if (e->type == SPD_EVENT_START) e->u.start->secret = SPD_SV_NONE;
-    if (e->type == SPD_EVENT_USER) e->u.user->user.password = SPD_SV_NONE, e->u.user->user.tokens.n = 0;
+    if (e->type == SPD_EVENT_USER)
+        e->u.user->user.password = SPD_SV_NONE, e->u.user->user.tokens.n = 0;
     if (e->type == SPD_EVENT_ACTION) e->u.action->token = SPD_SV_NONE;
 }
 
-static enum spd_rc print_row(struct spd_store *s, int64_t id, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc print_row(struct spd_store *s, int64_t id, struct spd_arena *arena,
+                             struct spd_err *err)
 {
     struct spd_str out = SPD_STR_INIT(ROW_MAX);
     struct spd_journal row;
@@ -32,19 +36,24 @@ static enum spd_rc print_row(struct spd_store *s, int64_t id, struct spd_arena *
     if (!rc) rc = spd_event_decode(row.event, &event, arena, err);
     if (!rc) {
         without_secrets(&event);
-        spd_str_addf(&out, "{\"seq\": %lld, \"at\": %lld, \"type\": ", (long long)row.id, (long long)row.at);
+        spd_str_addf(&out, "{\"seq\": %lld, \"at\": %lld, \"type\": ", (long long)row.id,
+                     (long long)row.at);
         spd_str_json(&out, spd_sv_from(spd_enum_name(spd_event_type_names, row.type)));
         spd_str_addz(&out, ", \"event\": ");
         spd_desc_json(spd_event_desc(event.type), event.u.any, &out);
         spd_str_addz(&out, "}\n");
-        rc = spd_str_ok(&out) ? SPD_OK : spd_fail(err, out.rc, "journal", "row %lld is too long", (long long)id);
+        rc = spd_str_ok(&out)
+                 ? SPD_OK
+                 : spd_fail(err, out.rc, "journal", "row %lld is too long", (long long)id);
     }
-    if (!rc && fwrite(out.ptr, 1, out.len, stdout) != out.len) rc = spd_fail(err, SPD_IO, "export", "cannot write");
+    if (!rc && fwrite(out.ptr, 1, out.len, stdout) != out.len)
+        rc = spd_fail(err, SPD_IO, "export", "cannot write");
     spd_str_done(&out);
     return rc;
 }
 
-static enum spd_rc export_journal(struct spd_store *s, int64_t from, bool progress, struct spd_err *err)
+static enum spd_rc export_journal(struct spd_store *s, int64_t from, bool progress,
+                                  struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(ROW_MAX);
     int64_t ids[PAGE], after = from - 1, last = 0, done = 0;
@@ -74,7 +83,9 @@ int cmd_export(const struct spd_cli *cli, int argc, char **argv)
     int64_t from = 1;
     bool usage = argc < 2 || strcmp(argv[1], "journal") || (argc != 2 && argc != 4);
     enum spd_rc rc;
-    if (!usage && argc == 4) usage = strcmp(argv[2], "--from") || !spd_sv_to_i64(spd_sv_from(argv[3]), &from) || from < 1;
+    if (!usage && argc == 4)
+        usage =
+            strcmp(argv[2], "--from") || !spd_sv_to_i64(spd_sv_from(argv[3]), &from) || from < 1;
     if (usage) {
         fprintf(stderr, "usage: spoed export journal [--from NUMBER]\n");
         return SPD_EXIT_USAGE;

@@ -10,24 +10,28 @@ int cmd_model(const struct spd_cli *cli, int argc, char **argv);
 
 static void print_models(const json_t *answer)
 {
-    static const char *const heads[] = {"MODEL", "VERSION", "MODE", "RESULTS", "POSITIVE", "LATE", "LAST RESULT"};
+    static const char *const heads[] = {"MODEL",    "VERSION", "MODE",       "RESULTS",
+                                        "POSITIVE", "LATE",    "LAST RESULT"};
     struct spd_table t = {.columns = sizeof heads / sizeof *heads};
     size_t i, k;
     json_t *m, *v;
-    for (size_t n = 0; n < t.columns; n++) spd_table_add(&t, heads[n]);
+    for (size_t n = 0; n < t.columns; n++)
+        spd_table_add(&t, heads[n]);
     json_array_foreach(json_object_get(answer, "models"), i, m)
-        json_array_foreach(json_object_get(m, "versions"), k, v) {
-            static const char *const counts[] = {"results", "positives", "late"};
-            spd_table_add(&t, spd_api_text(m, "id"));
-            spd_table_add(&t, spd_api_text(v, "version"));
-            spd_table_add(&t, spd_api_text(v, "mode"));
-            for (size_t n = 0; n < 3; n++) {
-                char number[24];
-                snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(v, counts[n])));
-                spd_table_add(&t, number);
-            }
-            spd_table_add(&t, spd_api_text(v, "last_result"));
+        json_array_foreach(json_object_get(m, "versions"), k, v)
+    {
+        static const char *const counts[] = {"results", "positives", "late"};
+        spd_table_add(&t, spd_api_text(m, "id"));
+        spd_table_add(&t, spd_api_text(v, "version"));
+        spd_table_add(&t, spd_api_text(v, "mode"));
+        for (size_t n = 0; n < 3; n++) {
+            char number[24];
+            snprintf(number, sizeof number, "%lld",
+                     (long long)json_integer_value(json_object_get(v, counts[n])));
+            spd_table_add(&t, number);
         }
+        spd_table_add(&t, spd_api_text(v, "last_result"));
+    }
     spd_table_print(&t);
 }
 
@@ -60,21 +64,27 @@ static int set_mode(const struct spd_config *c, char **argv, json_t **ret)
 
 int cmd_model(const struct spd_cli *cli, int argc, char **argv)
 {
-    bool list = argc == 2 && !strcmp(argv[1], "list"), set = argc == 6 && !strcmp(argv[1], "set-mode");
+    bool list = argc == 2 && !strcmp(argv[1], "list"),
+         set = argc == 6 && !strcmp(argv[1], "set-mode");
     struct spd_config *c;
     json_t *answer = NULL;
     int code;
     if (!list && !set) {
-        fprintf(stderr, "usage: spoed model list\n"
-                        "       spoed model set-mode ID VERSION shadow|acceptance|live|suspended REASON\n");
+        fprintf(stderr,
+                "usage: spoed model list\n"
+                "       spoed model set-mode ID VERSION shadow|acceptance|live|suspended REASON\n");
         return SPD_EXIT_USAGE;
     }
     c = spd_api_config(cli);
     if (!c) return SPD_EXIT_CONFIG;
-    code = list ? spd_api_must(c, "GET", "/api/v1/models", NULL, &answer) : set_mode(c, argv, &answer);
-    if (!code && cli->json) spd_api_print(answer);
-    else if (!code && list) print_models(answer);
-    else if (!code && !cli->quiet) printf("%s %s is %s\n", argv[2], argv[3], argv[4]);
+    code =
+        list ? spd_api_must(c, "GET", "/api/v1/models", NULL, &answer) : set_mode(c, argv, &answer);
+    if (!code && cli->json)
+        spd_api_print(answer);
+    else if (!code && list)
+        print_models(answer);
+    else if (!code && !cli->quiet)
+        printf("%s %s is %s\n", argv[2], argv[3], argv[4]);
     json_decref(answer);
     spd_config_free(c);
     return code;

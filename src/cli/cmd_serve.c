@@ -9,10 +9,14 @@ int cmd_serve(const struct spd_cli *cli, int argc, char **argv)
     (void)argc, (void)argv;
     switch (spd_daemon_serve(cli->config, cli->quiet)) {
     case SPD_OK:
-    case SPD_EXISTS: return SPD_EXIT_OK; /* another brain has the database: what was asked for is there */
+    case SPD_EXISTS:
+        return SPD_EXIT_OK; /* another brain has the database: what was asked for is there */
     case SPD_INVALID:
-    case SPD_NOTFOUND: return SPD_EXIT_CONFIG;
-    case SPD_STALE: return SPD_EXIT_MIGRATE;
-    default: return SPD_EXIT_FAILURE;
+    case SPD_NOTFOUND:
+        return SPD_EXIT_CONFIG;
+    case SPD_STALE:
+        return SPD_EXIT_MIGRATE;
+    default:
+        return SPD_EXIT_FAILURE;
     }
 }

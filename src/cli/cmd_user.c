@@ -1,8 +1,9 @@
 /* src/cli/cmd_user.c: `spoed user add NAME --role a,b [--token]`.
  *
- * The password comes from standard input (with the echo off on a terminal), never from the command line; a
- * token is made here or by the brain and printed once. A brain that runs is asked through its API; otherwise the
- * store is opened under the brain's lock and the same event is applied by the same core. */
+ * The password comes from standard input (with the echo off on a terminal), never from the command
+ * line; a token is made here or by the brain and printed once. A brain that runs is asked through
+ * its API; otherwise the store is opened under the brain's lock and the same event is applied by
+ * the same core. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,15 +29,20 @@ struct wanted {
     char password[SPD_PASSWORD_MAX + 2];
 };
 
-static const char *const known_roles[] = {"reader", "reporter", "clinician", "manager", "admin", "hook", NULL};
+static const char *const known_roles[] = {"reader", "reporter", "clinician", "manager",
+                                          "admin",  "hook",     NULL};
 
 static bool add_roles(struct wanted *w, char *list)
 {
     for (char *rest = list, *one; (one = strsep(&rest, ","));) {
         size_t i = 0;
-        while (known_roles[i] && strcmp(known_roles[i], one)) i++;
+        while (known_roles[i] && strcmp(known_roles[i], one))
+            i++;
         if (!known_roles[i] || w->n_roles == ROLES_MAX) {
-            fprintf(stderr, "spoed: unknown role \"%s\"; known: reader reporter clinician manager admin hook\n", one);
+            fprintf(
+                stderr,
+                "spoed: unknown role \"%s\"; known: reader reporter clinician manager admin hook\n",
+                one);
             return false;
         }
         w->roles[w->n_roles++] = known_roles[i];
@@ -57,7 +63,8 @@ static bool parse(int argc, char **argv, struct wanted *w)
             return false;
         }
     }
-    return w->name && *w->name && strlen(w->name) <= 64 && !strpbrk(w->name, " ,\t\n") && w->n_roles;
+    return w->name && *w->name && strlen(w->name) <= 64 && !strpbrk(w->name, " ,\t\n") &&
+           w->n_roles;
 }
 
 /* One line from standard input. */
@@ -77,8 +84,10 @@ static bool read_password(struct wanted *w)
         fputc('\n', stderr);
     }
     w->password[strcspn(w->password, "\r\n")] = 0;
-    if (ok && strlen(w->password) >= PASSWORD_MIN && strlen(w->password) <= SPD_PASSWORD_MAX) return true;
-    fprintf(stderr, "spoed: the password comes from standard input and has %d to %d bytes\n", PASSWORD_MIN, SPD_PASSWORD_MAX);
+    if (ok && strlen(w->password) >= PASSWORD_MIN && strlen(w->password) <= SPD_PASSWORD_MAX)
+        return true;
+    fprintf(stderr, "spoed: the password comes from standard input and has %d to %d bytes\n",
+            PASSWORD_MIN, SPD_PASSWORD_MAX);
     return false;
 }
 
@@ -87,10 +96,13 @@ static int by_api(const struct spd_config *c, const struct wanted *w, char **ret
 {
     json_t *roles = json_array(), *body, *answer = NULL;
     int code;
-    for (size_t i = 0; i < w->n_roles; i++) json_array_append_new(roles, json_string(w->roles[i]));
+    for (size_t i = 0; i < w->n_roles; i++)
+        json_array_append_new(roles, json_string(w->roles[i]));
     body = json_pack("{s:s, s:o}", "name", w->name, "roles", roles);
-    if (w->token) json_object_set_new(body, "token", json_string("command line"));
-    else json_object_set_new(body, "password", json_string(w->password));
+    if (w->token)
+        json_object_set_new(body, "token", json_string("command line"));
+    else
+        json_object_set_new(body, "password", json_string(w->password));
     code = spd_api_call(c, "POST", "/api/v1/users", body, &answer);
     if (!code && w->token) *ret_token = strdup(spd_api_text(answer, "token"));
     json_decref(body);
@@ -99,8 +111,9 @@ static int by_api(const struct spd_config *c, const struct wanted *w, char **ret
 }
 
 /* ---- without one ----------------------------------------------------------------------------- */
-static enum spd_rc apply(struct spd_store *store, struct spd_core *core, const struct spd_user_event *u,
-                         struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc apply(struct spd_store *store, struct spd_core *core,
+                         const struct spd_user_event *u, struct spd_arena *arena,
+                         struct spd_err *err)
 {
     struct spd_event e = {SPD_EVENT_USER, spd_clock_now(), {(void *)(uintptr_t)u}};
     struct spd_receipt receipt;
@@ -116,21 +129,24 @@ static enum spd_rc apply(struct spd_store *store, struct spd_core *core, const s
     return rc;
 }
 
-static void user_event(const struct wanted *w, struct spd_arena *arena, struct spd_user_event *ret, char **ret_token)
+static void user_event(const struct wanted *w, struct spd_arena *arena, struct spd_user_event *ret,
+                       char **ret_token)
 {
     struct spd_user *u = &ret->user;
     *ret = (struct spd_user_event){.by = SPD_SV("command line")};
     u->name = spd_sv_from(w->name);
-    for (size_t i = 0; i < w->n_roles; i++) *SPD_LIST_PUSH(&u->roles, arena) = spd_sv_from(w->roles[i]);
+    for (size_t i = 0; i < w->n_roles; i++)
+        *SPD_LIST_PUSH(&u->roles, arena) = spd_sv_from(w->roles[i]);
     if (w->token) {
         unsigned char raw[32];
         spd_sv token;
         spd_random(raw, sizeof raw);
         token = spd_base64url(arena, raw, sizeof raw);
-        *SPD_LIST_PUSH(&u->tokens, arena) =
-            (struct spd_token){spd_sha256_hex(arena, token), SPD_SV("command line"), spd_clock_now()};
+        *SPD_LIST_PUSH(&u->tokens, arena) = (struct spd_token){
+            spd_sha256_hex(arena, token), SPD_SV("command line"), spd_clock_now()};
         *ret_token = strdup(token.ptr);
-    } else if (spd_password_hash(spd_sv_from(w->password), SPD_PASSWORD_N, &u->password, arena, NULL)) {
+    } else if (spd_password_hash(spd_sv_from(w->password), SPD_PASSWORD_N, &u->password, arena,
+                                 NULL)) {
         spd_out_of_memory(); /* the input was checked; only memory is left */
     }
 }
@@ -147,7 +163,8 @@ static int by_store(const struct spd_config *c, const struct wanted *w, char **r
     if (!arena || !core) spd_out_of_memory();
     rc = spd_lock_take(c->store_url, &lock, &err);
     if (!rc)
-        rc = spd_store_open(spd_arena_dup(arena, c->store_url).ptr, SPD_STORE_WRITE | SPD_STORE_CREATE, &store, &err);
+        rc = spd_store_open(spd_arena_dup(arena, c->store_url).ptr,
+                            SPD_STORE_WRITE | SPD_STORE_CREATE, &store, &err);
     if (!rc) {
         user_event(w, arena, &u, ret_token);
         rc = apply(store, core, &u, arena, &err);
@@ -178,9 +195,12 @@ int cmd_user(const struct spd_cli *cli, int argc, char **argv)
     }
     code = by_api(c, &w, &token);
     if (code == SPD_API_NOBODY) code = by_store(c, &w, &token);
-    if (!code && token && cli->json) printf("{\"name\": \"%s\", \"token\": \"%s\"}\n", w.name, token);
-    else if (!code && token) printf("%s\n", token);
-    else if (!code && cli->json) printf("{\"name\": \"%s\"}\n", w.name);
+    if (!code && token && cli->json)
+        printf("{\"name\": \"%s\", \"token\": \"%s\"}\n", w.name, token);
+    else if (!code && token)
+        printf("%s\n", token);
+    else if (!code && cli->json)
+        printf("{\"name\": \"%s\"}\n", w.name);
     explicit_bzero(&w, sizeof w);
     spd_free(token);
     spd_config_free(c);

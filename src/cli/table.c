@@ -10,7 +10,8 @@ void spd_table_add(struct spd_table *t, const char *text)
 {
     size_t n = strlen(text);
     char *copy = spd_must_malloc(n + 1);
-    for (size_t i = 0; i < n; i++) copy[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i];
+    for (size_t i = 0; i < n; i++)
+        copy[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i];
     if (t->n == t->cap) {
         t->cap = t->cap ? t->cap * 2 : 64;
         t->cells = spd_must_realloc(t->cells, t->cap * sizeof *t->cells);
@@ -22,7 +23,8 @@ void spd_table_add(struct spd_table *t, const char *text)
 static size_t width(const char *z)
 {
     size_t n = 0;
-    for (; *z; z++) n += ((unsigned char)*z & 0xc0) != 0x80;
+    for (; *z; z++)
+        n += ((unsigned char)*z & 0xc0) != 0x80;
     return n;
 }
 
@@ -36,8 +38,10 @@ void spd_table_print(struct spd_table *t)
     for (size_t i = 0; i < t->n; i++) {
         size_t c = i % t->columns;
         fputs(t->cells[i], stdout);
-        if (c + 1 == t->columns) fputc('\n', stdout);
-        else printf("%*s", (int)(widest[c] - width(t->cells[i]) + 2), "");
+        if (c + 1 == t->columns)
+            fputc('\n', stdout);
+        else
+            printf("%*s", (int)(widest[c] - width(t->cells[i]) + 2), "");
         spd_free(t->cells[i]);
     }
     spd_free(t->cells);

@@ -1,5 +1,5 @@
-/* src/cli/table.h: a plain table on the terminal: columns as wide as their widest text, the last one as it comes.
- * Texts are copied; control characters become '?'. One per command. */
+/* src/cli/table.h: a plain table on the terminal: columns as wide as their widest text, the last
+ * one as it comes. Texts are copied; control characters become '?'. One per command. */
 #ifndef SPD_CLI_TABLE_H
 #define SPD_CLI_TABLE_H
 

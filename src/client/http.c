@@ -67,8 +67,10 @@ static enum spd_rc dial(const struct spd_http_target *t, struct request *r, stru
     if (connect(r->fd, (struct sockaddr *)&a, n)) {
         e = errno;
         if (e == EINPROGRESS || e == EAGAIN) {
-            if (!ready(r->fd, POLLOUT, until)) e = errno;
-            else if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &e, &size)) e = errno;
+            if (!ready(r->fd, POLLOUT, until))
+                e = errno;
+            else if (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &e, &size))
+                e = errno;
         }
     }
     if (!e) return SPD_OK;
@@ -81,9 +83,12 @@ static bool send_all(struct request *r, spd_sv v)
 {
     while (v.len) {
         ssize_t n = send(r->fd, v.ptr, v.len, MSG_NOSIGNAL);
-        if (n > 0) v.ptr += n, v.len -= (size_t)n;
-        else if (errno != EAGAIN && errno != EINTR) return false;
-        else if (!ready(r->fd, POLLOUT, r->until)) return false;
+        if (n > 0)
+            v.ptr += n, v.len -= (size_t)n;
+        else if (errno != EAGAIN && errno != EINTR)
+            return false;
+        else if (!ready(r->fd, POLLOUT, r->until))
+            return false;
     }
     return true;
 }
@@ -94,7 +99,8 @@ static enum spd_rc receive(struct request *r, struct spd_str *all, struct spd_er
     char chunk[4096]; /* small: this runs on the small stacks of other people's processes too */
     for (;;) {
         ssize_t n;
-        if (!ready(r->fd, POLLIN, r->until)) return spd_fail(err, SPD_UNKNOWN, "client", "no answer in time");
+        if (!ready(r->fd, POLLIN, r->until))
+            return spd_fail(err, SPD_UNKNOWN, "client", "no answer in time");
         n = recv(r->fd, chunk, sizeof chunk, 0);
         if (n == 0) return SPD_OK;
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
@@ -129,15 +135,17 @@ static enum spd_rc parse(spd_sv all, int *ret_status, struct spd_str *ret_body, 
     size_t end;
     int64_t status, length;
     spd_sv body;
-    if (all.len < 12 || !spd_sv_starts(all, SPD_SV("HTTP/1.")) || !spd_sv_find(all, SPD_SV("\r\n\r\n"), &end) ||
-        end > SPD_HTTP_HEADER_MAX || !spd_sv_to_i64(spd_sv_of(all.ptr + 9, 3), &status) || status < 100)
+    if (all.len < 12 || !spd_sv_starts(all, SPD_SV("HTTP/1.")) ||
+        !spd_sv_find(all, SPD_SV("\r\n\r\n"), &end) || end > SPD_HTTP_HEADER_MAX ||
+        !spd_sv_to_i64(spd_sv_of(all.ptr + 9, 3), &status) || status < 100)
         return spd_fail(err, SPD_PROTO, "client", "the answer is not HTTP");
     body = spd_sv_of(all.ptr + end + 4, all.len - end - 4);
     length = length_of(spd_sv_of(all.ptr, end));
     if (length >= 0 && (uint64_t)length != body.len)
         return spd_fail(err, SPD_UNKNOWN, "client", "the answer was cut off");
     spd_str_add(ret_body, body);
-    if (!spd_str_ok(ret_body)) return spd_fail(err, ret_body->rc, "client", "the answer is too long");
+    if (!spd_str_ok(ret_body))
+        return spd_fail(err, ret_body->rc, "client", "the answer is too long");
     *ret_status = (int)status;
     return SPD_OK;
 }
@@ -149,23 +157,30 @@ static bool plain(const char *z)
     return true;
 }
 
-enum spd_rc spd_http_call(const struct spd_http_target *target, const char *method, const char *path,
-                          const char *type, spd_sv body, int *ret_status, struct spd_str *ret_body,
-                          struct spd_err *err)
+enum spd_rc spd_http_call(const struct spd_http_target *target, const char *method,
+                          const char *path, const char *type, spd_sv body, int *ret_status,
+                          struct spd_str *ret_body, struct spd_err *err)
 {
-    struct request r = {-1, spd_clock_monotonic() + (target->total_timeout ? target->total_timeout : SPD_SEC(10))};
-    struct spd_str head = SPD_STR_INIT(SPD_HTTP_HEADER_MAX), all = SPD_STR_INIT(ret_body->max + SPD_HTTP_HEADER_MAX);
+    struct request r = {-1, spd_clock_monotonic() +
+                                (target->total_timeout ? target->total_timeout : SPD_SEC(10))};
+    struct spd_str head = SPD_STR_INIT(SPD_HTTP_HEADER_MAX),
+                   all = SPD_STR_INIT(ret_body->max + SPD_HTTP_HEADER_MAX);
     enum spd_rc rc;
     if (!plain(method) || !plain(path) || (target->token && !plain(target->token)))
         return spd_fail(err, SPD_INVALID, "client", "blank or control character in the request");
     rc = dial(target, &r, err);
     if (rc) return rc;
-    spd_str_addf(&head, "%s %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n", method, path);
+    spd_str_addf(
+        &head,
+        "%s %s HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n",
+        method, path);
     if (target->token) spd_str_addf(&head, "Authorization: Bearer %s\r\n", target->token);
     if (body.len || !strcmp(method, "POST"))
-        spd_str_addf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type ? type : "application/json", body.len);
+        spd_str_addf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                     type ? type : "application/json", body.len);
     spd_str_addz(&head, "\r\n");
-    if (!spd_str_ok(&head)) rc = spd_fail(err, head.rc, "client", "the request's head is too long");
+    if (!spd_str_ok(&head))
+        rc = spd_fail(err, head.rc, "client", "the request's head is too long");
     else if (!send_all(&r, spd_str_sv(&head)) || !send_all(&r, body))
         rc = spd_fail(err, SPD_UNKNOWN, "client", "not sent: %s", strerror(errno));
     if (!rc) rc = receive(&r, &all, err);

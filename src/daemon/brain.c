@@ -1,7 +1,8 @@
 /* src/daemon/brain.c: see brain.h.
  *
- * A commit leaves the changed items behind (core's dirty list); they are gathered here and made into rows at
- * the next publication, so that an item that changes ten times in 20 ms is viewed once. */
+ * A commit leaves the changed items behind (core's dirty list); they are gathered here and made
+ * into rows at the next publication, so that an item that changes ten times in 20 ms is viewed
+ * once. */
 #define _GNU_SOURCE
 #include "daemon/brain.h"
 
@@ -24,10 +25,10 @@ struct spd_brain {
     struct spd_core *core;
     struct spd_board *board;
     _Atomic(struct spd_writer *) writer;
-    struct spd_arena *arena; /* of views */
-    GHashTable *dirty;       /* item id -> itself: to be viewed */
+    struct spd_arena *arena;    /* of views */
+    GHashTable *dirty;          /* item id -> itself: to be viewed */
     int64_t applied, committed; /* journal numbers */
-    bool pending;            /* committed something that is not published yet */
+    bool pending;               /* committed something that is not published yet */
     bool complete;
     spd_usec published_at, looked_at, refreshed_at; /* monotonic */
     atomic_bool refresh;
@@ -47,11 +48,13 @@ static void show(struct spd_brain *b, int64_t item, int64_t revision, spd_usec n
     enum spd_rc rc;
     spd_arena_reset(b->arena);
     rc = spd_core_view(b->core, b->store, item, now, &view, b->arena, &err);
-    if (!rc) spd_board_put(b->board, &view, revision);
-    else if (rc == SPD_NOTFOUND) spd_board_remove(b->board, item);
+    if (!rc)
+        spd_board_put(b->board, &view, revision);
+    else if (rc == SPD_NOTFOUND)
+        spd_board_remove(b->board, item);
     else
-        spd_log(SPD_LOG_ERR, "an item could not be shown; its row is as it was", SPD_LI("item", item),
-                SPD_LZ("rc", spd_rc_name(rc)), SPD_LZ("text", err.text));
+        spd_log(SPD_LOG_ERR, "an item could not be shown; its row is as it was",
+                SPD_LI("item", item), SPD_LZ("rc", spd_rc_name(rc)), SPD_LZ("text", err.text));
 }
 
 /* In id order, so that the same commits give the same notes. */
@@ -68,7 +71,8 @@ static void publish(struct spd_brain *b, spd_usec now)
     GHashTableIter it;
     gpointer id;
     g_hash_table_iter_init(&it, b->dirty);
-    while (g_hash_table_iter_next(&it, &id, NULL)) ids[k++] = *(int64_t *)id;
+    while (g_hash_table_iter_next(&it, &id, NULL))
+        ids[k++] = *(int64_t *)id;
     g_hash_table_remove_all(b->dirty);
     if (k) qsort(ids, k, sizeof *ids, by_value);
     for (guint i = 0; i < k; i++) {
@@ -89,13 +93,17 @@ static void mark_dirty(struct spd_brain *b, int64_t item)
     g_hash_table_add(b->dirty, key);
 }
 
-/* Domain §11: until a first reconcile, or while an expected feed is silent, the list may lack something. */
+/* Domain §11: until a first reconcile, or while an expected feed is silent, the list may lack
+ * something. */
 static bool looks_complete(struct spd_brain *b)
 {
     int64_t ids[64];
     size_t n = 0;
-    if (spd_store_find(b->store, SPD_KEY_SETTING_NAME, SPD_SV("reconciled"), 0, ids, 1, &n, NULL) || !n) return false;
-    if (spd_store_find(b->store, SPD_KEY_ALARM_ANY_OPEN, SPD_SV("1"), 0, ids, 64, &n, NULL)) return false;
+    if (spd_store_find(b->store, SPD_KEY_SETTING_NAME, SPD_SV("reconciled"), 0, ids, 1, &n, NULL) ||
+        !n)
+        return false;
+    if (spd_store_find(b->store, SPD_KEY_ALARM_ANY_OPEN, SPD_SV("1"), 0, ids, 64, &n, NULL))
+        return false;
     for (size_t i = 0; i < n; i++) {
         struct spd_alarm a;
         spd_arena_reset(b->arena);
@@ -106,8 +114,9 @@ static bool looks_complete(struct spd_brain *b)
 }
 
 /* ---- the writer's calls ---------------------------------------------------------------------- */
-static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_event *event, struct spd_arena *arena,
-                         const struct spd_receipt **ret, struct spd_err *err)
+static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_event *event,
+                         struct spd_arena *arena, const struct spd_receipt **ret,
+                         struct spd_err *err)
 {
     struct spd_brain *b = self;
     struct spd_receipt *r = SPD_NEW(arena, struct spd_receipt);
@@ -117,7 +126,8 @@ static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_e
     SPD_FAULT("after-apply");
     if (rc) return rc;
     if (r->revision > b->applied) b->applied = r->revision;
-    if (event->type == SPD_EVENT_CONFIG || (event->type == SPD_EVENT_ACTION && event->u.action->verb == SPD_ACT_SET_MODE))
+    if (event->type == SPD_EVENT_CONFIG ||
+        (event->type == SPD_EVENT_ACTION && event->u.action->verb == SPD_ACT_SET_MODE))
         b->refreshed_at = 0; /* a person waits to see it */
     *ret = r;
     return SPD_OK;
@@ -140,7 +150,8 @@ static void committed(void *self, struct spd_store *store, spd_usec now)
     spd_core_committed(b->core);
     b->committed = b->applied;
     n = spd_core_take_dirty(b->core, &ids);
-    for (size_t i = 0; i < n; i++) mark_dirty(b, ids[i]);
+    for (size_t i = 0; i < n; i++)
+        mark_dirty(b, ids[i]);
     n = spd_core_take_notes(b->core, &notes);
     for (size_t i = 0; i < n; i++) {
         spd_board_note(b->board, notes[i].kind, notes[i].id, b->committed);
@@ -161,7 +172,8 @@ static void lost(void *self, struct spd_store *store)
     b->applied = b->committed;
 }
 
-static enum spd_rc next_timer(void *self, struct spd_store *store, spd_usec *ret_due, int64_t *ret_id)
+static enum spd_rc next_timer(void *self, struct spd_store *store, spd_usec *ret_due,
+                              int64_t *ret_id)
 {
     (void)self;
     return spd_core_next_timer(store, ret_due, ret_id, NULL);
@@ -178,7 +190,8 @@ static spd_usec idle(void *self, struct spd_store *store, spd_usec monotonic)
         b->complete = complete, b->looked_at = monotonic;
         atomic_store(&b->pulse, monotonic);
     }
-    if (b->pending && (quiet || monotonic - b->published_at >= PUBLISH_EVERY)) publish(b, spd_brain_now(b));
+    if (b->pending && (quiet || monotonic - b->published_at >= PUBLISH_EVERY))
+        publish(b, spd_brain_now(b));
     if (atomic_load(&b->refresh) && monotonic - b->refreshed_at >= REFRESH_EVERY) {
         atomic_store(&b->refresh, false);
         b->refreshed_at = monotonic;
@@ -200,9 +213,11 @@ static enum spd_rc fill_open(struct spd_brain *b, spd_usec now, struct spd_err *
     int64_t ids[PAGE], after = 0;
     size_t n;
     do {
-        enum spd_rc rc = spd_store_find(b->store, SPD_KEY_ITEM_OPEN, SPD_SV("1"), after, ids, PAGE, &n, err);
+        enum spd_rc rc =
+            spd_store_find(b->store, SPD_KEY_ITEM_OPEN, SPD_SV("1"), after, ids, PAGE, &n, err);
         if (rc) return rc;
-        for (size_t i = 0; i < n; i++) show(b, ids[i], b->committed, now);
+        for (size_t i = 0; i < n; i++)
+            show(b, ids[i], b->committed, now);
         if (n) after = ids[n - 1];
     } while (n == PAGE);
     return SPD_OK;
@@ -213,7 +228,8 @@ static enum spd_rc fill_closed(struct spd_brain *b, spd_usec now, struct spd_err
 {
     int64_t *ids = spd_must_malloc(sizeof *ids * CLOSED_AT_START);
     size_t n = 0;
-    enum spd_rc rc = spd_store_scan(b->store, SPD_T_ITEM, INT64_MAX, true, ids, CLOSED_AT_START, &n, err);
+    enum spd_rc rc =
+        spd_store_scan(b->store, SPD_T_ITEM, INT64_MAX, true, ids, CLOSED_AT_START, &n, err);
     const struct spd_list *l = spd_board_get(b->board);
     for (size_t i = rc ? 0 : n; i-- > 0;)
         if (!spd_list_find(l, ids[i])) show(b, ids[i], b->committed, now);
@@ -230,15 +246,16 @@ static enum spd_rc fill(struct spd_brain *b, struct spd_err *err)
     b->complete = looks_complete(b);
     if (!rc) rc = fill_open(b, now, err);
     if (!rc) {
-        spd_board_publish(b->board, b->committed, now, b->complete); /* so that closed ones can be told apart */
+        spd_board_publish(b->board, b->committed, now,
+                          b->complete); /* so that closed ones can be told apart */
         rc = fill_closed(b, now, err);
     }
     if (!rc) spd_board_publish(b->board, b->committed, now, b->complete);
     return rc;
 }
 
-enum spd_rc spd_brain_new(struct spd_store *store, const struct spd_brain_options *options, struct spd_brain **ret,
-                          struct spd_err *err)
+enum spd_rc spd_brain_new(struct spd_store *store, const struct spd_brain_options *options,
+                          struct spd_brain **ret, struct spd_err *err)
 {
     struct spd_brain *b = spd_must_malloc(sizeof *b);
     struct spd_writer *w;

@@ -1,7 +1,7 @@
 /* src/daemon/brain.h: the core behind the writer, and what it makes visible: the board.
  *
- * Everything here that says [writer] runs in the writer's thread; the rest is thread-safe. A publication
- * follows a commit at once when nothing waits, else within 20 ms. */
+ * Everything here that says [writer] runs in the writer's thread; the rest is thread-safe. A
+ * publication follows a commit at once when nothing waits, else within 20 ms. */
 #ifndef SPD_DAEMON_BRAIN_H
 #define SPD_DAEMON_BRAIN_H
 
@@ -23,11 +23,13 @@ struct spd_brain_options {
     void *self;
 };
 
-/* Opens the core on what the store holds, fills the board with every open item and the newest closed ones,
- * publishes, and starts the writer. store is borrowed until free, and the writer's alone. Owned. */
-enum spd_rc spd_brain_new(struct spd_store *store, const struct spd_brain_options *options, struct spd_brain **ret,
-                          struct spd_err *err);
-/* Drains and stops the writer. Every door, channel worker and list must be gone before. NULL is a no-op. */
+/* Opens the core on what the store holds, fills the board with every open item and the newest
+ * closed ones, publishes, and starts the writer. store is borrowed until free, and the writer's
+ * alone. Owned. */
+enum spd_rc spd_brain_new(struct spd_store *store, const struct spd_brain_options *options,
+                          struct spd_brain **ret, struct spd_err *err);
+/* Drains and stops the writer. Every door, channel worker and list must be gone before. NULL is a
+ * no-op. */
 void spd_brain_free(struct spd_brain *b);
 struct spd_writer *spd_brain_writer(struct spd_brain *b);
 struct spd_board *spd_brain_board(struct spd_brain *b);

@@ -1,7 +1,7 @@
 /* src/daemon/daemon.h: the brain as a whole: everything wired, started, reloaded and stopped.
  *
- * `spoed serve` is spd_daemon_serve; the demo and the tests start one inside their own process, with their own
- * clock. Threads: all functions from one thread. */
+ * `spoed serve` is spd_daemon_serve; the demo and the tests start one inside their own process,
+ * with their own clock. Threads: all functions from one thread. */
 #ifndef SPD_DAEMON_DAEMON_H
 #define SPD_DAEMON_DAEMON_H
 
@@ -16,13 +16,16 @@ struct spd_daemon_options {
     const char *dicom_program;   /* NULL: spoed-dicom beside this executable */
     spd_usec (*now)(void *self); /* NULL: the system's clock; must be thread-safe */
     void *now_self;
-    int first_fd, n_fds;         /* listening sockets that systemd handed over */
+    int first_fd, n_fds; /* listening sockets that systemd handed over */
 };
 
-/* Loads, locks, opens, starts everything that the configuration names. INVALID: the configuration or a file it
- * names, err.place says where. EXISTS: another brain has the database. STALE: the store needs migration. Owned. */
-enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct spd_daemon **ret, struct spd_err *err);
-/* Reads the configuration again. A bad one keeps the old one running, raises the alarm "config" and says why. */
+/* Loads, locks, opens, starts everything that the configuration names. INVALID: the configuration
+ * or a file it names, err.place says where. EXISTS: another brain has the database. STALE: the
+ * store needs migration. Owned. */
+enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct spd_daemon **ret,
+                             struct spd_err *err);
+/* Reads the configuration again. A bad one keeps the old one running, raises the alarm "config" and
+ * says why. */
 enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err);
 /* Stops accepting, answers what was taken, commits, closes. NULL is a no-op. */
 void spd_daemon_stop(struct spd_daemon *d);
@@ -38,8 +41,8 @@ bool spd_daemon_alive(struct spd_daemon *d);
 /* One line for systemd: "42 waiting". */
 void spd_daemon_status(struct spd_daemon *d, char *ret, size_t size);
 
-/* The command: starts, says so, waits for signals (HUP reload, TERM and INT stop), stops. Errors are
- * printed; the rc is that of spd_daemon_start. */
+/* The command: starts, says so, waits for signals (HUP reload, TERM and INT stop), stops. Errors
+ * are printed; the rc is that of spd_daemon_start. */
 enum spd_rc spd_daemon_serve(const char *config, bool quiet);
 
 #endif

@@ -1,7 +1,8 @@
-/* src/daemon/facts.c: policy, models, people and the settings that decisions depend on, as one config event.
+/* src/daemon/facts.c: policy, models, people and the settings that decisions depend on, as one
+ * config event.
  *
- * The hash tells whether anything changed: an event is journaled only then. It is over (kind, hash) of every
- * document in bytewise order, so it can be worked out from the store as well. */
+ * The hash tells whether anything changed: an event is journaled only then. It is over (kind, hash)
+ * of every document in bytewise order, so it can be worked out from the store as well. */
 #define _GNU_SOURCE
 #include "base/hash.h"
 #include "daemon/internal.h"
@@ -31,11 +32,13 @@ static void hash_of(struct spd_document_event *docs, size_t n, unsigned char ret
     spd_str_done(&all);
 }
 
-static void add(struct spd_config_event *e, const char *kind, const struct spd_source *s, struct spd_arena *arena)
+static void add(struct spd_config_event *e, const char *kind, const struct spd_source *s,
+                struct spd_arena *arena)
 {
     struct spd_document_event *d = SPD_LIST_PUSH(&e->documents, arena);
     spd_sv name = s->name;
-    for (size_t i = name.len; i-- > 0;) /* the file's own name: a folder that moves changes nothing */
+    for (size_t i = name.len;
+         i-- > 0;) /* the file's own name: a folder that moves changes nothing */
         if (name.ptr[i] == '/') {
             name = spd_sv_of(name.ptr + i + 1, name.len - i - 1);
             break;
@@ -60,8 +63,8 @@ static enum spd_rc check(const struct spd_rules_files *f, struct spd_err *err)
     return rc;
 }
 
-enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event *ret, unsigned char hash[32],
-                            struct spd_arena *arena, struct spd_err *err)
+enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event *ret,
+                            unsigned char hash[32], struct spd_arena *arena, struct spd_err *err)
 {
     struct spd_rules_files files = {0};
     struct spd_str settings = SPD_STR_INIT(SETTINGS_MAX);
@@ -70,16 +73,21 @@ enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event 
     if (!rc) rc = check(&files, err);
     if (rc) return rc;
     *ret = (struct spd_config_event){0};
-    for (size_t i = 0; i < files.n_policy; i++) add(ret, "policy", &files.policy[i], arena);
-    for (size_t i = 0; i < files.n_models; i++) add(ret, "models", &files.models[i], arena);
+    for (size_t i = 0; i < files.n_policy; i++)
+        add(ret, "policy", &files.policy[i], arena);
+    for (size_t i = 0; i < files.n_models; i++)
+        add(ret, "models", &files.models[i], arena);
     if (files.people.text.len) add(ret, "people", &files.people, arena);
     spd_desc_encode(&spd_settings_desc, &c->settings, &settings);
-    if (!spd_str_ok(&settings)) rc = spd_fail(err, SPD_LIMIT, "spoed.yaml", "the settings are too long");
-    else ret->settings = spd_arena_dup(arena, spd_str_sv(&settings));
+    if (!spd_str_ok(&settings))
+        rc = spd_fail(err, SPD_LIMIT, "spoed.yaml", "the settings are too long");
+    else
+        ret->settings = spd_arena_dup(arena, spd_str_sv(&settings));
     spd_str_done(&settings);
     if (rc) return rc;
     all = SPD_NEW_N(arena, struct spd_document_event, ret->documents.n + 1);
-    for (size_t i = 0; i < ret->documents.n; i++) all[i] = ret->documents.v[i];
+    for (size_t i = 0; i < ret->documents.n; i++)
+        all[i] = ret->documents.v[i];
     all[ret->documents.n].kind = SPD_SV("settings");
     all[ret->documents.n].hash = spd_sha256_hex(arena, ret->settings);
     hash_of(all, ret->documents.n + 1, hash);

@@ -1,7 +1,8 @@
-/* src/daemon/host.c: what the doors ask of their host: who is this, what time is it, take this object.
+/* src/daemon/host.c: what the doors ask of their host: who is this, what time is it, take this
+ * object.
  *
- * Called from the doors' threads, several at a time; the configuration is read under its lock and copied out,
- * since a reload may take it away. */
+ * Called from the doors' threads, several at a time; the configuration is read under its lock and
+ * copied out, since a reload may take it away. */
 #define _GNU_SOURCE
 #include "daemon/internal.h"
 
@@ -16,11 +17,14 @@ spd_usec spd_host_now(void *self)
     return d->o.now ? d->o.now(d->o.now_self) : spd_clock_now();
 }
 
-void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl, const char *en,
-                    bool clear)
+void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl,
+                    const char *en, bool clear)
 {
-    struct spd_alarm_event a = {.kind = spd_sv_from(kind), .subject = spd_sv_from(subject), .nl = spd_sv_from(nl),
-                                .en = spd_sv_from(en), .clear = clear};
+    struct spd_alarm_event a = {.kind = spd_sv_from(kind),
+                                .subject = spd_sv_from(subject),
+                                .nl = spd_sv_from(nl),
+                                .en = spd_sv_from(en),
+                                .clear = clear};
     struct spd_event e = {SPD_EVENT_ALARM, 0, {&a}};
     struct spd_writer *w = d->brain ? spd_brain_writer(d->brain) : NULL;
     if (!clear) spd_log(SPD_LOG_WARNING, "alarm", SPD_LZ("kind", kind), SPD_LZ("subject", subject));
@@ -33,9 +37,11 @@ void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const ch
 }
 
 /* ---- peers ----------------------------------------------------------------------------------- */
-static const struct spd_zone *zone_of(const struct spd_daemon *d, const struct spd_peer *p, struct spd_arena *arena)
+static const struct spd_zone *zone_of(const struct spd_daemon *d, const struct spd_peer *p,
+                                      struct spd_arena *arena)
 {
-    const struct spd_zone *z = p && p->time_zone.len ? spd_zone_get(spd_arena_dup(arena, p->time_zone).ptr) : NULL;
+    const struct spd_zone *z =
+        p && p->time_zone.len ? spd_zone_get(spd_arena_dup(arena, p->time_zone).ptr) : NULL;
     return z ? z : d->zone;
 }
 
@@ -44,17 +50,20 @@ static spd_sv either(struct spd_arena *arena, spd_sv own, spd_sv site)
     return spd_arena_dup(arena, own.len ? own : site);
 }
 
-static void copy_words(const struct spd_peer *p, struct spd_arena *arena, struct hl7_map_options *ret)
+static void copy_words(const struct spd_peer *p, struct spd_arena *arena,
+                       struct hl7_map_options *ret)
 {
-    struct hl7_status_word *w = p->n_status_map ? SPD_NEW_N(arena, struct hl7_status_word, p->n_status_map) : NULL;
+    struct hl7_status_word *w =
+        p->n_status_map ? SPD_NEW_N(arena, struct hl7_status_word, p->n_status_map) : NULL;
     for (size_t i = 0; i < p->n_status_map; i++)
-        w[i] = (struct hl7_status_word){spd_arena_dup(arena, p->status_map[i].word), p->status_map[i].order,
-                                        p->status_map[i].report, p->status_map[i].exam_done};
+        w[i] = (struct hl7_status_word){spd_arena_dup(arena, p->status_map[i].word),
+                                        p->status_map[i].order, p->status_map[i].report,
+                                        p->status_map[i].exam_done};
     ret->words = w, ret->n_words = p->n_status_map;
 }
 
-bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
-                       struct hl7_map_options *ret)
+bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
+                       struct spd_arena *arena, struct hl7_map_options *ret)
 {
     struct spd_daemon *d = self;
     struct spd_peer_keys keys = {.door = "hl7", .address = address, .msh_3 = msh_3, .msh_4 = msh_4};
@@ -63,11 +72,14 @@ bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, s
     pthread_rwlock_rdlock(&d->config_lock);
     p = spd_config_peer(d->config, &keys);
     *ret = (struct hl7_map_options){.on_unusable = SPD_ANSWER_AA, .zone = zone_of(d, p, arena)};
-    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE, d->config->settings.patient_authority);
-    ret->accession_issuer = either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
+    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE,
+                                    d->config->settings.patient_authority);
+    ret->accession_issuer =
+        either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
     if (p) {
         ret->peer = spd_arena_dup(arena, p->name);
-        ret->orders = p->orders, ret->adt = p->adt, ret->reports = p->reports, ret->results = p->results;
+        ret->orders = p->orders, ret->adt = p->adt, ret->reports = p->reports,
+        ret->results = p->results;
         ret->charset = spd_arena_dup(arena, p->charset);
         ret->on_unusable = p->on_unusable ? p->on_unusable : SPD_ANSWER_AA;
         ret->msh_5 = spd_arena_dup(arena, p->msh_5), ret->msh_6 = spd_arena_dup(arena, p->msh_6);
@@ -79,29 +91,34 @@ bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, s
     return listed;
 }
 
-static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys, struct spd_arena *arena,
-                      struct spd_door_peer *ret)
+static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
+                      struct spd_arena *arena, struct spd_door_peer *ret)
 {
     const struct spd_peer *p;
     pthread_rwlock_rdlock(&d->config_lock);
     p = spd_config_peer(d->config, keys);
     *ret = (struct spd_door_peer){.known = p && p->results, .zone = zone_of(d, p, arena)};
     if (p) ret->name = spd_arena_dup(arena, p->name);
-    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE, d->config->settings.patient_authority);
-    ret->accession_issuer = either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
+    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE,
+                                    d->config->settings.patient_authority);
+    ret->accession_issuer =
+        either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
     pthread_rwlock_unlock(&d->config_lock);
 }
 
-void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena, struct spd_door_peer *ret)
+void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena,
+                         struct spd_door_peer *ret)
 {
     struct spd_peer_keys keys = {.door = "dicom", .address = address, .ae_title = ae_title};
     door_peer(self, &keys, arena, ret);
 }
 
-/* A hook speaks for the DICOM sender it names (it cannot know that one's address); anybody else for himself. */
+/* A hook speaks for the DICOM sender it names (it cannot know that one's address); anybody else for
+ * himself. */
 static struct spd_peer_keys web_keys(const struct spd_web_from *from)
 {
-    if (from->ae_title.len) return (struct spd_peer_keys){.door = "dicom", .ae_title = from->ae_title};
+    if (from->ae_title.len)
+        return (struct spd_peer_keys){.door = "dicom", .ae_title = from->ae_title};
     return (struct spd_peer_keys){.door = "http", .address = from->address, .user = from->user};
 }
 
@@ -140,15 +157,22 @@ static void copy_receipt(void *ctx, const struct spd_receipt *r)
 {
     struct taken *t = ctx;
     t->ret->id = r->id, t->ret->revision = r->revision;
-    if (r->did == SPD_DID_PARK) t->ret->outcome = SPD_TAKEN_PARKED;
-    else if (t->read == SPD_READ_NOT_A_RESULT) t->ret->outcome = SPD_TAKEN_NOT_A_RESULT;
-    else if (t->read == SPD_READ_REFUSED || r->did == SPD_DID_REFUSE) t->ret->outcome = SPD_TAKEN_REFUSED;
-    else t->ret->outcome = SPD_TAKEN_RESULT;
-    if (r->reason_en.len) keep_reason(t->ret, r->reason_en);
-    else if (r->reason.len) keep_reason(t->ret, r->reason);
+    if (r->did == SPD_DID_PARK)
+        t->ret->outcome = SPD_TAKEN_PARKED;
+    else if (t->read == SPD_READ_NOT_A_RESULT)
+        t->ret->outcome = SPD_TAKEN_NOT_A_RESULT;
+    else if (t->read == SPD_READ_REFUSED || r->did == SPD_DID_REFUSE)
+        t->ret->outcome = SPD_TAKEN_REFUSED;
+    else
+        t->ret->outcome = SPD_TAKEN_RESULT;
+    if (r->reason_en.len)
+        keep_reason(t->ret, r->reason_en);
+    else if (r->reason.len)
+        keep_reason(t->ret, r->reason);
 }
 
-void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_web_instance *ret)
+void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from,
+                       struct spd_web_instance *ret)
 {
     struct spd_daemon *d = self;
     struct spd_arena *arena = spd_arena_new(INSTANCE_BYTES_MAX);
@@ -165,13 +189,14 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
     door_peer(d, &keys, arena, &peer);
     ret->rc = spd_decoder_run(d->decoder, bytes, &doc, arena, &err);
     if (!ret->rc) {
-        t.read = spd_door_result_event(&doc, bytes, d->codes, &peer, d->zone, SPD_SV("HTTP"), from->ae_title, &result,
-                                       arena);
+        t.read = spd_door_result_event(&doc, bytes, d->codes, &peer, d->zone, SPD_SV("HTTP"),
+                                       from->ae_title, &result, arena);
         keep_reason(ret, result.why);
         event = (struct spd_event){SPD_EVENT_RESULT, 0, {&result}};
-    } else if (ret->rc != SPD_AGAIN) { /* unreadable, or its decoder died of it: kept with the reason */
-        spd_door_unreadable_event(bytes, spd_sv_from(err.text), &peer, SPD_SV("HTTP"), from->ae_title, SPD_SV_NONE,
-                                  &message, arena);
+    } else if (ret->rc !=
+               SPD_AGAIN) { /* unreadable, or its decoder died of it: kept with the reason */
+        spd_door_unreadable_event(bytes, spd_sv_from(err.text), &peer, SPD_SV("HTTP"),
+                                  from->ae_title, SPD_SV_NONE, &message, arena);
         keep_reason(ret, spd_sv_from(err.text));
         event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {&message}};
         ret->rc = SPD_OK;
@@ -184,13 +209,15 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
 static spd_sv answers_of(spd_sv json)
 {
     size_t from = 0, to = json.len;
-    while (from < to && json.ptr[from] != '[') from++;
-    while (to > from && json.ptr[to - 1] != ']') to--;
+    while (from < to && json.ptr[from] != '[')
+        from++;
+    while (to > from && json.ptr[to - 1] != ']')
+        to--;
     return spd_sv_of(json.ptr + from, to - from);
 }
 
-enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from, struct spd_str *out,
-                          int64_t *ret_revision, struct spd_err *err)
+enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from,
+                          struct spd_str *out, int64_t *ret_revision, struct spd_err *err)
 {
     struct spd_daemon *d = self;
     struct spd_arena *arena = spd_arena_new(4096);

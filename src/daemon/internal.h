@@ -46,25 +46,26 @@ struct spd_daemon {
 
 /* ---- facts.c: the configuration as an event ---- */
 /* Reads the files, checks them, and makes the event; hash is over all of it. */
-enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event *ret, unsigned char hash[32],
-                            struct spd_arena *arena, struct spd_err *err);
+enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event *ret,
+                            unsigned char hash[32], struct spd_arena *arena, struct spd_err *err);
 /* The same hash of what the store holds as active now. */
 enum spd_rc spd_facts_stored(struct spd_store *store, unsigned char hash[32], struct spd_err *err);
 
 /* ---- host.c: what the doors ask ---- */
-bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
-                       struct hl7_map_options *ret);
+bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
+                       struct spd_arena *arena, struct hl7_map_options *ret);
 void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena,
                          struct spd_door_peer *ret);
 bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64]);
 void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const char *en, bool clear);
-void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_web_instance *ret);
-enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from, struct spd_str *out,
-                          int64_t *ret_revision, struct spd_err *err);
+void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from,
+                       struct spd_web_instance *ret);
+enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from,
+                          struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
 spd_usec spd_host_now(void *self);
 /* Raises (or ends) a technical alarm through the writer; does not wait. */
-void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl, const char *en,
-                    bool clear);
+void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl,
+                    const char *en, bool clear);
 
 /* ---- shown.c: health, metrics, models and rules for the pages ---- */
 bool spd_shown_health(void *self, bool dutch, struct spd_str *out);
@@ -72,6 +73,7 @@ void spd_shown_metrics(void *self, struct spd_str *out);
 void spd_shown_models(void *self, bool dutch, struct spd_str *out);
 void spd_shown_policy(void *self, bool dutch, struct spd_str *out);
 void spd_shown_level(void *self, int level, char ret[32]);
-void spd_shown_refresh(void *self, struct spd_core *core, struct spd_store *store); /* writer's thread */
+void spd_shown_refresh(void *self, struct spd_core *core,
+                       struct spd_store *store); /* writer's thread */
 
 #endif

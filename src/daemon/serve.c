@@ -1,6 +1,7 @@
 /* src/daemon/serve.c: `spoed serve`: signals, systemd, the line that says where the list is.
  *
- * The main thread only waits: every signal comes through one signalfd, so nothing runs in a handler. */
+ * The main thread only waits: every signal comes through one signalfd, so nothing runs in a
+ * handler. */
 #define _GNU_SOURCE
 #include "daemon/daemon.h"
 
@@ -32,8 +33,10 @@ static void wait_for_signals(struct spd_daemon *d, int fd)
         struct pollfd p = {fd, POLLIN, 0};
         struct signalfd_siginfo s;
         if (poll(&p, 1, TICK_MS) > 0 && read(fd, &s, sizeof s) == sizeof s) {
-            if (s.ssi_signo == SIGHUP) reload(d);
-            else return;
+            if (s.ssi_signo == SIGHUP)
+                reload(d);
+            else
+                return;
         }
         if (watchdog && spd_clock_monotonic() >= next && spd_daemon_alive(d)) {
             spd_notify("WATCHDOG=1"); /* only while the writer goes round with its store */

@@ -1,7 +1,7 @@
 /* src/daemon/shown.c: health, metrics, and models and rules as the pages show them.
  *
- * Models and policy belong to the core and so to the writer's thread: spd_shown_refresh makes their JSON there
- * and keeps it under shown_lock; the web's threads copy it out. */
+ * Models and policy belong to the core and so to the writer's thread: spd_shown_refresh makes their
+ * JSON there and keeps it under shown_lock; the web's threads copy it out. */
 #define _GNU_SOURCE
 #include "daemon/internal.h"
 
@@ -16,9 +16,11 @@ void spd_shown_refresh(void *self, struct spd_core *core, struct spd_store *stor
 {
     struct spd_daemon *d = self;
     const struct spd_policy *p = spd_core_policy(core);
-    struct spd_str models = SPD_STR_INIT(JSON_MAX), policy[2] = {SPD_STR_INIT(JSON_MAX), SPD_STR_INIT(JSON_MAX)};
+    struct spd_str models = SPD_STR_INIT(JSON_MAX),
+                   policy[2] = {SPD_STR_INIT(JSON_MAX), SPD_STR_INIT(JSON_MAX)};
     spd_web_models_json(spd_core_models(core), store, d->zone, &models);
-    for (int dutch = 0; dutch < 2; dutch++) spd_web_policy_json(p, dutch, &policy[dutch]);
+    for (int dutch = 0; dutch < 2; dutch++)
+        spd_web_policy_json(p, dutch, &policy[dutch]);
     pthread_mutex_lock(&d->shown_lock);
     spd_str_done(&d->models_json);
     d->models_json = models;
@@ -27,15 +29,19 @@ void spd_shown_refresh(void *self, struct spd_core *core, struct spd_store *stor
         d->policy_json[dutch] = policy[dutch];
     }
     for (int i = 0; p && i < 8; i++)
-        snprintf(d->levels[i], sizeof d->levels[i], "%.*s", SPD_SV_ARG(spd_policy_level_name(p, i + 1)));
+        snprintf(d->levels[i], sizeof d->levels[i], "%.*s",
+                 SPD_SV_ARG(spd_policy_level_name(p, i + 1)));
     pthread_mutex_unlock(&d->shown_lock);
 }
 
-static void copy_out(struct spd_daemon *d, const struct spd_str *from, const char *nothing, struct spd_str *out)
+static void copy_out(struct spd_daemon *d, const struct spd_str *from, const char *nothing,
+                     struct spd_str *out)
 {
     pthread_mutex_lock(&d->shown_lock);
-    if (from->len) spd_str_add(out, spd_str_sv(from));
-    else spd_str_addz(out, nothing);
+    if (from->len)
+        spd_str_add(out, spd_str_sv(from));
+    else
+        spd_str_addz(out, nothing);
     pthread_mutex_unlock(&d->shown_lock);
 }
 
@@ -105,47 +111,72 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
     snprintf(config_nl, sizeof config_nl, "het nieuwe bestand is geweigerd: %s", d->reload_error);
     snprintf(config_en, sizeof config_en, "the new file was refused: %s", d->reload_error);
     pthread_mutex_unlock(&d->shown_lock);
-    say(out, &first, dutch, &(struct said){"writer", alive, alive ? "beslist en slaat op" : "staat stil",
-        alive ? "decides and stores" : "stands still", "herstart spoed; er gaat niets verloren",
-        "restart spoed; nothing is lost"});
-    say(out, &first, dutch, &(struct said){"commits", stores && fast,
-        !stores ? "kan niet opslaan; er wordt niets bevestigd" : fast ? "slaat vlot op" : "opslaan duurt langer dan 2 s",
-        !stores ? "cannot store; nothing is acknowledged" : fast ? "stores quickly" : "storing takes more than 2 s",
-        "maak ruimte op de schijf of controleer haar", "make room on the disk, or check it"});
-    say(out, &first, dutch, &(struct said){"configuration", !bad, bad ? config_nl : "geladen", bad ? config_en : "loaded",
-        "verbeter het bestand, dan systemctl reload spoed", "correct the file, then systemctl reload spoed"});
+    say(out, &first, dutch,
+        &(struct said){"writer", alive, alive ? "beslist en slaat op" : "staat stil",
+                       alive ? "decides and stores" : "stands still",
+                       "herstart spoed; er gaat niets verloren", "restart spoed; nothing is lost"});
+    say(out, &first, dutch,
+        &(struct said){"commits", stores && fast,
+                       !stores ? "kan niet opslaan; er wordt niets bevestigd"
+                       : fast  ? "slaat vlot op"
+                               : "opslaan duurt langer dan 2 s",
+                       !stores ? "cannot store; nothing is acknowledged"
+                       : fast  ? "stores quickly"
+                               : "storing takes more than 2 s",
+                       "maak ruimte op de schijf of controleer haar",
+                       "make room on the disk, or check it"});
+    say(out, &first, dutch,
+        &(struct said){"configuration", !bad, bad ? config_nl : "geladen",
+                       bad ? config_en : "loaded",
+                       "verbeter het bestand, dan systemctl reload spoed",
+                       "correct the file, then systemctl reload spoed"});
     if (d->dicom) {
         bool up = spd_door_dicom_stats(d->dicom).up;
-        say(out, &first, dutch, &(struct said){"dicom", up, up ? "luistert" : "luistert niet", up ? "listens" : "does not listen",
-            "zie het logboek; is de poort bezet?", "see the log; is the port taken?"});
+        say(out, &first, dutch,
+            &(struct said){
+                "dicom", up, up ? "luistert" : "luistert niet", up ? "listens" : "does not listen",
+                "zie het logboek; is de poort bezet?", "see the log; is the port taken?"});
     }
     if (in_orthanc_cgroup())
-        say(out, &first, dutch, &(struct said){"independence", false, "draait binnen Orthanc; oproepen stoppen als Orthanc stopt",
-            "runs inside Orthanc; pages stop when Orthanc stops", "gebruik de eigen service: systemctl enable --now spoed",
-            "use its own unit: systemctl enable --now spoed"});
+        say(out, &first, dutch,
+            &(struct said){"independence", false,
+                           "draait binnen Orthanc; oproepen stoppen als Orthanc stopt",
+                           "runs inside Orthanc; pages stop when Orthanc stops",
+                           "gebruik de eigen service: systemctl enable --now spoed",
+                           "use its own unit: systemctl enable --now spoed"});
     return alive && stores;
 }
 
 /* ---- metrics --------------------------------------------------------------------------------- */
-static void metric(struct spd_str *out, const char *name, const char *kind, const char *help, uint64_t value)
+static void metric(struct spd_str *out, const char *name, const char *kind, const char *help,
+                   uint64_t value)
 {
-    spd_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, kind, name, (unsigned long long)value);
+    spd_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, kind, name,
+                 (unsigned long long)value);
 }
 
 static void hl7_metrics(struct spd_daemon *d, struct spd_str *out)
 {
     struct spd_door_hl7_stats s = spd_door_hl7_stats(d->hl7);
     struct spd_mllp_stats c = spd_door_hl7_connections(d->hl7);
-    spd_str_addf(out, "# HELP spoed_hl7_answers_total HL7 messages answered, by answer.\n"
-                      "# TYPE spoed_hl7_answers_total counter\n"
-                      "spoed_hl7_answers_total{answer=\"AA\"} %llu\nspoed_hl7_answers_total{answer=\"AE\"} %llu\n"
-                      "spoed_hl7_answers_total{answer=\"AR\"} %llu\nspoed_hl7_answers_total{answer=\"none\"} %llu\n",
-                 (unsigned long long)s.aa, (unsigned long long)s.ae, (unsigned long long)s.ar, (unsigned long long)s.silent);
-    metric(out, "spoed_hl7_unlisted_total", "counter", "Messages from senders that are not configured.", s.unlisted);
+    spd_str_addf(
+        out,
+        "# HELP spoed_hl7_answers_total HL7 messages answered, by answer.\n"
+        "# TYPE spoed_hl7_answers_total counter\n"
+        "spoed_hl7_answers_total{answer=\"AA\"} %llu\nspoed_hl7_answers_total{answer=\"AE\"} %llu\n"
+        "spoed_hl7_answers_total{answer=\"AR\"} %llu\nspoed_hl7_answers_total{answer=\"none\"} "
+        "%llu\n",
+        (unsigned long long)s.aa, (unsigned long long)s.ae, (unsigned long long)s.ar,
+        (unsigned long long)s.silent);
+    metric(out, "spoed_hl7_unlisted_total", "counter",
+           "Messages from senders that are not configured.", s.unlisted);
     metric(out, "spoed_mllp_connections", "gauge", "Open MLLP connections.", c.connections);
-    metric(out, "spoed_mllp_refused_total", "counter", "MLLP connections closed since their bytes were no frame.", c.refused);
-    metric(out, "spoed_mllp_timed_out_total", "counter", "MLLP connections closed for silence or a slow frame.", c.timed_out);
-    metric(out, "spoed_mllp_evicted_total", "counter", "MLLP connections closed to make room.", c.evicted);
+    metric(out, "spoed_mllp_refused_total", "counter",
+           "MLLP connections closed since their bytes were no frame.", c.refused);
+    metric(out, "spoed_mllp_timed_out_total", "counter",
+           "MLLP connections closed for silence or a slow frame.", c.timed_out);
+    metric(out, "spoed_mllp_evicted_total", "counter", "MLLP connections closed to make room.",
+           c.evicted);
 }
 
 static void dicom_metrics(struct spd_daemon *d, struct spd_str *out)
@@ -156,7 +187,8 @@ static void dicom_metrics(struct spd_daemon *d, struct spd_str *out)
     metric(out, "spoed_dicom_stores_total", "counter", "DICOM objects taken.", s.stores);
     metric(out, "spoed_dicom_refused_total", "counter", "DICOM objects refused.", s.refused);
     metric(out, "spoed_dicom_finds_total", "counter", "C-FIND requests.", s.finds);
-    metric(out, "spoed_dicom_restarts_total", "counter", "Times the DICOM front was started again.", s.restarts);
+    metric(out, "spoed_dicom_restarts_total", "counter", "Times the DICOM front was started again.",
+           s.restarts);
 }
 
 void spd_shown_metrics(void *self, struct spd_str *out)
@@ -167,15 +199,16 @@ void spd_shown_metrics(void *self, struct spd_str *out)
     pthread_mutex_lock(&d->shown_lock);
     ok = !d->reload_failed;
     pthread_mutex_unlock(&d->shown_lock);
-    metric(out, "spoed_events_total", "counter", "Events decided.", w.events);
-    metric(out, "spoed_events_failed_total", "counter", "Events that were not committed.", w.failed);
-    metric(out, "spoed_batches_total", "counter", "Commits.", w.batches);
-    metric(out, "spoed_storing", "gauge", "0 while the last batch could not be committed.", !w.losing);
-    metric(out, "spoed_queue_waiting", "gauge", "Events waiting for the writer.", w.waiting);
-    spd_str_addf(out, "# HELP spoed_last_commit_seconds How long the last commit took.\n# TYPE spoed_last_commit_seconds gauge\n"
-                      "spoed_last_commit_seconds %lld.%06lld\n", (long long)(w.last_commit_usec / 1000000),
+    metric(out, "spoed_storing", "gauge", "0 while the last batch could not be committed.",
+           !w.losing);
+    spd_str_addf(out,
+                 "# HELP spoed_last_commit_seconds How long the last commit took.\n# TYPE "
+                 "spoed_last_commit_seconds gauge\n"
+                 "spoed_last_commit_seconds %lld.%06lld\n",
+                 (long long)(w.last_commit_usec / 1000000),
                  (long long)(w.last_commit_usec % 1000000));
-    metric(out, "spoed_config_last_reload_successful", "gauge", "1 when the configuration in the files is the one that runs.", ok);
+    metric(out, "spoed_config_last_reload_successful", "gauge",
+           "1 when the configuration in the files is the one that runs.", ok);
     if (d->hl7) hl7_metrics(d, out);
     if (d->dicom) dicom_metrics(d, out);
 }

@@ -1,8 +1,10 @@
-/* src/daemon/wire.c: the one file that sees every room: starts them in order, and stops them the other way.
+/* src/daemon/wire.c: the one file that sees every room: starts them in order, and stops them the
+ * other way.
  *
- * Start: configuration, lock, store, codes, brain (board filled, writer running), start and config events,
- * channels, HTTP, MLLP, DICOM. Stop: doors first (what they took is answered), channels, HTTP, then the writer
- * (drains), the store, the lock. Any failure on the way takes down what was up. */
+ * Start: configuration, lock, store, codes, brain (board filled, writer running), start and config
+ * events, channels, HTTP, MLLP, DICOM. Stop: doors first (what they took is answered), channels,
+ * HTTP, then the writer (drains), the store, the lock. Any failure on the way takes down what was
+ * up. */
 #define _GNU_SOURCE
 #include "daemon/internal.h"
 
@@ -27,7 +29,8 @@ static enum spd_rc send_start(struct spd_daemon *d)
 {
     unsigned char secret[32];
     char boot[64] = "";
-    struct spd_start_event s = {.version = SPD_SV(SPD_VERSION), .secret = {(char *)secret, sizeof secret}};
+    struct spd_start_event s = {.version = SPD_SV(SPD_VERSION),
+                                .secret = {(char *)secret, sizeof secret}};
     struct spd_event e = {SPD_EVENT_START, 0, {&s}};
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     enum spd_rc rc;
@@ -43,7 +46,8 @@ static enum spd_rc send_start(struct spd_daemon *d)
 }
 
 /* Sends a config event when the files say something else than what is in force. */
-static enum spd_rc send_config(struct spd_daemon *d, const struct spd_config *c, struct spd_err *err)
+static enum spd_rc send_config(struct spd_daemon *d, const struct spd_config *c,
+                               struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(CONFIG_BYTES_MAX);
     struct spd_config_event ce;
@@ -54,8 +58,11 @@ static enum spd_rc send_config(struct spd_daemon *d, const struct spd_config *c,
     rc = spd_facts_event(c, &ce, hash, arena, err);
     if (!rc && memcmp(hash, d->rules_hash, sizeof hash)) {
         rc = spd_writer_call(spd_brain_writer(d->brain), &e, NULL, NULL);
-        if (rc) spd_fail(err, rc, "configuration", "policy, models, people or settings were not taken (see the log)");
-        else memcpy(d->rules_hash, hash, sizeof hash);
+        if (rc)
+            spd_fail(err, rc, "configuration",
+                     "policy, models, people or settings were not taken (see the log)");
+        else
+            memcpy(d->rules_hash, hash, sizeof hash);
     }
     spd_arena_free(arena);
     return rc;
@@ -63,7 +70,8 @@ static enum spd_rc send_config(struct spd_daemon *d, const struct spd_config *c,
 
 /* ---- channels -------------------------------------------------------------------------------- */
 static enum spd_rc dispatch_call(void *self, const struct spd_event *event,
-                                 void (*copy)(void *ctx, const struct spd_receipt *receipt), void *ctx)
+                                 void (*copy)(void *ctx, const struct spd_receipt *receipt),
+                                 void *ctx)
 {
     struct spd_daemon *d = self;
     return spd_writer_call(spd_brain_writer(d->brain), event, copy, ctx);
@@ -79,20 +87,26 @@ static void kick(void *self)
     pthread_mutex_unlock(&d->dispatch_lock);
 }
 
-static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config *c, struct spd_err *err)
+static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config *c,
+                                  struct spd_err *err)
 {
     size_t n = c->n_channels + c->n_send;
     struct spd_channel_config *all = spd_must_malloc(sizeof *all * (n + 1));
     struct spd_dispatch *dispatch;
     const char *url = spd_arena_dup(c->arena, c->store_url).ptr;
     enum spd_rc rc;
-    for (size_t i = 0; i < c->n_channels; i++) all[i] = c->channels[i];
-    for (size_t i = 0; i < c->n_send; i++) all[c->n_channels + i] = c->send[i];
-    for (size_t i = 0; i < n; i++) all[i].zone = d->zone, all[i].language = c->settings.language;
+    for (size_t i = 0; i < c->n_channels; i++)
+        all[i] = c->channels[i];
+    for (size_t i = 0; i < c->n_send; i++)
+        all[c->n_channels + i] = c->send[i];
+    for (size_t i = 0; i < n; i++)
+        all[i].zone = d->zone, all[i].language = c->settings.language;
     for (size_t i = 0; i < c->n_send; i++) /* a destination reads our times as it writes its own */
         for (size_t k = 0; k < c->n_peers; k++)
-            if (spd_sv_eq(c->peers[k].name, c->settings.destinations.v[i].peer) && c->peers[k].time_zone.len)
-                all[c->n_channels + i].zone = spd_zone_get(spd_arena_dup(c->arena, c->peers[k].time_zone).ptr);
+            if (spd_sv_eq(c->peers[k].name, c->settings.destinations.v[i].peer) &&
+                c->peers[k].time_zone.len)
+                all[c->n_channels + i].zone =
+                    spd_zone_get(spd_arena_dup(c->arena, c->peers[k].time_zone).ptr);
     rc = spd_dispatch_start(all, n, url, &dispatch_ops, d, &dispatch, err);
     if (rc) {
         spd_free(all);
@@ -132,7 +146,8 @@ static bool uid_of(struct spd_arena *arena, spd_sv name, uid_t *ret)
     return true;
 }
 
-/* Who may speak on a socket: those that the configuration names; root and our own user administer. */
+/* Who may speak on a socket: those that the configuration names; root and our own user administer.
+ */
 static void socket_users(struct spd_daemon *d, const struct spd_listen *l, struct spd_web_listen *w)
 {
     struct spd_web_uid *u = SPD_NEW_N(d->arena, struct spd_web_uid, l->n_roles + 2);
@@ -140,16 +155,20 @@ static void socket_users(struct spd_daemon *d, const struct spd_listen *l, struc
     for (size_t i = 0; i < l->n_roles; i++) {
         u[n] = (struct spd_web_uid){0, l->roles[i].user, l->roles[i].role};
         if (!uid_of(d->arena, l->roles[i].user, &u[n].uid)) {
-            spd_log(SPD_LOG_WARNING, "listen.http: no such user on this machine", SPD_LT("user", l->roles[i].user));
+            spd_log(SPD_LOG_WARNING, "listen.http: no such user on this machine",
+                    SPD_LT("user", l->roles[i].user));
             continue;
         }
-        /* What the file gives to root or to the brain's own user comes on top of what they have anyway. */
+        /* What the file gives to root or to the brain's own user comes on top of what they have
+         * anyway. */
         if (u[n].uid == 0 || u[n].uid == geteuid())
-            u[n].roles = spd_arena_printf(d->arena, "%.*s,admin,manager", SPD_SV_ARG(l->roles[i].role));
+            u[n].roles =
+                spd_arena_printf(d->arena, "%.*s,admin,manager", SPD_SV_ARG(l->roles[i].role));
         n++;
     }
     u[n++] = (struct spd_web_uid){0, SPD_SV("root"), SPD_SV("admin,manager")};
-    if (geteuid()) u[n++] = (struct spd_web_uid){geteuid(), SPD_SV("spoed"), SPD_SV("admin,manager")};
+    if (geteuid())
+        u[n++] = (struct spd_web_uid){geteuid(), SPD_SV("spoed"), SPD_SV("admin,manager")};
     w->uids = u, w->n_uids = n;
 }
 
@@ -170,9 +189,12 @@ static int inherited(const struct spd_daemon *d, const struct spd_listen *l)
 static void make_folder(struct spd_arena *arena, spd_sv path)
 {
     size_t n = path.len;
-    while (n > 1 && path.ptr[n - 1] != '/') n--;
-    if (n > 1 && mkdir(spd_arena_dup(arena, spd_sv_of(path.ptr, n - 1)).ptr, 0750) && errno != EEXIST)
-        spd_log(SPD_LOG_WARNING, "the folder of the socket cannot be made", SPD_LZ("why", strerror(errno)));
+    while (n > 1 && path.ptr[n - 1] != '/')
+        n--;
+    if (n > 1 && mkdir(spd_arena_dup(arena, spd_sv_of(path.ptr, n - 1)).ptr, 0750) &&
+        errno != EEXIST)
+        spd_log(SPD_LOG_WARNING, "the folder of the socket cannot be made",
+                SPD_LZ("why", strerror(errno)));
 }
 
 static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
@@ -180,17 +202,35 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
     const struct spd_config *c = d->config;
     struct spd_web_listen *l = SPD_NEW_N(d->arena, struct spd_web_listen, c->n_http + 1);
     struct spd_web_host host = {
-        .size = sizeof host, .self = d, .board = spd_brain_board(d->brain), .writer = spd_brain_writer(d->brain),
-        .store_url = c->store_url, .listen = l, .n_listen = c->n_http, .assets_dir = c->assets_dir,
-        .now = spd_host_now, .instance = d->decoder ? spd_host_instance : NULL, .find = spd_host_find,
-        .peer = spd_host_web_peer, .health = spd_shown_health, .metrics = spd_shown_metrics,
-        .models_json = spd_shown_models, .policy_json = spd_shown_policy, .level_name = spd_shown_level,
+        .size = sizeof host,
+        .self = d,
+        .board = spd_brain_board(d->brain),
+        .writer = spd_brain_writer(d->brain),
+        .store_url = c->store_url,
+        .listen = l,
+        .n_listen = c->n_http,
+        .assets_dir = c->assets_dir,
+        .now = spd_host_now,
+        .instance = d->decoder ? spd_host_instance : NULL,
+        .find = spd_host_find,
+        .peer = spd_host_web_peer,
+        .health = spd_shown_health,
+        .metrics = spd_shown_metrics,
+        .models_json = spd_shown_models,
+        .policy_json = spd_shown_policy,
+        .level_name = spd_shown_level,
     };
     enum spd_rc rc;
-    host.site = (struct spd_web_site){c->settings.site, c->settings.language, c->settings.public_url,
-                                      c->settings.patient_authority, c->settings.accession_issuer, SPD_SV(SPD_VERSION), d->zone};
+    host.site = (struct spd_web_site){c->settings.site,
+                                      c->settings.language,
+                                      c->settings.public_url,
+                                      c->settings.patient_authority,
+                                      c->settings.accession_issuer,
+                                      SPD_SV(SPD_VERSION),
+                                      d->zone};
     for (size_t i = 0; i < c->n_http; i++) {
-        l[i] = (struct spd_web_listen){.address = c->http[i].address, .port = c->http[i].port, .socket = c->http[i].socket};
+        l[i] = (struct spd_web_listen){
+            .address = c->http[i].address, .port = c->http[i].port, .socket = c->http[i].socket};
         l[i].fd = inherited(d, &c->http[i]);
         if (!c->http[i].socket.len) continue;
         if (!l[i].fd) make_folder(d->arena, c->http[i].socket);
@@ -201,19 +241,25 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
     snprintf(d->url, sizeof d->url, "%.*s", SPD_SV_ARG(c->settings.public_url));
     for (size_t i = 0; i < c->n_http && !d->url[0]; i++)
         if (!c->http[i].socket.len)
-            snprintf(d->url, sizeof d->url, strchr(spd_arena_dup(d->arena, c->http[i].address).ptr, ':') ? "http://[%.*s]:%d" : "http://%.*s:%d",
+            snprintf(d->url, sizeof d->url,
+                     strchr(spd_arena_dup(d->arena, c->http[i].address).ptr, ':')
+                         ? "http://[%.*s]:%d"
+                         : "http://%.*s:%d",
                      SPD_SV_ARG(c->http[i].address), spd_web_port(d->web, i));
     return SPD_OK;
 }
 
 static enum spd_rc start_hl7(struct spd_daemon *d, struct spd_err *err)
 {
-    struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now, spd_host_hl7_peer};
+    struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now,
+                                     spd_host_hl7_peer};
     d->hl7 = spd_door_hl7_new(&host);
     for (size_t i = 0; i < d->config->n_mllp; i++) {
         const struct spd_listen *l = &d->config->mllp[i];
         int fd = inherited(d, l);
-        enum spd_rc rc = fd ? SPD_OK : spd_net_listen(spd_arena_dup(d->arena, l->address).ptr, l->port, &fd, err);
+        enum spd_rc rc =
+            fd ? SPD_OK
+               : spd_net_listen(spd_arena_dup(d->arena, l->address).ptr, l->port, &fd, err);
         if (!rc) rc = spd_door_hl7_listen(d->hl7, fd, NULL, err);
         if (rc) return rc;
     }
@@ -225,14 +271,21 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
     const struct spd_config *c = d->config;
     struct spd_door_dicom_host *host = SPD_NEW(d->arena, struct spd_door_dicom_host);
     struct spd_door_dicom_options o = {
-        .size = sizeof o, .program = d->o.dicom_program, .port = c->dicom_listen.port,
+        .size = sizeof o,
+        .program = d->o.dicom_program,
+        .port = c->dicom_listen.port,
         .address = spd_arena_dup(d->arena, c->dicom_listen.address).ptr,
         .ae_title = spd_arena_dup(d->arena, c->dicom_listen.ae_title).ptr,
         .reporting_ae_title = spd_arena_dup(d->arena, c->dicom_listen.reporting_ae_title).ptr,
     };
     if (!c->dicom) return SPD_OK;
-    *host = (struct spd_door_dicom_host){d, spd_host_dicom_peer, spd_host_dicom_alarm, spd_brain_writer(d->brain),
-                                         spd_brain_board(d->brain), d->codes, d->zone};
+    *host = (struct spd_door_dicom_host){d,
+                                         spd_host_dicom_peer,
+                                         spd_host_dicom_alarm,
+                                         spd_brain_writer(d->brain),
+                                         spd_brain_board(d->brain),
+                                         d->codes,
+                                         d->zone};
     return spd_door_dicom_start(&o, host, &d->dicom, err);
 }
 
@@ -240,10 +293,12 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
 static void start_decoder(struct spd_daemon *d)
 {
     struct spd_err err = {0};
-    const char *program = d->o.dicom_program ? d->o.dicom_program : spd_door_dicom_program(d->arena);
+    const char *program =
+        d->o.dicom_program ? d->o.dicom_program : spd_door_dicom_program(d->arena);
     if (!spd_decoder_new(program, 0, &d->decoder, &err)) return;
     d->decoder = NULL;
-    spd_log(SPD_LOG_WARNING, "no DICOM decoder; objects over HTTP are refused", SPD_LZ("text", err.text));
+    spd_log(SPD_LOG_WARNING, "no DICOM decoder; objects over HTTP are refused",
+            SPD_LZ("text", err.text));
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -252,26 +307,37 @@ static enum spd_rc open_store(struct spd_daemon *d, struct spd_err *err)
     const struct spd_config *c = d->config;
     enum spd_rc rc = spd_lock_take(c->store_url, &d->lock, err);
     spd_sv dir = c->codes_dir, site = c->site_codes_dir, templates = c->templates_dir;
-    if (!rc) rc = spd_store_open(spd_arena_dup(d->arena, c->store_url).ptr, SPD_STORE_WRITE | SPD_STORE_CREATE, &d->store, err);
     if (!rc)
-        rc = spd_codes_load_dir(spd_arena_dup(d->arena, dir).ptr, site.len ? spd_arena_dup(d->arena, site).ptr : NULL, &d->codes,
-                                err);
-    if (!rc && templates.len) rc = spd_templates_load(spd_arena_dup(d->arena, templates).ptr, &d->templates, err);
+        rc = spd_store_open(spd_arena_dup(d->arena, c->store_url).ptr,
+                            SPD_STORE_WRITE | SPD_STORE_CREATE, &d->store, err);
+    if (!rc)
+        rc =
+            spd_codes_load_dir(spd_arena_dup(d->arena, dir).ptr,
+                               site.len ? spd_arena_dup(d->arena, site).ptr : NULL, &d->codes, err);
+    if (!rc && templates.len)
+        rc = spd_templates_load(spd_arena_dup(d->arena, templates).ptr, &d->templates, err);
     if (!rc) rc = spd_facts_stored(d->store, d->rules_hash, err);
     return rc;
 }
 
 static enum spd_rc start_brain(struct spd_daemon *d, struct spd_err *err)
 {
-    struct spd_brain_options o = {.codes = d->codes, .templates = d->templates, .now = d->o.now, .now_self = d->o.now_self,
-                                  .published = kick, .refresh = spd_shown_refresh, .self = d};
+    struct spd_brain_options o = {.codes = d->codes,
+                                  .templates = d->templates,
+                                  .now = d->o.now,
+                                  .now_self = d->o.now_self,
+                                  .published = kick,
+                                  .refresh = spd_shown_refresh,
+                                  .self = d};
     enum spd_rc rc = spd_brain_new(d->store, &o, &d->brain, err);
-    if (!rc && send_start(d)) rc = spd_fail(err, SPD_IO, "store.url", "the store does not take the start of the program");
+    if (!rc && send_start(d))
+        rc = spd_fail(err, SPD_IO, "store.url", "the store does not take the start of the program");
     if (!rc) rc = send_config(d, d->config, err);
     return rc;
 }
 
-enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct spd_daemon **ret, struct spd_err *err)
+enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct spd_daemon **ret,
+                             struct spd_err *err)
 {
     struct spd_daemon *d = spd_must_malloc(sizeof *d);
     enum spd_rc rc;
@@ -280,14 +346,16 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
     d->arena = spd_arena_new((size_t)64 << 20);
     if (!d->arena) spd_out_of_memory();
     d->o.config = spd_arena_dup(d->arena, spd_sv_from(options->config)).ptr;
-    if (options->dicom_program) d->o.dicom_program = spd_arena_dup(d->arena, spd_sv_from(options->dicom_program)).ptr;
+    if (options->dicom_program)
+        d->o.dicom_program = spd_arena_dup(d->arena, spd_sv_from(options->dicom_program)).ptr;
     pthread_mutex_init(&d->dispatch_lock, NULL);
     pthread_mutex_init(&d->shown_lock, NULL);
     pthread_rwlock_init(&d->config_lock, NULL);
     rc = spd_config_load(d->o.config, &d->config, err);
     if (!rc) {
         d->zone = d->config->settings.time_zone.len
-                      ? spd_zone_get(spd_arena_dup(d->arena, d->config->settings.time_zone).ptr) : NULL;
+                      ? spd_zone_get(spd_arena_dup(d->arena, d->config->settings.time_zone).ptr)
+                      : NULL;
         if (!d->zone) d->zone = spd_zone_utc();
         spd_log_show_patients(d->config->show_patients_in_logs);
         rc = open_store(d, err);
@@ -326,7 +394,8 @@ void spd_daemon_stop(struct spd_daemon *d)
     spd_config_free(d->config);
     spd_lock_release(d->lock);
     spd_str_done(&d->models_json);
-    for (int i = 0; i < 2; i++) spd_str_done(&d->policy_json[i]);
+    for (int i = 0; i < 2; i++)
+        spd_str_done(&d->policy_json[i]);
     pthread_rwlock_destroy(&d->config_lock);
     pthread_mutex_destroy(&d->dispatch_lock);
     pthread_mutex_destroy(&d->shown_lock);
@@ -342,28 +411,37 @@ static void remember(struct spd_daemon *d, enum spd_rc rc, const struct spd_err 
     d->reload_failed = rc != SPD_OK;
     snprintf(d->reload_error, sizeof d->reload_error, "%s: %s", err->place, err->text);
     pthread_mutex_unlock(&d->shown_lock);
-    if (rc) spd_log(SPD_LOG_ERR, "the new configuration was refused; the old one stays", SPD_LZ("place", err->place), SPD_LZ("text", err->text));
-    spd_host_alarm(d, "config", "", "De nieuwe configuratie is geweigerd; de oude blijft gelden. Zie de gezondheidspagina.",
-                   "The new configuration was refused; the old one stays in force. See the health page.", rc == SPD_OK);
+    if (rc)
+        spd_log(SPD_LOG_ERR, "the new configuration was refused; the old one stays",
+                SPD_LZ("place", err->place), SPD_LZ("text", err->text));
+    spd_host_alarm(
+        d, "config", "",
+        "De nieuwe configuratie is geweigerd; de oude blijft gelden. Zie de gezondheidspagina.",
+        "The new configuration was refused; the old one stays in force. See the health page.",
+        rc == SPD_OK);
 }
 
-static bool same_listeners(const struct spd_listen *a, size_t n_a, const struct spd_listen *b, size_t n_b)
+static bool same_listeners(const struct spd_listen *a, size_t n_a, const struct spd_listen *b,
+                           size_t n_b)
 {
     bool same = n_a == n_b;
     for (size_t i = 0; same && i < n_a; i++)
-        same = spd_sv_eq(a[i].address, b[i].address) && a[i].port == b[i].port && spd_sv_eq(a[i].socket, b[i].socket);
+        same = spd_sv_eq(a[i].address, b[i].address) && a[i].port == b[i].port &&
+               spd_sv_eq(a[i].socket, b[i].socket);
     return same;
 }
 
 /* What only a start can change is said, since nothing else would show it. */
 static void warn_of_restart(const struct spd_config *old, const struct spd_config *c)
 {
-    bool same = same_listeners(old->http, old->n_http, c->http, c->n_http) &&
-                same_listeners(old->mllp, old->n_mllp, c->mllp, c->n_mllp) && old->dicom == c->dicom &&
-                old->dicom_listen.port == c->dicom_listen.port &&
-                spd_sv_eq(old->dicom_listen.ae_title, c->dicom_listen.ae_title) &&
-                spd_sv_eq(old->dicom_listen.reporting_ae_title, c->dicom_listen.reporting_ae_title) &&
-                spd_sv_eq(old->settings.time_zone, c->settings.time_zone) && spd_sv_eq(old->settings.site, c->settings.site);
+    bool same =
+        same_listeners(old->http, old->n_http, c->http, c->n_http) &&
+        same_listeners(old->mllp, old->n_mllp, c->mllp, c->n_mllp) && old->dicom == c->dicom &&
+        old->dicom_listen.port == c->dicom_listen.port &&
+        spd_sv_eq(old->dicom_listen.ae_title, c->dicom_listen.ae_title) &&
+        spd_sv_eq(old->dicom_listen.reporting_ae_title, c->dicom_listen.reporting_ae_title) &&
+        spd_sv_eq(old->settings.time_zone, c->settings.time_zone) &&
+        spd_sv_eq(old->settings.site, c->settings.site);
     if (!same) spd_log(SPD_LOG_WARNING, "changed listeners, time zone or site name need a restart");
 }
 
@@ -379,7 +457,8 @@ enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
         stop_channels(d);
         rc = start_channels(d, c, &e);
         if (rc && start_channels(d, d->config, &again)) /* the old ones ran a moment ago */
-            spd_log(SPD_LOG_ERR, "no channel runs: pages do not go out", SPD_LZ("text", again.text));
+            spd_log(SPD_LOG_ERR, "no channel runs: pages do not go out",
+                    SPD_LZ("text", again.text));
     }
     if (!rc) {
         warn_of_restart(d->config, c);

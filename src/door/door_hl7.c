@@ -41,10 +41,14 @@ struct job { /* one message between its event and its answer; lives in its arena
 /* ---- the answer ------------------------------------------------------------------------------ */
 static void count(struct spd_door_hl7 *d, enum spd_answer answer, bool said)
 {
-    if (!said) atomic_fetch_add(&d->silent, 1);
-    else if (answer == SPD_ANSWER_AA || answer == SPD_ANSWER_CA) atomic_fetch_add(&d->aa, 1);
-    else if (answer == SPD_ANSWER_AE || answer == SPD_ANSWER_CE) atomic_fetch_add(&d->ae, 1);
-    else atomic_fetch_add(&d->ar, 1);
+    if (!said)
+        atomic_fetch_add(&d->silent, 1);
+    else if (answer == SPD_ANSWER_AA || answer == SPD_ANSWER_CA)
+        atomic_fetch_add(&d->aa, 1);
+    else if (answer == SPD_ANSWER_AE || answer == SPD_ANSWER_CE)
+        atomic_fetch_add(&d->ae, 1);
+    else
+        atomic_fetch_add(&d->ar, 1);
 }
 
 static void answer(struct job *j, enum spd_answer with, spd_sv text)
@@ -54,7 +58,8 @@ static void answer(struct job *j, enum spd_answer with, spd_sv text)
     char id[24];
     snprintf(id, sizeof id, "%s%08llx", d->prefix,
              (unsigned long long)atomic_fetch_add(&d->counter, 1) & 0xffffffffu);
-    hl7_ack_for(j->envelope.raw, with, text, d->host.now(d->host.self), j->zone, spd_sv_from(id), &out);
+    hl7_ack_for(j->envelope.raw, with, text, d->host.now(d->host.self), j->zone, spd_sv_from(id),
+                &out);
     count(d, with, out.len > 0);
     spd_mllp_answer(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE);
     spd_str_done(&out);
@@ -63,11 +68,15 @@ static void answer(struct job *j, enum spd_answer with, spd_sv text)
 
 static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *receipt);
 
-/* The event can never be applied: keep the message for a person instead of asking for it for ever. */
+/* The event can never be applied: keep the message for a person instead of asking for it for ever.
+ */
 static bool park_instead(struct job *j)
 {
     struct spd_message_event e = {
-        .message = j->envelope, .park = 1, .why = SPD_SV("unusable"), .alarm = SPD_SV("event-failed"),
+        .message = j->envelope,
+        .park = 1,
+        .why = SPD_SV("unusable"),
+        .alarm = SPD_SV("event-failed"),
         .why_nl = SPD_SV("Het bericht kon niet worden verwerkt; een fout van Spoed"),
         .why_en = SPD_SV("The message could not be processed; a fault of Spoed"),
     };
@@ -90,20 +99,28 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
         return;
     }
     with = receipt->answer ? receipt->answer : SPD_ANSWER_AA;
-    answer(j, with, with == SPD_ANSWER_AA ? SPD_SV_NONE
-                    : receipt->reason_en.len ? receipt->reason_en : receipt->reason);
+    answer(j, with,
+           with == SPD_ANSWER_AA    ? SPD_SV_NONE
+           : receipt->reason_en.len ? receipt->reason_en
+                                    : receipt->reason);
 }
 
 /* ---- the event ------------------------------------------------------------------------------- */
 static struct spd_message_in *envelope_of(struct spd_event *e)
 {
     switch (e->type) {
-    case SPD_EVENT_ORDER: return &e->u.order->message;
-    case SPD_EVENT_PATIENT: return &e->u.patient->message;
-    case SPD_EVENT_REPORT: return &e->u.report->message;
-    case SPD_EVENT_RESULT: return &e->u.result->message;
-    case SPD_EVENT_MESSAGE: return &e->u.message->message;
-    default: return NULL;
+    case SPD_EVENT_ORDER:
+        return &e->u.order->message;
+    case SPD_EVENT_PATIENT:
+        return &e->u.patient->message;
+    case SPD_EVENT_REPORT:
+        return &e->u.report->message;
+    case SPD_EVENT_RESULT:
+        return &e->u.result->message;
+    case SPD_EVENT_MESSAGE:
+        return &e->u.message->message;
+    default:
+        return NULL;
     }
 }
 
@@ -124,13 +141,15 @@ static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
     *ret_4 = hl7_get(&m, &m.segs[0], 4, 1, 1, 0).raw;
 }
 
-/* A sender that nobody wrote down: results are parked, everything else is turned away, both are kept. */
+/* A sender that nobody wrote down: results are parked, everything else is turned away, both are
+ * kept. */
 static void unlisted(struct spd_event *event, struct spd_arena *arena)
 {
     struct spd_message_in *in = envelope_of(event);
     struct spd_message_event *e;
     bool result = in && (spd_sv_starts(in->type, SPD_SV("ORU")) || event->type == SPD_EVENT_RESULT);
-    if (!in || (event->type == SPD_EVENT_MESSAGE && in->answer == SPD_ANSWER_AR)) return; /* unreadable */
+    if (!in || (event->type == SPD_EVENT_MESSAGE && in->answer == SPD_ANSWER_AR))
+        return; /* unreadable */
     e = SPD_NEW(arena, struct spd_message_event);
     e->message = *in;
     e->message.answer = result ? SPD_ANSWER_AA : SPD_ANSWER_AR;
@@ -143,7 +162,8 @@ static void unlisted(struct spd_event *event, struct spd_arena *arena)
     *event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {e}};
 }
 
-static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char *address, spd_sv frame)
+static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char *address,
+                            spd_sv frame)
 {
     struct listener *from = ctx;
     struct spd_door_hl7 *d = from->door;
@@ -170,7 +190,8 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     }
     j = SPD_NEW(arena, struct job);
     pthread_mutex_lock(&d->starting); /* the listener may be a moment ahead of its own start */
-    *j = (struct job){.arena = arena, .from = from, .mllp = from->mllp, .ticket = ticket, .zone = o.zone};
+    *j = (struct job){
+        .arena = arena, .from = from, .mllp = from->mllp, .ticket = ticket, .zone = o.zone};
     pthread_mutex_unlock(&d->starting);
     j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
     spd_desc_clone(&spd_message_in_desc, &j->envelope, in, arena);
@@ -179,7 +200,8 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     if (!rc) return SPD_OK;
     spd_arena_free(arena);
     if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
-    return rc == SPD_DENIED ? SPD_AGAIN : rc; /* stopping: leave it unanswered, the sender keeps it */
+    return rc == SPD_DENIED ? SPD_AGAIN
+                            : rc; /* stopping: leave it unanswered, the sender keeps it */
 }
 
 /* ---- outside --------------------------------------------------------------------------------- */
@@ -202,12 +224,13 @@ void spd_door_hl7_free(struct spd_door_hl7 *d)
     spd_free(d);
 }
 
-enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd, const struct spd_mllp_options *options,
-                                struct spd_err *err)
+enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
+                                const struct spd_mllp_options *options, struct spd_err *err)
 {
     struct listener *l;
     enum spd_rc rc;
-    if (d->n == LISTENERS) return spd_fail(err, SPD_LIMIT, "listen.mllp", "at most %d listeners", LISTENERS);
+    if (d->n == LISTENERS)
+        return spd_fail(err, SPD_LIMIT, "listen.mllp", "at most %d listeners", LISTENERS);
     l = &d->listeners[d->n];
     l->door = d;
     pthread_mutex_lock(&d->starting);
@@ -219,7 +242,8 @@ enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd, const struct spd
 
 void spd_door_hl7_stop(struct spd_door_hl7 *d)
 {
-    for (size_t i = 0; i < d->n; i++) spd_mllp_stop(d->listeners[i].mllp);
+    for (size_t i = 0; i < d->n; i++)
+        spd_mllp_stop(d->listeners[i].mllp);
     d->n = 0;
 }
 
@@ -230,9 +254,9 @@ int spd_door_hl7_port(const struct spd_door_hl7 *d, size_t listener)
 
 struct spd_door_hl7_stats spd_door_hl7_stats(struct spd_door_hl7 *d)
 {
-    return (struct spd_door_hl7_stats){atomic_load(&d->aa), atomic_load(&d->ae), atomic_load(&d->ar),
-                                       atomic_load(&d->silent), atomic_load(&d->queue_full),
-                                       atomic_load(&d->unlisted)};
+    return (struct spd_door_hl7_stats){atomic_load(&d->aa),         atomic_load(&d->ae),
+                                       atomic_load(&d->ar),         atomic_load(&d->silent),
+                                       atomic_load(&d->queue_full), atomic_load(&d->unlisted)};
 }
 
 struct spd_mllp_stats spd_door_hl7_connections(struct spd_door_hl7 *d)

@@ -1,10 +1,11 @@
 /* src/door/door_hl7.h: the HL7 v2 door: a frame becomes an event, its answer follows the commit.
  *
- * Which peer speaks is settled per message, by address and MSH-3/4 (domain §9). An order from somebody who is
- * not listed is answered AR and kept as parked, with an alarm; a result or report from such a one is parked
- * and answered AA (domain §9, §10). AE is said only when the event could not be committed now. A message
- * whose event fails by itself, again and again, would block the sender's feed: it is parked instead.
- * Threads: listeners call in, each in its own thread; answers are given in the writer's. */
+ * Which peer speaks is settled per message, by address and MSH-3/4 (domain §9). An order from
+ * somebody who is not listed is answered AR and kept as parked, with an alarm; a result or report
+ * from such a one is parked and answered AA (domain §9, §10). AE is said only when the event could
+ * not be committed now. A message whose event fails by itself, again and again, would block the
+ * sender's feed: it is parked instead. Threads: listeners call in, each in its own thread; answers
+ * are given in the writer's. */
 #ifndef SPD_DOOR_HL7_H
 #define SPD_DOOR_HL7_H
 
@@ -20,23 +21,26 @@ struct spd_door_hl7_host {
     struct spd_writer *writer;
     const struct spd_codes *codes; /* procedures; may be NULL */
     spd_usec (*now)(void *self);
-    /* Who is it? Fills peer, roles, defaults, zone, charset, words, on_unusable, msh_5/6/11; texts in arena.
-     * False: not listed; then zone and defaults are the site's. Thread-safe. */
+    /* Who is it? Fills peer, roles, defaults, zone, charset, words, on_unusable, msh_5/6/11; texts
+     * in arena. False: not listed; then zone and defaults are the site's. Thread-safe. */
     bool (*peer)(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
                  struct hl7_map_options *ret);
 };
-struct spd_door_hl7_stats { uint64_t aa, ae, ar, silent, queue_full, unlisted; };
+struct spd_door_hl7_stats {
+    uint64_t aa, ae, ar, silent, queue_full, unlisted;
+};
 
 /* Copies host. Owned. Freed after all its listeners were stopped. */
 struct spd_door_hl7 *spd_door_hl7_new(const struct spd_door_hl7_host *host);
 void spd_door_hl7_free(struct spd_door_hl7 *d); /* NULL is a no-op */
 /* Serves a listening socket (taken over). The listener ends with spd_door_hl7_stop. */
-enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd, const struct spd_mllp_options *options,
-                                struct spd_err *err);
+enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
+                                const struct spd_mllp_options *options, struct spd_err *err);
 /* Stops every listener: what was taken is answered first. Before the writer stops. */
 void spd_door_hl7_stop(struct spd_door_hl7 *d);
 int spd_door_hl7_port(const struct spd_door_hl7 *d, size_t listener); /* 0 beyond the last */
 struct spd_door_hl7_stats spd_door_hl7_stats(struct spd_door_hl7 *d);
-struct spd_mllp_stats spd_door_hl7_connections(struct spd_door_hl7 *d); /* of all listeners together */
+struct spd_mllp_stats
+spd_door_hl7_connections(struct spd_door_hl7 *d); /* of all listeners together */
 
 #endif

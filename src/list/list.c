@@ -1,17 +1,18 @@
 /* src/list/list.c: two persistent trees, one published pointer. See list.h.
  *
- * Both trees are treaps over the same rows: by_rank over listed rows in the order (level, due, arrived,
- * id), with counts, and by_id over all rows. The priority of a node is a hash of the item's id, so the
- * same rows give the same shape whatever the history.
+ * Both trees are treaps over the same rows: by_rank over listed rows in the order (level, due,
+ * arrived, id), with counts, and by_id over all rows. The priority of a node is a hash of the
+ * item's id, so the same rows give the same shape whatever the history.
  *
- * A change copies only the nodes on its path that a published version can still see: a node with one
- * reference is the writer's own and is changed in place, so that a hundred puts between two publications
- * copy the top of the tree once.
+ * A change copies only the nodes on its path that a published version can still see: a node with
+ * one reference is the writer's own and is changed in place, so that a hundred puts between two
+ * publications copy the top of the tree once.
  *
- * Threads: nodes and rows are counted and freed by the writer thread alone, so their counts are plain.
- * A reader holds a version; the last one to let go of it puts it on the board's garbage list and the
- * writer frees what only that version saw. Readers therefore never pay for freeing, and never take a lock
- * but the short b->lock. The board must outlive every list that was got from it. */
+ * Threads: nodes and rows are counted and freed by the writer thread alone, so their counts are
+ * plain. A reader holds a version; the last one to let go of it puts it on the board's garbage list
+ * and the writer frees what only that version saw. Readers therefore never pay for freeing, and
+ * never take a lock but the short b->lock. The board must outlive every list that was got from it.
+ */
 #define _GNU_SOURCE
 #include "list/list.h"
 
@@ -23,7 +24,7 @@ enum { CLOSED_MAX = 2000, NOTES_MAX = 20000, WATCH_MAX = 1024 };
 #define ROW_BYTES_MAX ((size_t)64 << 20)
 
 struct row {
-    struct spd_row pub; /* first: a spd_row handed out is this row */
+    struct spd_row pub;      /* first: a spd_row handed out is this row */
     struct spd_arena *arena; /* holds the row itself */
     uint32_t refs;
     bool listed;
@@ -38,7 +39,8 @@ struct node {
 };
 
 struct version {
-    struct spd_list listed; /* v: root of the order tree, n: its rows. First: a spd_list is a version */
+    struct spd_list
+        listed; /* v: root of the order tree, n: its rows. First: a spd_list is a version */
     struct node *by_id;
     struct spd_board *board;
     struct version *next; /* in the garbage list */
@@ -168,7 +170,8 @@ static struct node *merge(struct node *a, struct node *b)
     return recount(b);
 }
 
-static void split(struct node *n, const struct row *at, order_fn cmp, struct node **l, struct node **r)
+static void split(struct node *n, const struct row *at, order_fn cmp, struct node **l,
+                  struct node **r)
 {
     if (!n) {
         *l = *r = NULL;
@@ -205,8 +208,10 @@ static struct node *insert(struct node *n, struct row *row, order_fn cmp)
         return recount(top);
     }
     n = own(n);
-    if (c < 0) n->left = insert(n->left, row, cmp);
-    else n->right = insert(n->right, row, cmp);
+    if (c < 0)
+        n->left = insert(n->left, row, cmp);
+    else
+        n->right = insert(n->right, row, cmp);
     return recount(n);
 }
 
@@ -222,8 +227,10 @@ static struct node *removed(struct node *n, const struct row *row, order_fn cmp)
         node_unref(n);
         return rest;
     }
-    if (c < 0) n->left = removed(n->left, row, cmp);
-    else n->right = removed(n->right, row, cmp);
+    if (c < 0)
+        n->left = removed(n->left, row, cmp);
+    else
+        n->right = removed(n->right, row, cmp);
     return recount(n);
 }
 
@@ -234,8 +241,10 @@ static const struct node *at_or_after_id(const struct node *n, int64_t id)
     while (n) {
         int64_t x = n->row->pub.view.item.id;
         if (x == id) return n;
-        if (x > id) best = n, n = n->left;
-        else n = n->right;
+        if (x > id)
+            best = n, n = n->left;
+        else
+            n = n->right;
     }
     return best;
 }
@@ -257,7 +266,8 @@ static void clone_ai(struct spd_view_ai *d, const struct spd_view_ai *s, struct 
     d->display = spd_arena_dup(a, s->display);
     for (size_t i = 0; i < s->n_findings; i++)
         spd_desc_clone(&spd_finding_desc, &f[i], &s->findings[i], a);
-    for (size_t i = 0; i < s->n_notes; i++) notes[i] = spd_arena_dup(a, s->notes[i]);
+    for (size_t i = 0; i < s->n_notes; i++)
+        notes[i] = spd_arena_dup(a, s->notes[i]);
     d->findings = f, d->notes = notes;
 }
 
@@ -273,7 +283,8 @@ static struct row *clone_into(const struct spd_view *v, struct spd_arena *a)
     spd_desc_clone(&spd_draft_desc, &d->draft, &v->draft, a);
     d->level_name = spd_arena_dup(a, v->level_name);
     d->modality_aet = spd_arena_dup(a, v->modality_aet);
-    for (size_t i = 0; i < v->n_ai; i++) clone_ai(&ai[i], &v->ai[i], a);
+    for (size_t i = 0; i < v->n_ai; i++)
+        clone_ai(&ai[i], &v->ai[i], a);
     if (v->n_linked) memcpy(linked, v->linked, v->n_linked * sizeof *linked);
     d->ai = ai, d->linked = linked;
     return r;
@@ -341,7 +352,8 @@ void spd_board_free(struct spd_board *b)
     version_free(b->current);
     node_unref(b->by_rank);
     node_unref(b->by_id);
-    for (size_t i = 0; i < b->n_watch; i++) close(b->watch[i]);
+    for (size_t i = 0; i < b->n_watch; i++)
+        close(b->watch[i]);
     pthread_cond_destroy(&b->published);
     pthread_mutex_destroy(&b->lock);
     spd_arena_free(b->scratch);
@@ -374,7 +386,8 @@ static void compact_closed(struct spd_board *b)
 static void forget_oldest_closed(struct spd_board *b)
 {
     size_t i = 0;
-    while (i < b->n_closed && !is_live(b, &b->closed[i])) i++;
+    while (i < b->n_closed && !is_live(b, &b->closed[i]))
+        i++;
     if (i < b->n_closed) spd_board_remove(b, b->closed[i++].id);
     b->n_closed -= i;
     memmove(b->closed, b->closed + i, b->n_closed * sizeof *b->closed);
@@ -425,7 +438,8 @@ void spd_board_publish(struct spd_board *b, int64_t revision, spd_usec now, bool
     v->revision = revision, v->now = now, v->complete = complete;
     pthread_mutex_lock(&b->lock);
     if (b->current) drop(b->current);
-    if (b->dropped == 0 && b->n_notes == 0) b->dropped = revision; /* what came before is not known */
+    if (b->dropped == 0 && b->n_notes == 0)
+        b->dropped = revision; /* what came before is not known */
     b->current = v;
     pthread_cond_broadcast(&b->published);
     for (size_t i = 0; i < b->n_watch; i++) {
@@ -517,8 +531,10 @@ const struct spd_row *spd_list_at(const struct spd_list *l, size_t rank0)
     while (n) {
         size_t left = count(n->left);
         if (rank0 == left) return &n->row->pub;
-        if (rank0 < left) n = n->left;
-        else rank0 -= left + 1, n = n->right;
+        if (rank0 < left)
+            n = n->left;
+        else
+            rank0 -= left + 1, n = n->right;
     }
     return NULL;
 }
@@ -537,8 +553,10 @@ size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row)
     while (n) {
         int c = by_rank_cmp(r, n->row);
         if (c == 0) return before + count(n->left) + 1;
-        if (c < 0) n = n->left;
-        else before += count(n->left) + 1, n = n->right;
+        if (c < 0)
+            n = n->left;
+        else
+            before += count(n->left) + 1, n = n->right;
     }
     return 0;
 }
@@ -557,10 +575,13 @@ size_t spd_board_changes(struct spd_board *b, int64_t after, struct spd_change *
     hi = b->n_notes;
     while (lo < hi) { /* revisions never go down: the first one beyond after */
         size_t mid = lo + (hi - lo) / 2;
-        if (b->notes[(b->first_note + mid) % NOTES_MAX].revision > after) hi = mid;
-        else lo = mid + 1;
+        if (b->notes[(b->first_note + mid) % NOTES_MAX].revision > after)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
-    for (; lo < b->n_notes && n < max; lo++) ret[n++] = b->notes[(b->first_note + lo) % NOTES_MAX];
+    for (; lo < b->n_notes && n < max; lo++)
+        ret[n++] = b->notes[(b->first_note + lo) % NOTES_MAX];
     *ret_gap = after < b->dropped;
     pthread_mutex_unlock(&b->lock);
     return n;

@@ -1,9 +1,10 @@
 /* src/net/mllp.c: see mllp.h.
  *
- * One connection: bytes -> framer -> host (a slot is taken) ... answer -> slot -> out, in slot order.
- * A connection is paused (not read) while the host said AGAIN to its frame, while it is owed pending_max
- * answers, or while it does not read its answers; what was read but not used waits in `rest`.
- * Threads: everything here belongs to the listener's thread, but `posted` and the figures, under m->lock. */
+ * One connection: bytes -> framer -> host (a slot is taken) ... answer -> slot -> out, in slot
+ * order. A connection is paused (not read) while the host said AGAIN to its frame, while it is owed
+ * pending_max answers, or while it does not read its answers; what was read but not used waits in
+ * `rest`. Threads: everything here belongs to the listener's thread, but `posted` and the figures,
+ * under m->lock. */
 #define _GNU_SOURCE
 #include "net/mllp.h"
 
@@ -34,21 +35,21 @@ struct slot {
 
 struct conn {
     int fd;
-    uint64_t id;            /* generation << 16 | index */
+    uint64_t id; /* generation << 16 | index */
     char address[SPD_NET_ADDRESS];
     struct hl7_framer framer;
-    size_t part;            /* bytes of the unfinished frame, as counted in m->parts */
+    size_t part; /* bytes of the unfinished frame, as counted in m->parts */
     uint64_t keepalives;
-    struct spd_str held;    /* the frame that the host did not take yet */
+    struct spd_str held; /* the frame that the host did not take yet */
     bool holding;
-    struct spd_str rest;    /* bytes read behind it */
-    struct slot *slots;     /* ring of pending_max */
-    uint64_t first, next;   /* frame numbers: owed are first .. next-1 */
+    struct spd_str rest;  /* bytes read behind it */
+    struct slot *slots;   /* ring of pending_max */
+    uint64_t first, next; /* frame numbers: owed are first .. next-1 */
     struct spd_str out;
     size_t sent;
     spd_usec last_frame, frame_since; /* monotonic; frame_since 0: not inside one */
-    uint32_t wants;         /* epoll events asked for */
-    bool eof;               /* the peer will send no more: answer what is owed, then close */
+    uint32_t wants;                   /* epoll events asked for */
+    bool eof; /* the peer will send no more: answer what is owed, then close */
 };
 
 struct posted {
@@ -65,8 +66,8 @@ struct spd_mllp {
     struct conn **conns; /* max_connections */
     size_t n_conns, parts;
     uint64_t generation;
-    size_t owed;         /* frames taken and not answered yet, whether or not their connection is there */
-    spd_usec stop_at;    /* 0: running */
+    size_t owed; /* frames taken and not answered yet, whether or not their connection is there */
+    spd_usec stop_at; /* 0: running */
     char *chunk;
     pthread_t thread;
 
@@ -96,7 +97,8 @@ static void conn_close(struct spd_mllp *m, struct conn *c)
     close(c->fd);
     m->parts -= c->part;
     hl7_framer_done(&c->framer);
-    for (size_t i = 0; i < m->o.pending_max; i++) spd_str_done(&c->slots[i].answer);
+    for (size_t i = 0; i < m->o.pending_max; i++)
+        spd_str_done(&c->slots[i].answer);
     spd_str_done(&c->held), spd_str_done(&c->rest), spd_str_done(&c->out);
     m->conns[c->id & 0xffff] = NULL;
     m->n_conns--;
@@ -135,7 +137,8 @@ static void make_room(struct spd_mllp *m, const char *address)
 {
     size_t n;
     struct conn *c = most_silent(m, address, &n);
-    if (n < m->o.max_per_peer) c = m->n_conns < m->o.max_connections ? NULL : most_silent(m, NULL, &n);
+    if (n < m->o.max_per_peer)
+        c = m->n_conns < m->o.max_connections ? NULL : most_silent(m, NULL, &n);
     if (!c) return;
     spd_log(SPD_LOG_WARNING, "mllp: too many connections, the most silent one is closed",
             SPD_LZ("address", c->address), SPD_LI("connections", (int64_t)m->n_conns));
@@ -151,21 +154,26 @@ static void conn_new(struct spd_mllp *m, int fd)
     int one = 1;
     spd_net_peer(fd, c->address);
     make_room(m, c->address);
-    while (m->conns[i]) i++;
+    while (m->conns[i])
+        i++;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->fd = fd;
     c->id = ++m->generation << 16 | i;
     hl7_framer_init(&c->framer, m->o.frame_max);
-    c->held = SPD_STR_INIT(m->o.frame_max + 1), c->rest = SPD_STR_INIT(CHUNK + 1), c->out = SPD_STR_INIT(OUT_MAX);
+    c->held = SPD_STR_INIT(m->o.frame_max + 1), c->rest = SPD_STR_INIT(CHUNK + 1),
+    c->out = SPD_STR_INIT(OUT_MAX);
     c->slots = spd_must_malloc(sizeof *c->slots * m->o.pending_max);
-    for (size_t k = 0; k < m->o.pending_max; k++) c->slots[k].answer = SPD_STR_INIT(HL7_FRAME_MAX);
+    for (size_t k = 0; k < m->o.pending_max; k++)
+        c->slots[k].answer = SPD_STR_INIT(HL7_FRAME_MAX);
     c->last_frame = spd_clock_monotonic();
     c->wants = e.events;
     e.data.u64 = c->id;
     m->conns[i] = c;
     m->n_conns++;
-    if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e)) conn_close(m, c);
-    else COUNT(m, accepted);
+    if (epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e))
+        conn_close(m, c);
+    else
+        COUNT(m, accepted);
 }
 
 static void accept_all(struct spd_mllp *m)
@@ -190,9 +198,12 @@ static bool flush(struct conn *c)
 {
     while (c->sent < c->out.len) {
         ssize_t n = send(c->fd, c->out.ptr + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
-        if (n > 0) c->sent += (size_t)n;
-        else if (errno == EAGAIN) break;
-        else if (errno != EINTR) return false;
+        if (n > 0)
+            c->sent += (size_t)n;
+        else if (errno == EAGAIN)
+            break;
+        else if (errno != EINTR)
+            return false;
     }
     if (c->sent == c->out.len) spd_str_clear(&c->out), c->sent = 0;
     return true;
@@ -234,8 +245,8 @@ static bool hand_over(struct spd_mllp *m, struct conn *c, spd_sv frame)
     return spd_str_ok(&c->held);
 }
 
-/* What the unfinished frame holds counts for all connections together; a long one that was handed over is
- * not kept as a buffer. */
+/* What the unfinished frame holds counts for all connections together; a long one that was handed
+ * over is not kept as a buffer. */
 static void count_part(struct spd_mllp *m, struct conn *c)
 {
     if (!c->framer.inside && c->framer.part.cap > CHUNK) {
@@ -246,8 +257,10 @@ static void count_part(struct spd_mllp *m, struct conn *c)
     m->parts -= c->part;
     c->part = c->framer.part.cap;
     m->parts += c->part;
-    if (!c->framer.inside) c->frame_since = 0;
-    else if (!c->frame_since) c->frame_since = spd_clock_monotonic();
+    if (!c->framer.inside)
+        c->frame_since = 0;
+    else if (!c->frame_since)
+        c->frame_since = spd_clock_monotonic();
 }
 
 /* Works through bytes until they are used up or the connection must wait. False: close it. */
@@ -310,8 +323,10 @@ static void settle(struct spd_mllp *m, struct conn *c, bool ok)
 {
     ok = ok && advance(m, c) && resume(m, c) && advance(m, c);
     if (ok && c->eof && c->first == c->next && !c->holding && c->sent == c->out.len) ok = false;
-    if (ok) ask(m, c);
-    else conn_close(m, c);
+    if (ok)
+        ask(m, c);
+    else
+        conn_close(m, c);
 }
 
 static void take_posted(struct spd_mllp *m)
@@ -344,13 +359,15 @@ static void take_posted(struct spd_mllp *m)
 static const char *overdue(const struct spd_mllp *m, const struct conn *c, spd_usec now)
 {
     if (c->holding || c->rest.len) return NULL; /* it waits for us */
-    if (c->frame_since && now - c->frame_since > m->o.frame_time) return "frame not finished in time";
+    if (c->frame_since && now - c->frame_since > m->o.frame_time)
+        return "frame not finished in time";
     if (c->first == c->next && now - c->last_frame > m->o.idle_time) return "idle";
     if (c->out.len && now - c->last_frame > m->o.idle_time) return "does not read its answers";
     return NULL;
 }
 
-/* Deadlines, and another try for the frames that the host did not take. Returns how many wait for that. */
+/* Deadlines, and another try for the frames that the host did not take. Returns how many wait for
+ * that. */
 static size_t tick(struct spd_mllp *m)
 {
     spd_usec now = spd_clock_monotonic();
@@ -359,7 +376,8 @@ static size_t tick(struct spd_mllp *m)
         struct conn *c = m->conns[i];
         const char *why = c ? overdue(m, c, now) : NULL;
         if (why) {
-            spd_log(SPD_LOG_INFO, "mllp: connection closed", SPD_LZ("address", c->address), SPD_LZ("why", why));
+            spd_log(SPD_LOG_INFO, "mllp: connection closed", SPD_LZ("address", c->address),
+                    SPD_LZ("why", why));
             COUNT(m, timed_out);
             conn_close(m, c);
         } else if (c && (c->holding || m->stop_at)) {
@@ -400,8 +418,10 @@ static void handle(struct spd_mllp *m, const struct epoll_event *e)
         take_posted(m);
     } else if ((c = conn_of(m, e->data.u64))) {
         bool ok = true;
-        if (e->events & EPOLLIN) ok = readable(m, c);
-        else if (e->events & (EPOLLERR | EPOLLHUP)) ok = false;
+        if (e->events & EPOLLIN)
+            ok = readable(m, c);
+        else if (e->events & (EPOLLERR | EPOLLHUP))
+            ok = false;
         settle(m, c, ok);
     }
 }
@@ -415,7 +435,8 @@ static void *run(void *arg)
         struct epoll_event events[EVENTS];
         int wait = paused ? (int)(m->o.retry / 1000) : m->stop_at ? 10 : TICK_MS;
         int n = epoll_wait(m->epoll, events, EVENTS, wait > 0 ? wait : 1);
-        for (int i = 0; i < n; i++) handle(m, &events[i]);
+        for (int i = 0; i < n; i++)
+            handle(m, &events[i]);
         if (n <= 0 || paused || spd_clock_monotonic() >= next_tick) {
             paused = tick(m);
             next_tick = spd_clock_monotonic() + TICK_MS * 1000;
@@ -471,10 +492,12 @@ static void mllp_free(struct spd_mllp *m)
     spd_free(m);
 }
 
-enum spd_rc spd_mllp_start(int fd, const struct spd_mllp_options *options, spd_mllp_on_frame on_frame,
-                           void *ctx, struct spd_mllp **ret, struct spd_err *err)
+enum spd_rc spd_mllp_start(int fd, const struct spd_mllp_options *options,
+                           spd_mllp_on_frame on_frame, void *ctx, struct spd_mllp **ret,
+                           struct spd_err *err)
 {
-    struct epoll_event a = {.events = EPOLLIN, .data.u64 = LISTENER}, b = {.events = EPOLLIN, .data.u64 = POSTED};
+    struct epoll_event a = {.events = EPOLLIN, .data.u64 = LISTENER},
+                       b = {.events = EPOLLIN, .data.u64 = POSTED};
     struct spd_mllp *m = spd_must_malloc(sizeof *m);
     if (options) m->o = *options;
     set_defaults(&m->o);
@@ -488,7 +511,8 @@ enum spd_rc spd_mllp_start(int fd, const struct spd_mllp_options *options, spd_m
     m->epoll = epoll_create1(EPOLL_CLOEXEC);
     m->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (m->epoll < 0 || m->wake < 0 || epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &a) ||
-        epoll_ctl(m->epoll, EPOLL_CTL_ADD, m->wake, &b) || pthread_create(&m->thread, NULL, run, m)) {
+        epoll_ctl(m->epoll, EPOLL_CTL_ADD, m->wake, &b) ||
+        pthread_create(&m->thread, NULL, run, m)) {
         enum spd_rc rc = spd_fail(err, SPD_IO, "mllp", "cannot start: %s", strerror(errno));
         mllp_free(m);
         return rc;

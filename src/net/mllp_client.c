@@ -16,8 +16,8 @@ struct spd_mllp_client {
     int fd;
 };
 
-enum spd_rc spd_mllp_connect(const char *host, int port, spd_usec timeout, struct spd_mllp_client **ret,
-                             struct spd_err *err)
+enum spd_rc spd_mllp_connect(const char *host, int port, spd_usec timeout,
+                             struct spd_mllp_client **ret, struct spd_err *err)
 {
     int fd;
     enum spd_rc rc = spd_net_connect(host, port, timeout, &fd, err);
@@ -60,9 +60,12 @@ static bool send_all(int fd, spd_sv v, spd_usec until)
 {
     while (v.len) {
         ssize_t n = send(fd, v.ptr, v.len, MSG_NOSIGNAL);
-        if (n > 0) v.ptr += n, v.len -= (size_t)n;
-        else if (errno != EAGAIN && errno != EINTR) return false;
-        else if (!ready(fd, POLLOUT, until)) return false;
+        if (n > 0)
+            v.ptr += n, v.len -= (size_t)n;
+        else if (errno != EAGAIN && errno != EINTR)
+            return false;
+        else if (!ready(fd, POLLOUT, until))
+            return false;
     }
     return true;
 }
@@ -94,8 +97,10 @@ static enum spd_rc receive(int fd, size_t max, spd_usec until, spd_sv *ret, stru
             in.ptr += used, in.len -= used;
         }
         if (!rc) *ret = spd_arena_dup(arena, frame);
-        if (!rc && spd_arena_failed(arena)) rc = spd_fail(err, SPD_LIMIT, "mllp", "the answer is too long");
-        else if (rc && rc != SPD_AGAIN && rc != SPD_UNKNOWN) rc = SPD_PROTO;
+        if (!rc && spd_arena_failed(arena))
+            rc = spd_fail(err, SPD_LIMIT, "mllp", "the answer is too long");
+        else if (rc && rc != SPD_AGAIN && rc != SPD_UNKNOWN)
+            rc = SPD_PROTO;
     }
     explicit_bzero(chunk, sizeof chunk);
     hl7_framer_done(&f);
@@ -108,7 +113,8 @@ enum spd_rc spd_mllp_exchange(struct spd_mllp_client *c, spd_sv message, spd_use
     spd_usec until = spd_clock_monotonic() + total;
     struct spd_str out = SPD_STR_INIT(HL7_FRAME_MAX + 16);
     enum spd_rc rc = hl7_frame_write(&out, message);
-    if (rc) rc = spd_fail(err, SPD_INVALID, "mllp", "the message does not fit in a frame");
+    if (rc)
+        rc = spd_fail(err, SPD_INVALID, "mllp", "the message does not fit in a frame");
     else if (!send_all(c->fd, spd_str_sv(&out), until))
         rc = spd_fail(err, SPD_AGAIN, "mllp", "not sent: %s", strerror(errno));
     spd_str_done(&out);

@@ -1,8 +1,8 @@
 /* src/net/mllp_client.h: one MLLP connection out, blocking: send a frame, read one frame back.
  *
  * Not here: what the answer means (MSA-2 is compared by the channel). After anything but OK the
- * connection must be closed: an answer that comes late would be taken for the next one's. Plain TCP.
- * Threads: one connection belongs to one thread at a time. */
+ * connection must be closed: an answer that comes late would be taken for the next one's. Plain
+ * TCP. Threads: one connection belongs to one thread at a time. */
 #ifndef SPD_NET_MLLP_CLIENT_H
 #define SPD_NET_MLLP_CLIENT_H
 
@@ -13,14 +13,15 @@
 struct spd_mllp_client;
 
 /* AGAIN: could not connect (err.text: "connect: refused" and the like). Owned. */
-enum spd_rc spd_mllp_connect(const char *host, int port, spd_usec timeout, struct spd_mllp_client **ret,
-                             struct spd_err *err);
+enum spd_rc spd_mllp_connect(const char *host, int port, spd_usec timeout,
+                             struct spd_mllp_client **ret, struct spd_err *err);
 void spd_mllp_close(struct spd_mllp_client *c); /* NULL is a no-op */
 /* Has the peer closed it, or sent something unasked, since the last call? Then it is of no use. */
 bool spd_mllp_stale(struct spd_mllp_client *c);
-/* total: from the first byte sent to the whole answer. AGAIN: nothing or only part was sent, it may be sent
- * again; UNKNOWN: it was sent, no answer came in time or the connection broke; PROTO: the answer is no
- * frame. INVALID: message holds a frame byte. The answer is in arena, at most max bytes. */
+/* total: from the first byte sent to the whole answer. AGAIN: nothing or only part was sent, it may
+ * be sent again; UNKNOWN: it was sent, no answer came in time or the connection broke; PROTO: the
+ * answer is no frame. INVALID: message holds a frame byte. The answer is in arena, at most max
+ * bytes. */
 enum spd_rc spd_mllp_exchange(struct spd_mllp_client *c, spd_sv message, spd_usec total, size_t max,
                               spd_sv *ret_answer, struct spd_arena *arena, struct spd_err *err);
 

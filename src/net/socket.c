@@ -26,7 +26,8 @@ static void port_text(int port, char ret[8])
 enum spd_rc spd_net_listen(const char *address, int port, int *ret_fd, struct spd_err *err)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM}, *found;
+                             .ai_socktype = SOCK_STREAM},
+                    *found;
     char p[8];
     int fd, one = 1, e;
     port_text(port, p);
@@ -42,8 +43,8 @@ enum spd_rc spd_net_listen(const char *address, int port, int *ret_fd, struct sp
         return SPD_OK;
     }
     if (fd >= 0) close(fd);
-    return spd_fail(err, e == EADDRINUSE ? SPD_EXISTS : SPD_IO, "listen", "%s port %d: %s", address, port,
-                    strerror(e));
+    return spd_fail(err, e == EADDRINUSE ? SPD_EXISTS : SPD_IO, "listen", "%s port %d: %s", address,
+                    port, strerror(e));
 }
 
 static enum spd_rc unix_address(const char *path, struct sockaddr_un *ret, struct spd_err *err)
@@ -70,7 +71,8 @@ enum spd_rc spd_net_listen_unix(const char *path, mode_t mode, int *ret_fd, stru
     }
     if (!lstat(path, &st) && S_ISSOCK(st.st_mode)) unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || chmod(path, mode) || listen(fd, BACKLOG))
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) || chmod(path, mode) ||
+        listen(fd, BACKLOG))
         e = errno;
     if (!e) {
         *ret_fd = fd;
@@ -100,7 +102,8 @@ int spd_net_inherited(int *ret_first)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
     if (!ours) return 0;
-    for (int i = 0; i < (int)n; i++) fcntl(FIRST_INHERITED + i, F_SETFD, FD_CLOEXEC);
+    for (int i = 0; i < (int)n; i++)
+        fcntl(FIRST_INHERITED + i, F_SETFD, FD_CLOEXEC);
     *ret_first = FIRST_INHERITED;
     return (int)n;
 }
@@ -125,13 +128,15 @@ static int finish_connect(int fd, const struct sockaddr *a, socklen_t n, spd_use
     socklen_t size = sizeof e;
     if (!connect(fd, a, n)) return 0;
     if (errno != EINPROGRESS) return errno;
-    do got = poll(&p, 1, (int)(timeout / 1000));
+    do
+        got = poll(&p, 1, (int)(timeout / 1000));
     while (got < 0 && errno == EINTR);
     if (got <= 0) return got ? errno : ETIMEDOUT;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size) ? errno : e;
 }
 
-static int connect_to(int family, const struct sockaddr *a, socklen_t n, spd_usec timeout, int *ret_fd)
+static int connect_to(int family, const struct sockaddr *a, socklen_t n, spd_usec timeout,
+                      int *ret_fd)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e;
     if (fd < 0) return errno;
@@ -145,7 +150,8 @@ static int connect_to(int family, const struct sockaddr *a, socklen_t n, spd_use
     return 0;
 }
 
-enum spd_rc spd_net_connect(const char *host, int port, spd_usec timeout, int *ret_fd, struct spd_err *err)
+enum spd_rc spd_net_connect(const char *host, int port, spd_usec timeout, int *ret_fd,
+                            struct spd_err *err)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found;
     spd_usec until = spd_clock_monotonic() + timeout;
@@ -167,7 +173,8 @@ enum spd_rc spd_net_connect(const char *host, int port, spd_usec timeout, int *r
     return SPD_OK;
 }
 
-enum spd_rc spd_net_connect_unix(const char *path, spd_usec timeout, int *ret_fd, struct spd_err *err)
+enum spd_rc spd_net_connect_unix(const char *path, spd_usec timeout, int *ret_fd,
+                                 struct spd_err *err)
 {
     struct sockaddr_un a;
     int e;
@@ -184,8 +191,10 @@ void spd_net_peer(int fd, char ret[SPD_NET_ADDRESS])
     ret[0] = 0;
     if (getpeername(fd, (struct sockaddr *)&a, &n)) return;
     if (a.ss_family != AF_INET && a.ss_family != AF_INET6) return;
-    if (getnameinfo((struct sockaddr *)&a, n, ret, SPD_NET_ADDRESS, NULL, 0, NI_NUMERICHOST)) ret[0] = 0;
-    if (!strncmp(ret, "::ffff:", 7)) memmove(ret, ret + 7, strlen(ret + 7) + 1); /* IPv4 on a v6 socket */
+    if (getnameinfo((struct sockaddr *)&a, n, ret, SPD_NET_ADDRESS, NULL, 0, NI_NUMERICHOST))
+        ret[0] = 0;
+    if (!strncmp(ret, "::ffff:", 7))
+        memmove(ret, ret + 7, strlen(ret + 7) + 1); /* IPv4 on a v6 socket */
 }
 
 bool spd_net_peer_uid(int fd, uid_t *ret)
@@ -197,7 +206,8 @@ bool spd_net_peer_uid(int fd, uid_t *ret)
     return true;
 }
 
-enum spd_rc spd_net_parse(spd_sv url, char *ret_host, size_t n_host, int *ret_port, struct spd_err *err)
+enum spd_rc spd_net_parse(spd_sv url, char *ret_host, size_t n_host, int *ret_port,
+                          struct spd_err *err)
 {
     size_t at, colon;
     int64_t port;
@@ -205,12 +215,17 @@ enum spd_rc spd_net_parse(spd_sv url, char *ret_host, size_t n_host, int *ret_po
     if (!spd_sv_find(url, SPD_SV("://"), &at))
         return spd_fail(err, SPD_INVALID, "to", "expected scheme://host:port");
     rest = spd_sv_of(url.ptr + at + 3, url.len - at - 3);
-    while (rest.len && rest.ptr[rest.len - 1] == '/') rest.len--;
-    for (colon = rest.len; colon > 0 && rest.ptr[colon - 1] != ':'; colon--) {}
-    if (!colon || !spd_sv_to_i64(spd_sv_of(rest.ptr + colon, rest.len - colon), &port) || port < 1 || port > 65535)
-        return spd_fail(err, SPD_INVALID, "to", "expected scheme://host:port with a port of 1..65535");
+    while (rest.len && rest.ptr[rest.len - 1] == '/')
+        rest.len--;
+    for (colon = rest.len; colon > 0 && rest.ptr[colon - 1] != ':'; colon--) {
+    }
+    if (!colon || !spd_sv_to_i64(spd_sv_of(rest.ptr + colon, rest.len - colon), &port) ||
+        port < 1 || port > 65535)
+        return spd_fail(err, SPD_INVALID, "to",
+                        "expected scheme://host:port with a port of 1..65535");
     host = spd_sv_of(rest.ptr, colon - 1);
-    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') host.ptr++, host.len -= 2;
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']')
+        host.ptr++, host.len -= 2;
     if (!host.len || host.len >= n_host)
         return spd_fail(err, SPD_INVALID, "to", "the host is missing or too long");
     memcpy(ret_host, host.ptr, host.len);

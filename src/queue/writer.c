@@ -4,9 +4,9 @@
  *   - the store is touched by the writer thread only;
  *   - every accepted event gets exactly one completion, after its batch was committed or lost;
  *   - event.at never goes down, not even over a restart (it starts at the last journal row's);
- *   - a timer whose event cannot be applied does not hold up the timers behind it: it is set aside for a
- *     minute and tried again.
- * Threads: w->lock guards the queue and the figures; it is never held while the store works. */
+ *   - a timer whose event cannot be applied does not hold up the timers behind it: it is set aside
+ * for a minute and tried again. Threads: w->lock guards the queue and the figures; it is never held
+ * while the store works. */
 #define _GNU_SOURCE
 #include "queue/writer.h"
 
@@ -33,7 +33,7 @@ struct entry { /* lives in its own arena */
     void *ctx;
 };
 
-struct outcome { /* of one event of the running batch */
+struct outcome {         /* of one event of the running batch */
     struct entry *entry; /* NULL: a timer */
     enum spd_rc rc;
     const struct spd_receipt *receipt;
@@ -56,8 +56,8 @@ struct spd_writer {
     struct spd_store *store; /* below: the writer thread's own */
     const struct spd_writer_ops *ops;
     void *self;
-    spd_usec at;            /* of the last event */
-    spd_usec hold_timers;   /* monotonic: no timers before, after a lost batch */
+    spd_usec at;          /* of the last event */
+    spd_usec hold_timers; /* monotonic: no timers before, after a lost batch */
     struct aside aside[ASIDE_MAX];
     size_t n_aside;
     struct outcome *batch;
@@ -67,8 +67,8 @@ struct spd_writer {
 };
 
 /* ---- the queue ------------------------------------------------------------------------------- */
-enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event, spd_completion done,
-                              void *ctx)
+enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
+                              spd_completion done, void *ctx)
 {
     const struct spd_desc *desc = spd_event_desc(event->type);
     struct spd_arena *arena;
@@ -83,8 +83,10 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
     spd_desc_clone(desc, e->event.u.any, event->u.any, arena);
 
     pthread_mutex_lock(&w->lock);
-    if (w->stopping) rc = SPD_DENIED;
-    else if (w->waiting >= w->limits.queue_max || w->bytes >= w->limits.bytes_max) rc = SPD_AGAIN;
+    if (w->stopping)
+        rc = SPD_DENIED;
+    else if (w->waiting >= w->limits.queue_max || w->bytes >= w->limits.bytes_max)
+        rc = SPD_AGAIN;
     if (!rc) {
         *w->last = e, w->last = &e->next;
         w->waiting++, w->bytes += spd_arena_used(arena);
@@ -123,7 +125,8 @@ enum spd_rc spd_writer_call(struct spd_writer *w, const struct spd_event *event,
     rc = spd_writer_submit(w, event, call_done, &c);
     if (!rc) {
         pthread_mutex_lock(&c.lock);
-        while (!c.done) pthread_cond_wait(&c.came, &c.lock);
+        while (!c.done)
+            pthread_cond_wait(&c.came, &c.lock);
         rc = c.rc;
         pthread_mutex_unlock(&c.lock);
     }
@@ -155,7 +158,8 @@ static void set_aside(struct spd_writer *w, int64_t id)
     if (w->n_aside < ASIDE_MAX)
         w->aside[w->n_aside++] = (struct aside){id, spd_clock_monotonic() + TIMER_RETRY};
     else
-        w->hold_timers = spd_clock_monotonic() + AFTER_LOSS; /* no room: slow down instead of spinning */
+        w->hold_timers =
+            spd_clock_monotonic() + AFTER_LOSS; /* no room: slow down instead of spinning */
 }
 
 static void take_back_aside(struct spd_writer *w, spd_usec monotonic)
@@ -191,7 +195,8 @@ static spd_usec next_at(struct spd_writer *w)
     return w->at;
 }
 
-/* One event in its savepoint. A retryable failure is the batch's; any other is the event's alone. */
+/* One event in its savepoint. A retryable failure is the batch's; any other is the event's alone.
+ */
 static enum spd_rc apply(struct spd_writer *w, struct spd_event *event, struct outcome *o)
 {
     struct spd_err err = {0};
@@ -289,7 +294,8 @@ static void run_batch(struct spd_writer *w, struct entry *list)
         if (w->ops->lost) w->ops->lost(w->self, w->store);
         w->hold_timers = spd_clock_monotonic() + AFTER_LOSS;
         spd_log(SPD_LOG_ERR, "batch not committed; nothing of it was acknowledged",
-                SPD_LZ("rc", spd_rc_name(rc)), SPD_LZ("text", err.text), SPD_LI("events", (int64_t)w->n_batch));
+                SPD_LZ("rc", spd_rc_name(rc)), SPD_LZ("text", err.text),
+                SPD_LI("events", (int64_t)w->n_batch));
     }
     complete(w, rc, spd_clock_monotonic() - start);
     if (!rc && w->ops->committed) w->ops->committed(w->self, w->store, w->at);
@@ -402,7 +408,8 @@ enum spd_rc spd_writer_start(struct spd_store *store, const struct spd_writer_op
     w->last = &w->first;
     w->limits = with_defaults(options);
     w->store = store, w->ops = ops, w->self = self, w->at = at;
-    w->batch = spd_must_malloc(sizeof *w->batch * (w->limits.batch_max + w->limits.batch_max / 2 + 1));
+    w->batch =
+        spd_must_malloc(sizeof *w->batch * (w->limits.batch_max + w->limits.batch_max / 2 + 1));
     w->arena = spd_arena_new(BATCH_BYTES_MAX);
     if (!w->arena) spd_out_of_memory();
     if ((e = pthread_create(&w->thread, NULL, run, w))) {
