@@ -170,13 +170,13 @@ static enum spd_rc advance(struct spd_tx *tx, struct spd_alert *al)
 {
     struct spd_work *w;
     size_t next;
-    bool paged = false;
+    bool paged = false, first = al->step < 0;
     TRY(spd_tx_item(tx, al->item, &w));
     for (next = (size_t)(al->step + 1); next < al->steps.n; next++) {
         const struct spd_step *s = &al->steps.v[next];
         if (al->started + s->after > tx->now) break;
         if (s->if_unread && is_read(&w->item)) continue; /* read meanwhile: this step is not needed */
-        set_state(al, al->step >= 0 ? SPD_ALERT_IN_DEADLINE : SPD_ALERT_IN_TICK);
+        set_state(al, first ? SPD_ALERT_IN_TICK : SPD_ALERT_IN_DEADLINE);
         TRY(page_step(tx, al, &w->item, next, false));
         al->step = (int64_t)next;
         paged = true;
