@@ -113,16 +113,20 @@ static enum spd_rc answer_of(struct spd_decoder *d, enum spd_rc rc, char type, s
 enum spd_rc spd_decoder_run(struct spd_decoder *d, spd_sv bytes, struct spd_sr_doc *ret, struct spd_arena *arena,
                             struct spd_err *err)
 {
-    struct worker w = {0, -1};
+    enum spd_rc rc = SPD_IO;
     char type = 0;
     spd_sv body = SPD_SV_NONE;
-    pthread_mutex_lock(&d->lock);
-    if (d->n) w = d->waiting[--d->n];
-    pthread_mutex_unlock(&d->lock);
-    if (w.fd < 0 && !start(d, &w)) return spd_fail(err, SPD_AGAIN, "decoder", "no decoder process can be started");
-    enum spd_rc rc = spd_frame_write1(w.fd, 'D', bytes);
-    if (!rc) rc = spd_frame_read(w.fd, &type, &body, OBJECT_MS, arena);
-    end(&w);
+    for (bool waited = true; waited && rc == SPD_IO;) { /* one that died while it waited is no fault of the object */
+        struct worker w = {0, -1};
+        pthread_mutex_lock(&d->lock);
+        if (d->n) w = d->waiting[--d->n];
+        pthread_mutex_unlock(&d->lock);
+        waited = w.fd >= 0;
+        if (!waited && !start(d, &w)) return spd_fail(err, SPD_AGAIN, "decoder", "no decoder process can be started");
+        rc = spd_frame_write1(w.fd, 'D', bytes);
+        if (!rc) rc = spd_frame_read(w.fd, &type, &body, OBJECT_MS, arena);
+        end(&w);
+    }
     refill(d);
     if (rc == SPD_LIMIT) return spd_fail(err, SPD_INVALID, "object", "the object is too large");
     return answer_of(d, rc, type, body, ret, arena, err);

@@ -358,6 +358,38 @@ static void a_killed_front_is_started_again(void **state)
 }
 
 /* ---- the pool of decoders ----------------------------------------------------------------------------------- */
+static struct spd_decoder *pool;
+static struct spd_str pool_bytes;
+
+static void *decode_in_a_thread(void *rc)
+{
+    struct spd_arena *arena = spd_arena_new((size_t)64 << 20);
+    struct spd_sr_doc doc;
+    *(enum spd_rc *)rc = spd_decoder_run(pool, spd_str_sv(&pool_bytes), &doc, arena, NULL);
+    spd_arena_free(arena);
+    return NULL;
+}
+
+/* Doors decode in threads that come and go; the processes that such a thread leaves waiting must live on. */
+static void threads_may_come_and_go(void **state)
+{
+    (void)state;
+    struct spd_err err = {0};
+    pool_bytes = SPD_STR_INIT(1 << 20);
+    sr_file(&pool_bytes, "34", "1.2.3.6", "ACC1", "ZZ1", "COMPLETE", GROUP);
+    assert_int_equal(spd_decoder_new(PROGRAM, 2, &pool, &err), SPD_OK);
+    for (int i = 0; i < 8; i++) {
+        pthread_t t;
+        enum spd_rc rc = SPD_BUG;
+        assert_int_equal(pthread_create(&t, NULL, decode_in_a_thread, &rc), 0);
+        pthread_join(t, NULL);
+        assert_int_equal(rc, SPD_OK);
+    }
+    assert_int_equal(spd_decoder_crashes(pool), 0);
+    spd_decoder_free(pool);
+    spd_str_done(&pool_bytes);
+}
+
 static void the_pool_decodes_and_survives(void **state)
 {
     (void)state;
@@ -394,6 +426,7 @@ int main(void)
         cmocka_unit_test(both_titles_answer_an_echo_and_no_other), cmocka_unit_test(a_result_is_stored_after_its_commit),
         cmocka_unit_test(what_cannot_be_committed_is_refused), cmocka_unit_test(the_two_lists_are_kept_apart),
         cmocka_unit_test(silent_peers_cost_nobody_else), cmocka_unit_test(rubbish_costs_one_connection),
-        cmocka_unit_test(a_killed_front_is_started_again), cmocka_unit_test(the_pool_decodes_and_survives)};
+        cmocka_unit_test(a_killed_front_is_started_again), cmocka_unit_test(the_pool_decodes_and_survives),
+        cmocka_unit_test(threads_may_come_and_go)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
