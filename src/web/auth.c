@@ -274,8 +274,7 @@ static int64_t must_wait(struct spd_web_req *r, const unsigned char both[32],
     spd_usec now = spd_clock_monotonic(), until = 0;
     pthread_mutex_lock(&a->lock);
     struct failure *f = failure_of(a, both);
-    if (f->n >= 5) until = f->last + SPD_SEC(1) * (1 << (f->n - 5 > 6 ? 6 : f->n - 5));
-    if (f->n > 11) until = f->last + SPD_SEC(60);
+    if (f->n >= 5) until = f->last + SPD_SEC(f->n > 10 ? 60 : 1 << (f->n - 5));
     if (r->address.len && !r->loopback) {
         f = failure_of(a, address);
         if (!f->last || now - f->last >= SPD_MIN(1)) f->n = 0, f->last = now;
