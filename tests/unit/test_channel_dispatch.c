@@ -89,6 +89,14 @@ static int count(struct writer *w, enum spd_outcome o)
     return n;
 }
 
+static enum spd_outbox_state state_of(struct writer *w, size_t row)
+{
+    pthread_mutex_lock(&w->mutex);
+    enum spd_outbox_state s = (enum spd_outbox_state)w->rows[row].state;
+    pthread_mutex_unlock(&w->mutex);
+    return s;
+}
+
 static bool reaches(struct writer *w, enum spd_outcome o, int want, int ms)
 {
     for (int i = 0; i < ms / 10 && count(w, o) < want; i++) usleep(10000);
@@ -136,7 +144,7 @@ static void a_kick_sends_at_once(void **state)
     assert_true(reaches(w, SPD_OUTCOME_OK, 3, 3000));
     assert_true(spd_clock_monotonic() - before < 600000);
     usleep(100000);
-    assert_int_equal(w->rows[3].state, SPD_OUTBOX_QUEUED); /* not ours */
+    assert_int_equal(state_of(w, 3), SPD_OUTBOX_QUEUED); /* not ours */
     spd_dispatch_stop(d);
 }
 
@@ -199,7 +207,7 @@ static void an_outcome_is_offered_until_taken(void **state)
     char line[4096];
     add(w, "pager");
     assert_int_equal(spd_dispatch_start(&c, 1, "", &ops, w, &d, NULL), SPD_OK);
-    while (w->rows[0].state != SPD_OUTBOX_SENDING) usleep(100);
+    while (state_of(w, 0) != SPD_OUTBOX_SENDING) usleep(100);
     pthread_mutex_lock(&w->mutex);
     w->refuse = SPD_AGAIN;
     pthread_mutex_unlock(&w->mutex);
