@@ -39,8 +39,7 @@ static struct world {
     struct spd_codes *codes;
     struct spd_door_dicom *door;
     char folder[64], port[8];
-    int results, not_results, unreadable, positive;
-    char last_concept[64], last_peer[32], last_id[64];
+    struct seen { int results, not_results, unreadable, positive; char last_concept[64], last_peer[32], last_id[64]; } seen;
     bool fail_commit;
     atomic_int alarms;
 } w = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -52,18 +51,25 @@ static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_e
     *ret = SPD_NEW(arena, struct spd_receipt);
     pthread_mutex_lock(&w.lock);
     enum spd_rc rc = w.fail_commit ? SPD_IO : SPD_OK;
-    if (!rc && e->type == SPD_EVENT_MESSAGE) w.unreadable++;
+    if (!rc && e->type == SPD_EVENT_MESSAGE) w.seen.unreadable++;
     if (!rc && e->type == SPD_EVENT_RESULT) {
         const struct spd_result *r = &e->u.result->result;
-        if (e->u.result->not_a_result) w.not_results++;
-        else w.results++;
-        w.positive += r->state == SPD_AI_POSITIVE;
-        if (r->findings.n) snprintf(w.last_concept, sizeof w.last_concept, "%.*s", SPD_SV_ARG(r->findings.v[0].concept));
-        if (r->patient.ids.n) snprintf(w.last_id, sizeof w.last_id, "%.*s|%.*s", SPD_SV_ARG(r->patient.ids.v[0].value), SPD_SV_ARG(r->patient.ids.v[0].authority));
-        snprintf(w.last_peer, sizeof w.last_peer, "%.*s", SPD_SV_ARG(e->u.result->message.peer));
+        if (e->u.result->not_a_result) w.seen.not_results++;
+        else w.seen.results++;
+        w.seen.positive += r->state == SPD_AI_POSITIVE;
+        if (r->findings.n) snprintf(w.seen.last_concept, sizeof w.seen.last_concept, "%.*s", SPD_SV_ARG(r->findings.v[0].concept));
+        if (r->patient.ids.n) snprintf(w.seen.last_id, sizeof w.seen.last_id, "%.*s|%.*s", SPD_SV_ARG(r->patient.ids.v[0].value), SPD_SV_ARG(r->patient.ids.v[0].authority));
+        snprintf(w.seen.last_peer, sizeof w.seen.last_peer, "%.*s", SPD_SV_ARG(e->u.result->message.peer));
     }
     pthread_mutex_unlock(&w.lock);
     return rc;
+}
+static struct seen look(void)
+{
+    pthread_mutex_lock(&w.lock);
+    struct seen s = w.seen;
+    pthread_mutex_unlock(&w.lock);
+    return s;
 }
 static void nothing(void *self) { (void)self; }
 static void committed(void *self, struct spd_store *s, spd_usec t) { (void)self, (void)s, (void)t; }
@@ -231,21 +237,21 @@ static void a_result_is_stored_after_its_commit(void **state)
 {
     (void)state;
     NEED_TOOLS();
-    int before = w.results;
+    int before = look().results;
     assert_int_equal(TOOL("storescu", "-R", "-aet", "VENDOR1", "-aec", "SPOED", "127.0.0.1", w.port, object("a.dcm", "34", GROUP)), 0);
-    assert_int_equal(w.results, before + 1);
-    assert_string_equal(w.last_concept, "intracranial-hemorrhage");
-    assert_string_equal(w.last_peer, "ai");
-    assert_string_equal(w.last_id, "ZZ1|ZH");
-    assert_int_equal(w.positive, 1);
+    assert_int_equal(look().results, before + 1);
+    assert_string_equal(look().last_concept, "intracranial-hemorrhage");
+    assert_string_equal(look().last_peer, "ai");
+    assert_string_equal(look().last_id, "ZZ1|ZH");
+    assert_int_equal(look().positive, 1);
     /* basic text: stored, and not a result */
     assert_int_equal(TOOL("storescu", "-R", "-aet", "NOBODY", "-aec", "SPOED_READ", "127.0.0.1", w.port,
                           object("b.dcm", "11", "CONTAINER 18748-4/LN/Report\n TEXT 121071/DCM/Finding = x\n")), 0);
-    assert_int_equal(w.not_results, 1);
-    assert_string_equal(w.last_peer, "");
+    assert_int_equal(look().not_results, 1);
+    assert_string_equal(look().last_peer, "");
     /* implicit VR */
     assert_int_equal(TOOL("storescu", "-R", "-xi", "-aet", "VENDOR1", "-aec", "SPOED", "127.0.0.1", w.port, object("c.dcm", "33", GROUP)), 0);
-    assert_int_equal(w.results, before + 2);
+    assert_int_equal(look().results, before + 2);
 }
 
 static void what_cannot_be_committed_is_refused(void **state)
