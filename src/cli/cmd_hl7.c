@@ -25,8 +25,7 @@ struct run { /* one call of the command */
 };
 typedef void each_message(struct run *r, spd_sv bytes);
 
-/* ---- reading
- * --------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *arena,
                              struct spd_err *err)
 {
@@ -73,8 +72,7 @@ static void each(struct run *r, int argc, char **argv, each_message *f, bool non
     }
 }
 
-/* ---- validate, show
- * --------------------------------------------------------------------------------- */
+/* ---- validate, show ------------------------------------------------------------------------ */
 struct checked {
     bool ok, roundtrip;
     struct hl7_msg m;
@@ -215,8 +213,7 @@ static void show(struct run *r, spd_sv bytes)
     putchar('\n');
 }
 
-/* ---- get, set
- * ---------------------------------------------------------------------------------------- */
+/* ---- get, set ------------------------------------------------------------------------------ */
 static void get(struct run *r, spd_sv bytes)
 {
     static const char *const words[] = {"absent", "empty", "null", "value"};
@@ -275,8 +272,7 @@ static void set(struct run *r, spd_sv bytes)
     spd_str_done(&out);
 }
 
-/* ---- diff
- * -------------------------------------------------------------------------------------------- */
+/* ---- diff ---------------------------------------------------------------------------------- */
 static unsigned field_count(const struct hl7_msg *m, const struct hl7_seg *s)
 {
     unsigned n = 0;
@@ -371,8 +367,7 @@ static int diff(struct run *r, const char *file_a, const char *file_b)
     return r->failed ? SPD_EXIT_FAILURE : SPD_EXIT_OK;
 }
 
-/* ---- try
- * --------------------------------------------------------------------------------------------- */
+/* ---- try ----------------------------------------------------------------------------------- */
 static struct spd_message_in *envelope(struct spd_event *e)
 {
     return e->type == SPD_EVENT_ORDER     ? &e->u.order->message
@@ -415,8 +410,7 @@ static void try(struct run *r, spd_sv bytes)
     print_line(&s);
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------- */
 static int usage(void)
 {
     fprintf(stderr,
