@@ -371,6 +371,29 @@ static void test_many_streams(void **state)
     }
 }
 
+/* More changes at once than the board remembers: the client is told to fetch anew, and goes on. */
+static void test_flood(void **state)
+{
+    char want[64];
+    int fd = open_stream("");
+    (void)state;
+    free(take_until(fd, "event: reset", 5000, NULL));
+    pthread_mutex_lock(&W->lock);
+    W->flood = 25000;
+    pthread_mutex_unlock(&W->lock);
+    long long last = change();
+    snprintf(want, sizeof want, "event: reset\nid: %lld\n", last);
+    char *t = take_until(fd, want, 5000, NULL);
+    assert_non_null(strstr(t, want));
+    free(t);
+    last = change();
+    snprintf(want, sizeof want, "event: item\nid: %lld\n", last);
+    t = take_until(fd, want, 5000, NULL);
+    assert_non_null(strstr(t, want));
+    free(t);
+    close(fd);
+}
+
 /* Stopping ends streams and answers what waits, soon. */
 static void *waits(void *arg)
 {
@@ -436,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_heartbeat),
         cmocka_unit_test(test_many_streams),
+        cmocka_unit_test(test_flood),
         cmocka_unit_test(test_stop_while_busy),
         cmocka_unit_test(test_socket_in_use),
     };

@@ -53,6 +53,7 @@ struct world {
     enum spd_rc instance_rc;
     int instance_sleep_ms;
     bool healthy;
+    int flood; /* notes that the next commit makes besides its own */
 };
 
 static spd_sv sv(const char *z)
@@ -144,6 +145,8 @@ static void committed(void *self, struct spd_store *store, spd_usec now)
     struct world *w = self;
     (void)store;
     spd_board_note(w->board, "item", 1, w->revision);
+    for (; w->flood > 0; w->flood--)
+        spd_board_note(w->board, "item", w->flood, w->revision);
     spd_board_publish(w->board, w->revision, now, true);
 }
 
