@@ -266,19 +266,19 @@ static enum spd_rc fill_batch(struct spd_writer *w, struct entry *list, struct s
 static void complete(struct spd_writer *w, enum spd_rc batch_rc, spd_usec took)
 {
     uint64_t failed = 0;
-    for (size_t i = 0; i < w->n_batch; i++) {
-        struct outcome *o = &w->batch[i];
-        enum spd_rc rc = batch_rc ? batch_rc : o->rc;
-        failed += rc != SPD_OK;
-        if (!o->entry) continue;
-        if (o->entry->done) o->entry->done(o->entry->ctx, rc, rc ? NULL : o->receipt);
-        spd_arena_free(o->entry->arena);
-    }
-    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->n_batch; i++) failed += batch_rc || w->batch[i].rc;
+    pthread_mutex_lock(&w->lock); /* counted before whoever waits goes on: what it asks then includes its own */
     w->stats.events += w->n_batch, w->stats.failed += failed, w->stats.batches++;
     w->stats.last_commit_usec = took;
     w->stats.losing = batch_rc != SPD_OK;
     pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < w->n_batch; i++) {
+        struct outcome *o = &w->batch[i];
+        enum spd_rc rc = batch_rc ? batch_rc : o->rc;
+        if (!o->entry) continue;
+        if (o->entry->done) o->entry->done(o->entry->ctx, rc, rc ? NULL : o->receipt);
+        spd_arena_free(o->entry->arena);
+    }
 }
 
 static void run_batch(struct spd_writer *w, struct entry *list)
