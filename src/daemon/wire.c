@@ -445,21 +445,42 @@ static void warn_of_restart(const struct spd_config *old, const struct spd_confi
     if (!same) spd_log(SPD_LOG_WARNING, "changed listeners, time zone or site name need a restart");
 }
 
+static enum spd_rc check_files(const struct spd_config *c, struct spd_err *err)
+{
+    struct spd_arena *arena = spd_arena_new(CONFIG_BYTES_MAX);
+    struct spd_config_event e;
+    unsigned char hash[32];
+    enum spd_rc rc;
+    if (!arena) spd_out_of_memory();
+    rc = spd_facts_event(c, &e, hash, arena, err);
+    spd_arena_free(arena);
+    return rc;
+}
+
+/* Channels first: they can be taken back, the event cannot. */
+static enum spd_rc change_over(struct spd_daemon *d, const struct spd_config *c, struct spd_err *err)
+{
+    struct spd_err again = {0};
+    enum spd_rc rc;
+    stop_channels(d);
+    rc = start_channels(d, c, err);
+    if (!rc) rc = send_config(d, c, err);
+    if (!rc) return SPD_OK;
+    stop_channels(d);
+    if (start_channels(d, d->config, &again)) /* the old ones ran a moment ago */
+        spd_log(SPD_LOG_ERR, "no channel runs: pages do not go out", SPD_LZ("text", again.text));
+    return rc;
+}
+
 enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
 {
     struct spd_config *c = NULL, *old;
-    struct spd_err e = {0}, again = {0};
+    struct spd_err e = {0};
     enum spd_rc rc = spd_config_load(d->o.config, &c, &e);
     if (!rc && !spd_sv_eq(c->store_url, d->config->store_url))
         rc = spd_fail(&e, SPD_INVALID, "store.url", "another database needs a restart");
-    if (!rc) rc = send_config(d, c, &e);
-    if (!rc) {
-        stop_channels(d);
-        rc = start_channels(d, c, &e);
-        if (rc && start_channels(d, d->config, &again)) /* the old ones ran a moment ago */
-            spd_log(SPD_LOG_ERR, "no channel runs: pages do not go out",
-                    SPD_LZ("text", again.text));
-    }
+    if (!rc) rc = check_files(c, &e); /* before anything is stopped */
+    if (!rc) rc = change_over(d, c, &e);
     if (!rc) {
         warn_of_restart(d->config, c);
         pthread_rwlock_wrlock(&d->config_lock);
