@@ -67,7 +67,8 @@ struct spd_mllp {
     size_t n_conns, parts;
     uint64_t generation;
     size_t owed; /* frames taken and not answered yet, whether or not their connection is there */
-    spd_usec stop_at; /* 0: running */
+    spd_usec stop_at;   /* 0: running */
+    spd_usec logged_at; /* monotonic: many peers are not many lines; the figures count them all */
     char *chunk;
     pthread_t thread;
 
@@ -119,6 +120,14 @@ static void ask(struct spd_mllp *m, struct conn *c)
     epoll_ctl(m->epoll, EPOLL_CTL_MOD, c->fd, &e);
 }
 
+static bool may_log(struct spd_mllp *m)
+{
+    spd_usec now = spd_clock_monotonic();
+    if (m->logged_at && now - m->logged_at < SPD_SEC(1)) return false;
+    m->logged_at = now;
+    return true;
+}
+
 /* The one longest without a whole frame; of one address, or of all (NULL). */
 static struct conn *most_silent(struct spd_mllp *m, const char *address, size_t *ret_n)
 {
@@ -140,8 +149,9 @@ static void make_room(struct spd_mllp *m, const char *address)
     if (n < m->o.max_per_peer)
         c = m->n_conns < m->o.max_connections ? NULL : most_silent(m, NULL, &n);
     if (!c) return;
-    spd_log(SPD_LOG_WARNING, "mllp: too many connections, the most silent one is closed",
-            SPD_LZ("address", c->address), SPD_LI("connections", (int64_t)m->n_conns));
+    if (may_log(m))
+        spd_log(SPD_LOG_WARNING, "mllp: too many connections, the most silent one is closed",
+                SPD_LZ("address", c->address), SPD_LI("connections", (int64_t)m->n_conns));
     COUNT(m, evicted);
     conn_close(m, c);
 }
@@ -273,8 +283,9 @@ static bool consume(struct spd_mllp *m, struct conn *c, spd_sv in)
         enum spd_rc rc = hl7_framer_feed(&c->framer, in, &used, &frame, &err);
         in.ptr += used, in.len -= used;
         if (rc && rc != SPD_AGAIN) {
-            spd_log(SPD_LOG_WARNING, "mllp: connection closed, bytes are no frame",
-                    SPD_LZ("address", c->address), SPD_LZ("rc", spd_rc_name(rc)));
+            if (may_log(m))
+                spd_log(SPD_LOG_WARNING, "mllp: connection closed, bytes are no frame",
+                        SPD_LZ("address", c->address), SPD_LZ("rc", spd_rc_name(rc)));
             COUNT(m, refused);
             return false;
         }
@@ -376,8 +387,9 @@ static size_t tick(struct spd_mllp *m)
         struct conn *c = m->conns[i];
         const char *why = c ? overdue(m, c, now) : NULL;
         if (why) {
-            spd_log(SPD_LOG_INFO, "mllp: connection closed", SPD_LZ("address", c->address),
-                    SPD_LZ("why", why));
+            if (may_log(m))
+                spd_log(SPD_LOG_INFO, "mllp: connection closed", SPD_LZ("address", c->address),
+                        SPD_LZ("why", why));
             COUNT(m, timed_out);
             conn_close(m, c);
         } else if (c && (c->holding || m->stop_at)) {
