@@ -216,7 +216,7 @@ static enum spd_rc set_mode(struct spd_tx *tx, const struct spd_action_event *e)
     }
     v.mode = mode, v.since = tx->now, v.by = e->by, v.reason = e->reason;
     TRY(spd_put_model_version(tx->st, &v, rc == SPD_OK ? &old : NULL, tx->err));
-    TRY(spd_decide_all(tx, SPD_WHY_POLICY));
+    TRY(spd_decide_after(tx, 0));
     tx->r->id = v.id;
     return done(tx, e, NULL, 0);
 }

@@ -112,7 +112,7 @@ enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e);
 enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e);
 enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e);
 enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e);
-enum spd_rc spd_decide_all(struct spd_tx *tx, int why);
+enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after);
 enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret, size_t *ret_n, struct spd_arena *a, struct spd_err *err);
 enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_compiled **ret, struct spd_err *err);
 void spd_compiled_free(struct spd_compiled *c);

@@ -91,17 +91,20 @@ enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret
     return SPD_OK;
 }
 
-enum spd_rc spd_decide_all(struct spd_tx *tx, int why)
+/* Every open item is decided on anew, a few hundred at a time: a department with 100,000 open orders must not
+ * become one event. The rest follows by a timer that is due at once, between other events. */
+enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after)
 {
-    int64_t *ids;
+    enum { AT_ONCE = 256 };
+    int64_t ids[AT_ONCE];
     size_t n;
-    TRY(spd_tx_find(tx, SPD_KEY_ITEM_OPEN, SPD_SV("1"), &ids, &n));
+    TRY(spd_store_find(tx->st, SPD_KEY_ITEM_OPEN, SPD_SV("1"), after, ids, AT_ONCE, &n, tx->err));
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, ids[i], &w));
-        spd_tx_touch(tx, w, why);
+        spd_tx_touch(tx, w, SPD_WHY_POLICY);
     }
-    return SPD_OK;
+    return n < AT_ONCE ? SPD_OK : spd_tx_timer_set(tx, SPD_TIMER_REDECIDE, ids[n - 1], SPD_SV_NONE, tx->now + 1);
 }
 
 static enum spd_rc store_document(struct spd_tx *tx, spd_sv kind, spd_sv hash, spd_sv content, struct spd_document *ret)
@@ -148,5 +151,5 @@ enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e)
     TRY(store_document(tx, SPD_SV("settings"), spd_sha256_hex(tx->a, e->settings), e->settings, &docs[0]));
     TRY(spd_tx_audit(tx, SPD_SV_NONE, "config", 0, 0, spd_policy_hash(c->policy)));
     tx->r->did = SPD_DID_APPLY;
-    return spd_decide_all(tx, SPD_WHY_POLICY);
+    return spd_decide_after(tx, 0);
 }

@@ -73,7 +73,8 @@
     X(TIMER_COMPLETE, "complete")   /* subject study: no more images came */                       \
     X(TIMER_OUTBOX, "outbox")       /* subject outbox: time-out of a lease */                      \
     X(TIMER_SILENCE, "silence")     /* subject model_version or peer: nothing heard */             \
-    X(TIMER_REPORT, "report")       /* subject item: the report was not confirmed */
+    X(TIMER_REPORT, "report")       /* subject item: the report was not confirmed */                \
+    X(TIMER_REDECIDE, "redecide")   /* subject: item id after which to go on deciding anew */
 #define SPD_ENUM_ACTION_VERB(X)                                                                    \
     X(ACT_CLAIM, "claim") X(ACT_RELEASE, "release") X(ACT_OPENED, "opened")                        \
     X(ACT_PRIORITY, "priority") X(ACT_VERDICT, "verdict") X(ACT_REOPEN, "reopen")                  \

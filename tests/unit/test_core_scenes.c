@@ -31,6 +31,7 @@ static int teardown(void **state)
         unlink(url + 7);
         snprintf(path, sizeof path, "%s-wal", url + 7), unlink(path);
         snprintf(path, sizeof path, "%s-shm", url + 7), unlink(path);
+        snprintf(path, sizeof path, "%s.writer", url + 7), unlink(path);
     }
     return 0;
 }
@@ -612,6 +613,23 @@ static void unlisted_version_is_shadow(void **state)
     assert_int_equal(world_item(w, 1).level, 1);
 }
 
+static void a_change_of_rules_reaches_every_item(void **state)
+{
+    struct world *w = *state;
+    for (unsigned k = 0; k < 600; k++) {
+        char acc[32], study[32];
+        snprintf(acc, sizeof acc, "A%u", k), snprintf(study, sizeof study, "1.2.%u", k);
+        world_order(w, (struct order){.accession = acc, .study = study});
+        world_result(w, (struct airesult){.study = study, .version = "2"});
+    }
+    assert_int_equal(world_item(w, 600).level, 4);
+    world_act(w, SPD_ACT_SET_MODE, (struct spd_action_event){.model = sv("ich-a"), .model_version = sv("2"), .mode = sv("live"), .reason = sv("accepted")});
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_int_equal(world_item(w, 600).level, 4); /* not all in one event */
+    world_until(w, w->now + SPD_SEC(1));
+    for (int64_t id = 1; id <= 600; id++) assert_int_equal(world_item(w, id).level, 1);
+}
+
 static void claims_are_leases(void **state)
 {
     struct world *w = *state;
@@ -662,7 +680,7 @@ int main(void)
         SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted),
         SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
         SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
-        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases),
+        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
         SCENE(lost_lease_is_sent_again_and_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
