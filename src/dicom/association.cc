@@ -1,5 +1,5 @@
-// src/dicom/association.cc: one DICOM association by DCMTK's upper layer. Only negotiation and PDV transport
-// are DCMTK's; no data set or command ever reaches its parser (service.c scans them).
+// src/dicom/association.cc: one DICOM association by DCMTK's upper layer. Only negotiation and PDV
+// transport are DCMTK's; no data set or command ever reaches its parser (service.c scans them).
 #include <unistd.h>
 
 #include <cstring>
@@ -17,37 +17,39 @@
 #include "dicom/sandbox.h"
 #include "dicom/service.h"
 
-namespace {
+namespace
+{
 
 const int REQUEST_SECONDS = 5, SOCKET_SECONDS = 30;
 const long PDU_MAX = 65536;
 
 const char *const abstract_syntaxes[] = {
-    "1.2.840.10008.1.1",              // Verification
-    "1.2.840.10008.5.1.4.31",         // Modality Worklist FIND
-    "1.2.840.10008.5.1.4.1.1.88.11",  // Basic Text SR
-    "1.2.840.10008.5.1.4.1.1.88.22",  // Enhanced SR
-    "1.2.840.10008.5.1.4.1.1.88.33",  // Comprehensive SR
-    "1.2.840.10008.5.1.4.1.1.88.34",  // Comprehensive 3D SR
-    "1.2.840.10008.5.1.4.1.1.88.35",  // Extensible SR
-    "1.2.840.10008.5.1.4.1.1.88.40",  // Procedure Log
-    "1.2.840.10008.5.1.4.1.1.88.50",  // Mammography CAD SR
-    "1.2.840.10008.5.1.4.1.1.88.59",  // Key Object Selection
-    "1.2.840.10008.5.1.4.1.1.88.65",  // Chest CAD SR
-    "1.2.840.10008.5.1.4.1.1.88.67",  // X-Ray Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.88.68",  // Radiopharmaceutical Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.88.69",  // Colon CAD SR
-    "1.2.840.10008.5.1.4.1.1.88.70",  // Implantation Plan SR
-    "1.2.840.10008.5.1.4.1.1.88.71",  // Acquisition Context SR
-    "1.2.840.10008.5.1.4.1.1.88.72",  // Simplified Adult Echo SR
-    "1.2.840.10008.5.1.4.1.1.88.73",  // Patient Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.88.76",  // Enhanced X-Ray Radiation Dose SR
-    "1.2.840.10008.5.1.4.1.1.88.3",   // retired: Detail SR (trial)
+    "1.2.840.10008.1.1",             // Verification
+    "1.2.840.10008.5.1.4.31",        // Modality Worklist FIND
+    "1.2.840.10008.5.1.4.1.1.88.11", // Basic Text SR
+    "1.2.840.10008.5.1.4.1.1.88.22", // Enhanced SR
+    "1.2.840.10008.5.1.4.1.1.88.33", // Comprehensive SR
+    "1.2.840.10008.5.1.4.1.1.88.34", // Comprehensive 3D SR
+    "1.2.840.10008.5.1.4.1.1.88.35", // Extensible SR
+    "1.2.840.10008.5.1.4.1.1.88.40", // Procedure Log
+    "1.2.840.10008.5.1.4.1.1.88.50", // Mammography CAD SR
+    "1.2.840.10008.5.1.4.1.1.88.59", // Key Object Selection
+    "1.2.840.10008.5.1.4.1.1.88.65", // Chest CAD SR
+    "1.2.840.10008.5.1.4.1.1.88.67", // X-Ray Radiation Dose SR
+    "1.2.840.10008.5.1.4.1.1.88.68", // Radiopharmaceutical Radiation Dose SR
+    "1.2.840.10008.5.1.4.1.1.88.69", // Colon CAD SR
+    "1.2.840.10008.5.1.4.1.1.88.70", // Implantation Plan SR
+    "1.2.840.10008.5.1.4.1.1.88.71", // Acquisition Context SR
+    "1.2.840.10008.5.1.4.1.1.88.72", // Simplified Adult Echo SR
+    "1.2.840.10008.5.1.4.1.1.88.73", // Patient Radiation Dose SR
+    "1.2.840.10008.5.1.4.1.1.88.76", // Enhanced X-Ray Radiation Dose SR
+    "1.2.840.10008.5.1.4.1.1.88.3",  // retired: Detail SR (trial)
 };
 
 T_ASC_Association *association;
 
-enum spd_pdv next_pdv(void *, int seconds, unsigned char *context, bool *command, bool *last, const char **data, size_t *len)
+enum spd_pdv next_pdv(void *, int seconds, unsigned char *context, bool *command, bool *last,
+                      const char **data, size_t *len)
 {
     DUL_PDV pdv;
     OFCondition cond = DUL_NextPDV(&association->DULassociation, &pdv);
@@ -113,22 +115,29 @@ bool reject(T_ASC_RejectParametersReason reason)
 // Answers the association request; false: it was refused.
 bool negotiate(const spd_front *f, bool *reporting, char *calling, char *called)
 {
-    const char *transfer[] = {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax};
+    const char *transfer[] = {UID_LittleEndianExplicitTransferSyntax,
+                              UID_LittleEndianImplicitTransferSyntax};
     char context_name[DUL_LEN_NAME + 1] = {0};
     ASC_getApplicationContextName(association->params, context_name, sizeof context_name);
-    if (strcmp(context_name, UID_StandardApplicationContext) != 0) return reject(ASC_REASON_SU_APPCONTEXTNAMENOTSUPPORTED);
+    if (strcmp(context_name, UID_StandardApplicationContext) != 0)
+        return reject(ASC_REASON_SU_APPCONTEXTNAMENOTSUPPORTED);
     if (ASC_getAPTitles(association->params, calling, 17, called, 17, NULL, 0).bad()) return false;
     *reporting = !strcmp(called, f->reporting_ae);
-    if (!*reporting && strcmp(called, f->ae) != 0) return reject(ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED);
-    if (ASC_acceptContextsWithPreferredTransferSyntaxes(association->params, const_cast<const char **>(abstract_syntaxes),
-            sizeof abstract_syntaxes / sizeof *abstract_syntaxes, transfer, 2).bad()) return false;
+    if (!*reporting && strcmp(called, f->ae) != 0)
+        return reject(ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED);
+    if (ASC_acceptContextsWithPreferredTransferSyntaxes(
+            association->params, const_cast<const char **>(abstract_syntaxes),
+            sizeof abstract_syntaxes / sizeof *abstract_syntaxes, transfer, 2)
+            .bad())
+        return false;
     ASC_setAPTitles(association->params, NULL, NULL, called);
     return ASC_acknowledgeAssociation(association).good();
 }
 
 } // namespace
 
-int spd_dicom_association(const spd_front *f, int connection, int brain, const char *peer, volatile int *established)
+int spd_dicom_association(const spd_front *f, int connection, int brain, const char *peer,
+                          volatile int *established)
 {
     T_ASC_Network *network = NULL;
     char calling[17] = {0}, called[17] = {0};
@@ -138,14 +147,17 @@ int spd_dicom_association(const spd_front *f, int connection, int brain, const c
     dcmExternalSocketHandle.set(connection);
     if (ASC_initializeNetwork(NET_ACCEPTOR, f->port, SOCKET_SECONDS, &network).bad()) return 1;
     spd_sandbox_enter(0);
-    OFCondition cond = ASC_receiveAssociation(network, &association, PDU_MAX, NULL, NULL, OFFalse, DUL_NOBLOCK, REQUEST_SECONDS);
+    OFCondition cond = ASC_receiveAssociation(network, &association, PDU_MAX, NULL, NULL, OFFalse,
+                                              DUL_NOBLOCK, REQUEST_SECONDS);
     if (cond.bad()) return 0;
     if (!negotiate(f, &reporting, calling, called)) return 0;
     alarm(0);
     *established = 1;
     spd_pdv_io io = {NULL, next_pdv, write_pdv, context_of, association->sendPDVLength};
     if (io.max_fragment > 16384 || io.max_fragment == 0) io.max_fragment = 16384;
-    if (spd_dicom_serve(&io, brain, reporting, called, calling, peer) == SPD_PDV_RELEASE) ASC_acknowledgeRelease(association);
-    else ASC_abortAssociation(association);
+    if (spd_dicom_serve(&io, brain, reporting, called, calling, peer) == SPD_PDV_RELEASE)
+        ASC_acknowledgeRelease(association);
+    else
+        ASC_abortAssociation(association);
     return 0;
 }

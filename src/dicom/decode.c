@@ -37,7 +37,8 @@ static enum spd_rc one(struct spd_arena *arena)
 int spd_dicom_decode_main(int argc, char **argv)
 {
     bool many = argc > 1 && !strcmp(argv[1], "--many");
-    /* No PDEATHSIG: it follows the thread that spawned, not the brain. The end of the socket ends this process. */
+    /* No PDEATHSIG: it follows the thread that spawned, not the brain. The end of the socket ends
+     * this process. */
     spd_dcm_text_warm();
     spd_sandbox_enter(many ? 0 : 10);
     do {

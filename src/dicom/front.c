@@ -1,7 +1,9 @@
-/* src/dicom/front.c: the DICOM listener: accepts, limits, forks. Single-threaded; reads no DICOM itself.
+/* src/dicom/front.c: the DICOM listener: accepts, limits, forks. Single-threaded; reads no DICOM
+ * itself.
  *
- * At most 64 associations, 32 from one address. When all places are taken the oldest that has not yet made its
- * association gives way. Every child gets a socket of its own to the brain, which was sent there first. */
+ * At most 64 associations, 32 from one address. When all places are taken the oldest that has not
+ * yet made its association gives way. Every child gets a socket of its own to the brain, which was
+ * sent there first. */
 #define _GNU_SOURCE
 #include "dicom/front.h"
 
@@ -47,7 +49,10 @@ static void on_child(int sig)
 static int tell(const struct spd_front *f, char type, const char *text, int fd)
 {
     struct iovec io[2] = {{&type, 1}, {(void *)(uintptr_t)text, strlen(text)}};
-    union { struct cmsghdr h; char room[CMSG_SPACE(sizeof(int))]; } control;
+    union {
+        struct cmsghdr h;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
     struct msghdr m = {.msg_iov = io, .msg_iovlen = 2};
     if (fd >= 0) {
         memset(&control, 0, sizeof control);
@@ -57,14 +62,17 @@ static int tell(const struct spd_front *f, char type, const char *text, int fd)
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
     ssize_t n;
-    do n = sendmsg(f->fd, &m, MSG_NOSIGNAL);
+    do
+        n = sendmsg(f->fd, &m, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -1 : 0;
 }
 
 static int listen_on(const struct spd_front *f)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE}, *a;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE},
+                    *a;
     char port[12];
     int one = 1, fd = -1;
     snprintf(port, sizeof port, "%d", f->port);
@@ -88,7 +96,8 @@ static void peer_text(const struct sockaddr_storage *from, char *ret, size_t siz
 {
     const struct sockaddr_in6 *six = (const void *)from;
     const struct sockaddr_in *four = (const void *)from;
-    const void *addr = from->ss_family == AF_INET6 ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
+    const void *addr =
+        from->ss_family == AF_INET6 ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
     if (!inet_ntop(from->ss_family, addr, ret, (socklen_t)size)) snprintf(ret, size, "?");
     if (!strncmp(ret, "::ffff:", 7)) memmove(ret, ret + 7, strlen(ret + 7) + 1);
 }
@@ -98,16 +107,22 @@ static int find_place(const char *peer)
 {
     int same = 0, empty = -1, oldest = -1;
     for (int i = 0; i < PLACES; i++) {
-        if (!places[i].pid) empty = i;
-        else if (!strcmp(places[i].peer, peer)) same++;
-        if (places[i].pid && !established[i] && (oldest < 0 || places[i].started < places[oldest].started)) oldest = i;
+        if (!places[i].pid)
+            empty = i;
+        else if (!strcmp(places[i].peer, peer))
+            same++;
+        if (places[i].pid && !established[i] &&
+            (oldest < 0 || places[i].started < places[oldest].started))
+            oldest = i;
     }
     if (same >= PER_PEER) { /* its own oldest silent one gives way, nobody else's */
         oldest = -1;
         for (int i = 0; i < PLACES; i++)
             if (places[i].pid && !strcmp(places[i].peer, peer) && !established[i] &&
-                (oldest < 0 || places[i].started < places[oldest].started)) oldest = i;
-    } else if (empty >= 0) return empty;
+                (oldest < 0 || places[i].started < places[oldest].started))
+                oldest = i;
+    } else if (empty >= 0)
+        return empty;
     if (oldest < 0) return -1;
     kill(places[oldest].pid, SIGKILL);
     waitpid(places[oldest].pid, NULL, 0);
@@ -131,7 +146,8 @@ static int take(const struct spd_front *f, int listener, unsigned long count)
     socklen_t len = sizeof from;
     char peer[INET6_ADDRSTRLEN] = "";
     int pair[2], one = 1, fd = accept4(listener, (void *)&from, &len, SOCK_CLOEXEC);
-    if (fd < 0) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : (usleep(50000), 0);
+    if (fd < 0)
+        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : (usleep(50000), 0);
     peer_text(&from, peer, sizeof peer);
     int place = find_place(peer);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -174,15 +190,25 @@ static int parse(int argc, char **argv, struct spd_front *f)
     for (int i = 1; i < argc; i += 2) {
         int64_t n = 0;
         const char *v = i + 1 < argc ? argv[i + 1] : "";
-        if (!strcmp(argv[i], "--address")) f->address = v;
-        else if (!strcmp(argv[i], "--ae")) f->ae = v;
-        else if (!strcmp(argv[i], "--reporting-ae")) f->reporting_ae = v;
-        else if (!spd_sv_to_i64(spd_sv_from(v), &n) || n < 0 || n > 65535) return -1;
-        else if (!strcmp(argv[i], "--fd")) f->fd = (int)n;
-        else if (!strcmp(argv[i], "--port")) f->port = (int)n;
-        else return -1;
+        if (!strcmp(argv[i], "--address"))
+            f->address = v;
+        else if (!strcmp(argv[i], "--ae"))
+            f->ae = v;
+        else if (!strcmp(argv[i], "--reporting-ae"))
+            f->reporting_ae = v;
+        else if (!spd_sv_to_i64(spd_sv_from(v), &n) || n < 0 || n > 65535)
+            return -1;
+        else if (!strcmp(argv[i], "--fd"))
+            f->fd = (int)n;
+        else if (!strcmp(argv[i], "--port"))
+            f->port = (int)n;
+        else
+            return -1;
     }
-    return f->fd >= 0 && f->port > 0 && *f->ae && strlen(f->ae) <= 16 && strlen(f->reporting_ae) <= 16 ? 0 : -1;
+    return f->fd >= 0 && f->port > 0 && *f->ae && strlen(f->ae) <= 16 &&
+                   strlen(f->reporting_ae) <= 16
+               ? 0
+               : -1;
 }
 
 int spd_dicom_front_main(int argc, char **argv)
@@ -190,14 +216,17 @@ int spd_dicom_front_main(int argc, char **argv)
     struct spd_front f = {.address = "127.0.0.1", .ae = "", .reporting_ae = "", .fd = -1};
     struct sigaction term = {.sa_handler = on_term}, chld = {.sa_handler = on_child};
     if (parse(argc, argv, &f)) {
-        fprintf(stderr, "spoed-dicom front: --fd N --address A --port P --ae TITLE --reporting-ae TITLE are needed\n");
+        fprintf(stderr, "spoed-dicom front: --fd N --address A --port P --ae TITLE --reporting-ae "
+                        "TITLE are needed\n");
         return 2;
     }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    sigaction(SIGTERM, &term, NULL), sigaction(SIGINT, &term, NULL), sigaction(SIGCHLD, &chld, NULL);
+    sigaction(SIGTERM, &term, NULL), sigaction(SIGINT, &term, NULL),
+        sigaction(SIGCHLD, &chld, NULL);
     signal(SIGPIPE, SIG_IGN);
     setenv("TCP_NODELAY", "1", 1); /* DCMTK reads it; without, every message waits 40 ms */
-    established = mmap(NULL, PLACES * sizeof *established, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    established = mmap(NULL, PLACES * sizeof *established, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int listener = established == MAP_FAILED ? -1 : listen_on(&f);
     if (listener < 0) {
         tell(&f, 'N', strerror(errno), -1);

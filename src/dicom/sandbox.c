@@ -33,14 +33,54 @@ static void limit(int what, rlim_t max)
 #endif
 
 static const int allowed[] = {
-    SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_shutdown,
-    SYS_close, SYS_fcntl, SYS_fstat, SYS_lseek, SYS_ioctl, SYS_ppoll, SYS_pselect6, SYS_mmap, SYS_munmap,
-    SYS_mremap, SYS_madvise, SYS_brk, SYS_futex, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep,
-    SYS_gettimeofday, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_exit,
-    SYS_exit_group, SYS_getpid, SYS_gettid, SYS_tgkill, SYS_setitimer, SYS_getsockopt, SYS_setsockopt,
-    SYS_getpeername, SYS_getsockname, SYS_getrandom, SYS_sched_yield, SYS_restart_syscall,
+    SYS_read,
+    SYS_write,
+    SYS_readv,
+    SYS_writev,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_recvmsg,
+    SYS_sendmsg,
+    SYS_shutdown,
+    SYS_close,
+    SYS_fcntl,
+    SYS_fstat,
+    SYS_lseek,
+    SYS_ioctl,
+    SYS_ppoll,
+    SYS_pselect6,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_brk,
+    SYS_futex,
+    SYS_clock_gettime,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sigaltstack,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_getpid,
+    SYS_gettid,
+    SYS_tgkill,
+    SYS_setitimer,
+    SYS_getsockopt,
+    SYS_setsockopt,
+    SYS_getpeername,
+    SYS_getsockname,
+    SYS_getrandom,
+    SYS_sched_yield,
+    SYS_restart_syscall,
 #ifdef SYS_poll
-    SYS_poll, SYS_select, SYS_time, SYS_alarm,
+    SYS_poll,
+    SYS_select,
+    SYS_time,
+    SYS_alarm,
 #endif
 };
 
@@ -50,12 +90,15 @@ static void filter(void)
     enum { N = sizeof allowed / sizeof *allowed };
     struct sock_filter f[N * 2 + 12];
     unsigned short n = 0;
-    f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+    f[n++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
     f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    f[n++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (int i = 0; i < N; i++) {
-        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
+        f[n++] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
         f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     }
     f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1);
@@ -77,6 +120,7 @@ void spd_sandbox_enter(unsigned cpu_seconds)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (SANITIZED) return;
     limit(RLIMIT_AS, (rlim_t)512 << 20);
-    limit(RLIMIT_NOFILE, 3); /* 0 to 2 are taken: no new file; poll fails with a limit below its count */
+    limit(RLIMIT_NOFILE,
+          3); /* 0 to 2 are taken: no new file; poll fails with a limit below its count */
     filter();
 }

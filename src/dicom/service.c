@@ -1,5 +1,6 @@
-/* src/dicom/service.c: C-ECHO, C-STORE and C-FIND for one association: collects a message's bytes, scans them
- * (result/dcm.h), hands them to the brain and passes on its answer. Nothing is decided here. */
+/* src/dicom/service.c: C-ECHO, C-STORE and C-FIND for one association: collects a message's bytes,
+ * scans them (result/dcm.h), hands them to the brain and passes on its answer. Nothing is decided
+ * here. */
 #define _GNU_SOURCE
 #include "dicom/service.h"
 
@@ -11,8 +12,14 @@
 #include "result/sr_build.h"
 
 enum { IDLE_SECONDS = 120, MESSAGE_SECONDS = 30, BRAIN_MS = 60000, COMMAND_MAX = 16384 };
-enum { STATUS_OK = 0, STATUS_RESOURCES = 0xA700, STATUS_MISMATCH = 0xA900, STATUS_UNREADABLE = 0xC000,
-       STATUS_PENDING = 0xFF00, STATUS_CANCEL = 0xFE00 };
+enum {
+    STATUS_OK = 0,
+    STATUS_RESOURCES = 0xA700,
+    STATUS_MISMATCH = 0xA900,
+    STATUS_UNREADABLE = 0xC000,
+    STATUS_PENDING = 0xFF00,
+    STATUS_CANCEL = 0xFE00
+};
 
 struct command {
     unsigned field, id, data_set, status;
@@ -27,10 +34,11 @@ struct service {
     const char *called, *calling, *peer;
 };
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------ */
 /* Collects one command or data set. Beyond max the rest is read and dropped and *too_big is set. */
-static enum spd_pdv collect(struct service *s, bool command, int seconds, size_t max, struct spd_str *out,
-                            unsigned char *context, bool *too_big)
+static enum spd_pdv collect(struct service *s, bool command, int seconds, size_t max,
+                            struct spd_str *out, unsigned char *context, bool *too_big)
 {
     for (size_t got = 0;;) {
         bool is_command, last;
@@ -41,8 +49,10 @@ static enum spd_pdv collect(struct service *s, bool command, int seconds, size_t
         if (r) return r;
         if (is_command != command) return SPD_PDV_END; /* out of order: the peer is broken */
         got += n;
-        if (got > max) *too_big = true;
-        else spd_str_add(out, spd_sv_of(data, n));
+        if (got > max)
+            *too_big = true;
+        else
+            spd_str_add(out, spd_sv_of(data, n));
         if (got > (size_t)64 << 20) return SPD_PDV_END;
         *context = c;
         seconds = MESSAGE_SECONDS;
@@ -73,7 +83,8 @@ static bool parse_command(struct service *s, spd_sv bytes, struct command *c)
 
 static void put_le(struct spd_str *out, uint64_t v, int n)
 {
-    for (int i = 0; i < n; i++) spd_str_addc(out, (char)(v >> (8 * i)));
+    for (int i = 0; i < n; i++)
+        spd_str_addc(out, (char)(v >> (8 * i)));
 }
 static void put_us(struct spd_str *out, unsigned element, unsigned v)
 {
@@ -87,7 +98,8 @@ static void put_uid(struct spd_str *out, uint32_t tag, spd_sv uid)
     if (uid.len & 1) spd_str_addc(out, 0);
 }
 
-static bool respond(struct service *s, const struct command *c, unsigned status, const char *comment, bool data_follows)
+static bool respond(struct service *s, const struct command *c, unsigned status,
+                    const char *comment, bool data_follows)
 {
     struct spd_str body = SPD_STR_INIT(4096), all = SPD_STR_INIT(4096);
     put_uid(&body, 0x00000002, c->sop_class);
@@ -113,21 +125,28 @@ static bool send_data(struct service *s, unsigned char context, spd_sv data)
 {
     for (size_t at = 0; at < data.len;) {
         size_t n = data.len - at > s->io->max_fragment ? s->io->max_fragment : data.len - at;
-        if (!s->io->write(s->io->ctx, context, false, at + n == data.len, data.ptr + at, n)) return false;
+        if (!s->io->write(s->io->ctx, context, false, at + n == data.len, data.ptr + at, n))
+            return false;
         at += n;
     }
     return true;
 }
 
-/* ---- C-STORE --------------------------------------------------------------------------------------- */
+/* ---- C-STORE
+ * --------------------------------------------------------------------------------------- */
 /* The data set as a file, so that what is kept can be read again by anything. */
 static void file_of(const struct command *c, const char *transfer, spd_sv data, struct spd_str *out)
 {
     struct spd_str meta = SPD_STR_INIT(1024);
-    const struct { uint32_t element; spd_sv value; } uids[] = {
-        {0x0002, c->sop_class}, {0x0003, c->sop_uid}, {0x0010, spd_sv_from(transfer)},
-        {0x0012, SPD_SV("2.25.269434812038467013518374950312876145203")}};
-    put_le(&meta, 0x00010002, 4), spd_str_addz(&meta, "OB"), put_le(&meta, 0, 2), put_le(&meta, 2, 4), put_le(&meta, 0x0100, 2);
+    const struct {
+        uint32_t element;
+        spd_sv value;
+    } uids[] = {{0x0002, c->sop_class},
+                {0x0003, c->sop_uid},
+                {0x0010, spd_sv_from(transfer)},
+                {0x0012, SPD_SV("2.25.269434812038467013518374950312876145203")}};
+    put_le(&meta, 0x00010002, 4), spd_str_addz(&meta, "OB"), put_le(&meta, 0, 2),
+        put_le(&meta, 2, 4), put_le(&meta, 0x0100, 2);
     for (size_t i = 0; i < sizeof uids / sizeof *uids; i++) {
         size_t pad = uids[i].value.len & 1;
         put_le(&meta, 2, 2), put_le(&meta, uids[i].element, 2), spd_str_addz(&meta, "UI");
@@ -135,7 +154,8 @@ static void file_of(const struct command *c, const char *transfer, spd_sv data, 
         spd_str_add(&meta, uids[i].value);
         if (pad) spd_str_addc(&meta, 0);
     }
-    for (int i = 0; i < 128; i++) spd_str_addc(out, 0);
+    for (int i = 0; i < 128; i++)
+        spd_str_addc(out, 0);
     spd_str_addz(out, "DICM");
     put_le(out, 2, 4), spd_str_addz(out, "UL"), put_le(out, 4, 2), put_le(out, meta.len, 4);
     spd_str_add(out, spd_str_sv(&meta));
@@ -147,15 +167,18 @@ static bool read_status(struct service *s, unsigned *ret, const char **ret_comme
 {
     char type;
     spd_sv body;
-    if (spd_frame_read(s->brain, &type, &body, BRAIN_MS, s->arena) || type != 's' || body.len < 2) return false;
+    if (spd_frame_read(s->brain, &type, &body, BRAIN_MS, s->arena) || type != 's' || body.len < 2)
+        return false;
     *ret = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1] << 8;
-    *ret_comment = body.len > 2 ? spd_arena_dup(s->arena, spd_sv_of(body.ptr + 2, body.len - 2)).ptr : NULL;
+    *ret_comment =
+        body.len > 2 ? spd_arena_dup(s->arena, spd_sv_of(body.ptr + 2, body.len - 2)).ptr : NULL;
     return true;
 }
 
 static enum spd_pdv store(struct service *s, struct command *c)
 {
-    struct spd_str data = SPD_STR_INIT(SPD_DCM_BYTES_MAX), doc = SPD_STR_INIT(SPD_FRAME_MAX / 2), file = SPD_STR_INIT(SPD_FRAME_MAX / 3);
+    struct spd_str data = SPD_STR_INIT(SPD_DCM_BYTES_MAX), doc = SPD_STR_INIT(SPD_FRAME_MAX / 2),
+                   file = SPD_STR_INIT(SPD_FRAME_MAX / 3);
     struct spd_str body = SPD_STR_INIT(SPD_FRAME_MAX);
     const char *abstract, *transfer, *comment = NULL;
     struct spd_err err = {0};
@@ -164,10 +187,14 @@ static enum spd_pdv store(struct service *s, struct command *c)
     bool too_big = false;
     unsigned char context = c->context;
     unsigned status = STATUS_RESOURCES;
-    enum spd_pdv r = collect(s, false, MESSAGE_SECONDS, SPD_DCM_BYTES_MAX, &data, &context, &too_big);
-    if (r || context != c->context || !s->io->context(s->io->ctx, context, &abstract, &transfer)) r = r ? r : SPD_PDV_END;
-    else if (too_big) status = STATUS_UNREADABLE, comment = "the object is larger than 4 MiB";
-    else if (!spd_dcm_is_uid(c->sop_uid) || !spd_dcm_is_uid(c->sop_class) || !spd_sv_is(c->sop_class, abstract))
+    enum spd_pdv r =
+        collect(s, false, MESSAGE_SECONDS, SPD_DCM_BYTES_MAX, &data, &context, &too_big);
+    if (r || context != c->context || !s->io->context(s->io->ctx, context, &abstract, &transfer))
+        r = r ? r : SPD_PDV_END;
+    else if (too_big)
+        status = STATUS_UNREADABLE, comment = "the object is larger than 4 MiB";
+    else if (!spd_dcm_is_uid(c->sop_uid) || !spd_dcm_is_uid(c->sop_class) ||
+             !spd_sv_is(c->sop_class, abstract))
         status = STATUS_MISMATCH, comment = "SOP Class or Instance UID of the request";
     else {
         spd_sv why = SPD_SV_NONE;
@@ -177,12 +204,14 @@ static enum spd_pdv store(struct service *s, struct command *c)
             spd_sr_doc_build(&d, &tree, s->arena);
             if (!spd_sv_eq(tree.sop_uid, c->sop_uid) || !spd_sv_eq(tree.sop_class, c->sop_class))
                 why = SPD_SV("(0008,0018): the object is not the one that the request names");
-            else spd_sr_doc_encode(&tree, &doc);
+            else
+                spd_sr_doc_encode(&tree, &doc);
         }
         file_of(c, transfer, spd_str_sv(&data), &file);
         spd_frame_put(&body, c->sop_uid), spd_frame_put(&body, why);
         spd_frame_put(&body, spd_str_sv(&doc)), spd_frame_put(&body, spd_str_sv(&file));
-        if (!spd_str_ok(&body) || !spd_str_ok(&doc) || spd_frame_write1(s->brain, 'S', spd_str_sv(&body)) ||
+        if (!spd_str_ok(&body) || !spd_str_ok(&doc) ||
+            spd_frame_write1(s->brain, 'S', spd_str_sv(&body)) ||
             !read_status(s, &status, &comment))
             status = STATUS_RESOURCES, comment = "the brain does not answer";
     }
@@ -191,7 +220,8 @@ static enum spd_pdv store(struct service *s, struct command *c)
     return r;
 }
 
-/* ---- C-FIND --------------------------------------------------------------------------------------------- */
+/* ---- C-FIND
+ * --------------------------------------------------------------------------------------------- */
 /* Has the peer asked to stop (or gone)? Looks only at what is already there. */
 static enum spd_pdv cancelled(struct service *s, const struct command *c, bool *ret)
 {
@@ -200,8 +230,11 @@ static enum spd_pdv cancelled(struct service *s, const struct command *c, bool *
     bool too_big = false;
     struct command other = {0};
     enum spd_pdv r = collect(s, true, 0, COMMAND_MAX, &bytes, &context, &too_big);
-    if (!r && parse_command(s, spd_str_sv(&bytes), &other) && other.field == 0x0FFF && other.id == c->id) *ret = true;
-    else if (!r) r = SPD_PDV_END; /* one operation at a time was negotiated */
+    if (!r && parse_command(s, spd_str_sv(&bytes), &other) && other.field == 0x0FFF &&
+        other.id == c->id)
+        *ret = true;
+    else if (!r)
+        r = SPD_PDV_END; /* one operation at a time was negotiated */
     spd_str_done(&bytes);
     return r == SPD_PDV_NONE ? SPD_PDV_OK : r;
 }
@@ -219,9 +252,11 @@ static enum spd_pdv answers(struct service *s, const struct command *c)
         if (rc || (type == 'f' && body.len < 2) || (type != 'a' && type != 'f'))
             respond(s, c, STATUS_RESOURCES, "the brain does not answer", false), r = SPD_PDV_END;
         else if (type == 'f') {
-            unsigned status = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1] << 8;
+            unsigned status = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1]
+                                                               << 8;
             if (!respond(s, c, stop ? STATUS_CANCEL : status, NULL, false)) r = SPD_PDV_END;
-        } else if (!stop && (!respond(s, c, STATUS_PENDING, NULL, true) || !send_data(s, c->context, body)))
+        } else if (!stop &&
+                   (!respond(s, c, STATUS_PENDING, NULL, true) || !send_data(s, c->context, body)))
             r = SPD_PDV_END;
         spd_arena_free(one);
         if (r || end) return r;
@@ -244,16 +279,23 @@ static enum spd_pdv find(struct service *s, struct command *c)
     unsigned char context = c->context;
     enum spd_pdv r = collect(s, false, MESSAGE_SECONDS, 1 << 18, &data, &context, &too_big);
     if (!r && !s->io->context(s->io->ctx, context, &abstract, &transfer)) r = SPD_PDV_END;
-    if (!r && (too_big || spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err) ||
-               spd_find_keys_from_set(&d, &q, s->arena, &err)))
-        r = respond(s, c, STATUS_MISMATCH, too_big ? "the identifier is larger than 256 kB" : err.text, false) ? SPD_PDV_OK : SPD_PDV_END;
+    if (!r &&
+        (too_big ||
+         spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err) ||
+         spd_find_keys_from_set(&d, &q, s->arena, &err)))
+        r = respond(s, c, STATUS_MISMATCH,
+                    too_big ? "the identifier is larger than 256 kB" : err.text, false)
+                ? SPD_PDV_OK
+                : SPD_PDV_END;
     else if (!r) {
         q.reporting = s->reporting;
         spd_str_addc(&body, strcmp(transfer, "1.2.840.10008.1.2") ? 1 : 0);
         spd_find_keys_encode(&q, &body);
         if (spd_frame_write1(s->brain, 'F', spd_str_sv(&body)))
-            r = respond(s, c, STATUS_RESOURCES, "the brain does not answer", false) ? SPD_PDV_OK : SPD_PDV_END;
-        else r = answers(s, c);
+            r = respond(s, c, STATUS_RESOURCES, "the brain does not answer", false) ? SPD_PDV_OK
+                                                                                    : SPD_PDV_END;
+        else
+            r = answers(s, c);
     }
     spd_str_done(&data), spd_str_done(&body);
     return r;
@@ -266,18 +308,27 @@ static enum spd_pdv serve_one(struct service *s)
     bool too_big = false;
     enum spd_pdv r = collect(s, true, IDLE_SECONDS, COMMAND_MAX, &bytes, &c.context, &too_big);
     if (!r && (too_big || !parse_command(s, spd_str_sv(&bytes), &c))) r = SPD_PDV_END;
-    if (!r && c.field == 0x0030) r = respond(s, &c, STATUS_OK, NULL, false) ? SPD_PDV_OK : SPD_PDV_END;
-    else if (!r && c.field == 0x0001 && c.data_set != 0x0101) r = store(s, &c);
-    else if (!r && c.field == 0x0020 && c.data_set != 0x0101) r = find(s, &c);
-    else if (!r && c.field != 0x0FFF) r = SPD_PDV_END; /* a late C-CANCEL needs no answer; others were not offered */
+    if (!r && c.field == 0x0030)
+        r = respond(s, &c, STATUS_OK, NULL, false) ? SPD_PDV_OK : SPD_PDV_END;
+    else if (!r && c.field == 0x0001 && c.data_set != 0x0101)
+        r = store(s, &c);
+    else if (!r && c.field == 0x0020 && c.data_set != 0x0101)
+        r = find(s, &c);
+    else if (!r && c.field != 0x0FFF)
+        r = SPD_PDV_END; /* a late C-CANCEL needs no answer; others were not offered */
     spd_str_done(&bytes);
     return r;
 }
 
-enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting, const char *called,
-                             const char *calling, const char *peer)
+enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting,
+                             const char *called, const char *calling, const char *peer)
 {
-    struct service s = {.io = io, .brain = brain, .reporting = reporting, .called = called, .calling = calling, .peer = peer};
+    struct service s = {.io = io,
+                        .brain = brain,
+                        .reporting = reporting,
+                        .called = called,
+                        .calling = calling,
+                        .peer = peer};
     struct spd_str hello = SPD_STR_INIT(1024);
     spd_frame_put(&hello, spd_sv_from(called)), spd_frame_put(&hello, spd_sv_from(calling));
     spd_frame_put(&hello, spd_sv_from(peer));

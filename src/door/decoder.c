@@ -1,7 +1,7 @@
 /* src/door/decoder.c: the pool of `spoed-dicom decode` processes. See door_dicom.h.
  *
- * A process serves one object and ends; another takes its place. Nothing of the object is kept. Threads: any;
- * the mutex guards the list of waiting processes only, never a decoding. */
+ * A process serves one object and ends; another takes its place. Nothing of the object is kept.
+ * Threads: any; the mutex guards the list of waiting processes only, never a decoding. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,10 @@
 
 enum { POOL_MAX = 16, OBJECT_MS = 10000 };
 
-struct worker { pid_t pid; int fd; };
+struct worker {
+    pid_t pid;
+    int fd;
+};
 struct spd_decoder {
     pthread_mutex_t lock;
     struct worker waiting[POOL_MAX];
@@ -56,7 +59,8 @@ static void end(struct worker *w)
     int status;
     close(w->fd);
     kill(w->pid, SIGKILL);
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR) {
+    }
 }
 
 static void refill(struct spd_decoder *d)
@@ -75,11 +79,14 @@ static void refill(struct spd_decoder *d)
     }
 }
 
-enum spd_rc spd_decoder_new(const char *program, size_t n, struct spd_decoder **ret, struct spd_err *err)
+enum spd_rc spd_decoder_new(const char *program, size_t n, struct spd_decoder **ret,
+                            struct spd_err *err)
 {
     *ret = NULL;
-    if (access(program, X_OK)) return spd_fail(err, SPD_IO, "spoed-dicom", "the program is not there or cannot be run");
-    if (strlen(program) >= sizeof(*ret)->program) return spd_fail(err, SPD_LIMIT, "spoed-dicom", "the path is too long");
+    if (access(program, X_OK))
+        return spd_fail(err, SPD_IO, "spoed-dicom", "the program is not there or cannot be run");
+    if (strlen(program) >= sizeof(*ret)->program)
+        return spd_fail(err, SPD_LIMIT, "spoed-dicom", "the path is too long");
     struct spd_decoder *d = spd_must_malloc(sizeof *d);
     pthread_mutex_init(&d->lock, NULL);
     snprintf(d->program, sizeof d->program, "%s", program);
@@ -92,13 +99,14 @@ enum spd_rc spd_decoder_new(const char *program, size_t n, struct spd_decoder **
 void spd_decoder_free(struct spd_decoder *d)
 {
     if (!d) return;
-    for (size_t i = 0; i < d->n; i++) end(&d->waiting[i]);
+    for (size_t i = 0; i < d->n; i++)
+        end(&d->waiting[i]);
     pthread_mutex_destroy(&d->lock);
     spd_free(d);
 }
 
-static enum spd_rc answer_of(struct spd_decoder *d, enum spd_rc rc, char type, spd_sv body, struct spd_sr_doc *ret,
-                             struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc answer_of(struct spd_decoder *d, enum spd_rc rc, char type, spd_sv body,
+                             struct spd_sr_doc *ret, struct spd_arena *arena, struct spd_err *err)
 {
     if (!rc && type == 'r') return spd_fail(err, SPD_INVALID, "object", "%.*s", SPD_SV_ARG(body));
     if (!rc && type == 'd') rc = spd_sr_doc_decode(body, ret, arena, err);
@@ -106,23 +114,28 @@ static enum spd_rc answer_of(struct spd_decoder *d, enum spd_rc rc, char type, s
     pthread_mutex_lock(&d->lock);
     d->crashes++;
     pthread_mutex_unlock(&d->lock);
-    spd_log(SPD_LOG_ERR, "a DICOM decoder died or was too slow; the object is refused", SPD_LZ("rc", spd_rc_name(rc)));
-    return spd_fail(err, SPD_IO, "decoder", "%s", rc == SPD_AGAIN ? "decoding took more than 10 s" : "the decoder died on this object");
+    spd_log(SPD_LOG_ERR, "a DICOM decoder died or was too slow; the object is refused",
+            SPD_LZ("rc", spd_rc_name(rc)));
+    return spd_fail(err, SPD_IO, "decoder", "%s",
+                    rc == SPD_AGAIN ? "decoding took more than 10 s"
+                                    : "the decoder died on this object");
 }
 
-enum spd_rc spd_decoder_run(struct spd_decoder *d, spd_sv bytes, struct spd_sr_doc *ret, struct spd_arena *arena,
-                            struct spd_err *err)
+enum spd_rc spd_decoder_run(struct spd_decoder *d, spd_sv bytes, struct spd_sr_doc *ret,
+                            struct spd_arena *arena, struct spd_err *err)
 {
     enum spd_rc rc = SPD_IO;
     char type = 0;
     spd_sv body = SPD_SV_NONE;
-    for (bool waited = true; waited && rc == SPD_IO;) { /* one that died while it waited is no fault of the object */
+    for (bool waited = true;
+         waited && rc == SPD_IO;) { /* one that died while it waited is no fault of the object */
         struct worker w = {0, -1};
         pthread_mutex_lock(&d->lock);
         if (d->n) w = d->waiting[--d->n];
         pthread_mutex_unlock(&d->lock);
         waited = w.fd >= 0;
-        if (!waited && !start(d, &w)) return spd_fail(err, SPD_AGAIN, "decoder", "no decoder process can be started");
+        if (!waited && !start(d, &w))
+            return spd_fail(err, SPD_AGAIN, "decoder", "no decoder process can be started");
         rc = spd_frame_write1(w.fd, 'D', bytes);
         if (!rc) rc = spd_frame_read(w.fd, &type, &body, OBJECT_MS, arena);
         end(&w);

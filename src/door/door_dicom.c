@@ -1,8 +1,10 @@
-/* src/door/door_dicom.c: keeps `spoed-dicom front` running and serves its associations. See door_dicom.h.
+/* src/door/door_dicom.c: keeps `spoed-dicom front` running and serves its associations. See
+ * door_dicom.h.
  *
- * One thread holds the control socket (associations arrive there as sockets) and starts the front again when it
- * dies; each association has a thread of its own, at most 64 as the front allows no more. An association's
- * thread ends when its socket closes. Stop: the front first, then every association's socket, then wait. */
+ * One thread holds the control socket (associations arrive there as sockets) and starts the front
+ * again when it dies; each association has a thread of its own, at most 64 as the front allows no
+ * more. An association's thread ends when its socket closes. Stop: the front first, then every
+ * association's socket, then wait. */
 #define _GNU_SOURCE
 #include "door/door_dicom.h"
 
@@ -24,7 +26,13 @@
 #include "door/find.h"
 #include "result/frame.h"
 
-enum { ASSOCIATIONS_MAX = 128, STATUS_OK = 0, STATUS_RESOURCES = 0xA700, STATUS_IDENTIFIER = 0xA900, STATUS_UNREADABLE = 0xC000 };
+enum {
+    ASSOCIATIONS_MAX = 128,
+    STATUS_OK = 0,
+    STATUS_RESOURCES = 0xA700,
+    STATUS_IDENTIFIER = 0xA900,
+    STATUS_UNREADABLE = 0xC000
+};
 
 struct spd_door_dicom {
     struct spd_door_dicom_host host;
@@ -35,8 +43,8 @@ struct spd_door_dicom {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping;
-    pid_t pid;            /* of the front; 0: none. Reaped by the control thread only */
-    int fd;               /* control socket; -1: none */
+    pid_t pid; /* of the front; 0: none. Reaped by the control thread only */
+    int fd;    /* control socket; -1: none */
     int associations[ASSOCIATIONS_MAX]; /* their sockets; -1: free */
     size_t n_associations;
     struct spd_door_dicom_stats stats;
@@ -59,7 +67,8 @@ static void count(struct spd_door_dicom *d, uint64_t *counter, uint64_t by)
     pthread_mutex_unlock(&d->lock);
 }
 
-static void alarm_of(struct spd_door_dicom *d, const char *kind, const char *nl, const char *en, bool clear)
+static void alarm_of(struct spd_door_dicom *d, const char *kind, const char *nl, const char *en,
+                     bool clear)
 {
     if (d->host.alarm) d->host.alarm(d->host.self, kind, nl, en, clear);
 }
@@ -71,7 +80,8 @@ static enum spd_rc send_status(int fd, char type, unsigned status, spd_sv commen
     return spd_frame_write(fd, type, parts, 2);
 }
 
-/* ---- C-STORE ---------------------------------------------------------------------------------------- */
+/* ---- C-STORE
+ * ---------------------------------------------------------------------------------------- */
 static enum spd_rc submit(struct spd_door_dicom *d, enum spd_event_type type, void *payload)
 {
     struct spd_event event = {.type = type, .u.any = payload};
@@ -86,19 +96,22 @@ static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_ar
     struct spd_sr_doc doc;
     enum spd_rc rc;
     unsigned status = STATUS_OK;
-    if (!spd_frame_take(&body, &sop_uid) || !spd_frame_take(&body, &why) || !spd_frame_take(&body, &doc_bytes) ||
-        !spd_frame_take(&body, &raw)) return SPD_PROTO;
+    if (!spd_frame_take(&body, &sop_uid) || !spd_frame_take(&body, &why) ||
+        !spd_frame_take(&body, &doc_bytes) || !spd_frame_take(&body, &raw))
+        return SPD_PROTO;
     d->host.peer(d->host.self, a->calling, spd_sv_from(a->peer_address), arena, &peer);
-    if (!why.len && spd_sr_doc_decode(doc_bytes, &doc, arena, NULL)) why = SPD_SV("the decoder's answer is damaged");
+    if (!why.len && spd_sr_doc_decode(doc_bytes, &doc, arena, NULL))
+        why = SPD_SV("the decoder's answer is damaged");
     if (why.len) {
         struct spd_message_event e;
-        spd_door_unreadable_event(raw, why, &peer, SPD_SV("C-STORE"), a->calling, sop_uid, &e, arena);
+        spd_door_unreadable_event(raw, why, &peer, SPD_SV("C-STORE"), a->calling, sop_uid, &e,
+                                  arena);
         rc = submit(d, SPD_EVENT_MESSAGE, &e);
         status = STATUS_UNREADABLE, comment = why;
     } else {
         struct spd_result_event e;
-        enum spd_read read = spd_door_result_event(&doc, raw, d->host.codes, &peer, d->host.zone, SPD_SV("C-STORE"),
-                                                   a->calling, &e, arena);
+        enum spd_read read = spd_door_result_event(&doc, raw, d->host.codes, &peer, d->host.zone,
+                                                   SPD_SV("C-STORE"), a->calling, &e, arena);
         rc = submit(d, SPD_EVENT_RESULT, &e);
         if (read == SPD_READ_REFUSED) status = STATUS_UNREADABLE, comment = e.why;
     }
@@ -107,7 +120,8 @@ static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_ar
     return send_status(a->fd, 's', status, comment);
 }
 
-/* ---- C-FIND ------------------------------------------------------------------------------------------ */
+/* ---- C-FIND
+ * ------------------------------------------------------------------------------------------ */
 struct finding {
     struct association *a;
     const struct spd_find_query *q;
@@ -129,7 +143,8 @@ static bool send_answer(void *ctx, const struct spd_row *row)
     struct finding *f = ctx;
     spd_str_clear(&f->bytes);
     spd_find_dataset(f->q, row, f->a->door->host.zone, f->explicit_vr, &f->bytes);
-    f->rc = spd_str_ok(&f->bytes) ? spd_frame_write1(f->a->fd, 'a', spd_str_sv(&f->bytes)) : SPD_LIMIT;
+    f->rc =
+        spd_str_ok(&f->bytes) ? spd_frame_write1(f->a->fd, 'a', spd_str_sv(&f->bytes)) : SPD_LIMIT;
     if (++f->n % 16 == 0 && stopped(f->a->fd)) f->cancelled = true;
     return !f->rc && !f->cancelled;
 }
@@ -141,7 +156,8 @@ static enum spd_rc serve_find(struct association *a, spd_sv body, struct spd_are
     struct finding f = {.a = a, .q = &q, .bytes = SPD_STR_INIT(1 << 20)};
     if (!body.len) return SPD_PROTO;
     f.explicit_vr = body.ptr[0] != 0;
-    if (spd_find_keys_decode(spd_sv_of(body.ptr + 1, body.len - 1), &q, arena, NULL) || spd_find_prepare(&q, NULL))
+    if (spd_find_keys_decode(spd_sv_of(body.ptr + 1, body.len - 1), &q, arena, NULL) ||
+        spd_find_prepare(&q, NULL))
         return send_status(a->fd, 'f', STATUS_IDENTIFIER, SPD_SV_NONE);
     const struct spd_list *list = spd_board_get(d->host.board);
     if (!list) return send_status(a->fd, 'f', STATUS_RESOURCES, SPD_SV_NONE);
@@ -149,10 +165,13 @@ static enum spd_rc serve_find(struct association *a, spd_sv body, struct spd_are
     spd_list_unref(list);
     spd_str_done(&f.bytes);
     count(d, &d->stats.finds, 1), count(d, &d->stats.answers, f.n);
-    return f.rc == SPD_IO ? f.rc : send_status(a->fd, 'f', f.rc ? STATUS_RESOURCES : STATUS_OK, SPD_SV_NONE);
+    return f.rc == SPD_IO
+               ? f.rc
+               : send_status(a->fd, 'f', f.rc ? STATUS_RESOURCES : STATUS_OK, SPD_SV_NONE);
 }
 
-/* ---- associations ------------------------------------------------------------------------------------- */
+/* ---- associations
+ * ------------------------------------------------------------------------------------- */
 static enum spd_rc serve_frame(struct association *a, struct spd_arena *hello_arena)
 {
     struct spd_arena *arena = spd_arena_new((size_t)256 << 20);
@@ -162,11 +181,17 @@ static enum spd_rc serve_frame(struct association *a, struct spd_arena *hello_ar
     enum spd_rc rc = spd_frame_read(a->fd, &type, &body, -1, arena);
     if (!rc && type == 'H') {
         spd_sv called, calling;
-        if (!spd_frame_take(&body, &called) || !spd_frame_take(&body, &calling)) rc = SPD_PROTO;
-        else a->called = spd_arena_dup(hello_arena, called), a->calling = spd_arena_dup(hello_arena, calling);
-    } else if (!rc && type == 'S') rc = serve_store(a, body, arena);
-    else if (!rc && type == 'F') rc = serve_find(a, body, arena);
-    else if (!rc && type != 'X') rc = SPD_PROTO; /* a late cancel */
+        if (!spd_frame_take(&body, &called) || !spd_frame_take(&body, &calling))
+            rc = SPD_PROTO;
+        else
+            a->called = spd_arena_dup(hello_arena, called),
+            a->calling = spd_arena_dup(hello_arena, calling);
+    } else if (!rc && type == 'S')
+        rc = serve_store(a, body, arena);
+    else if (!rc && type == 'F')
+        rc = serve_find(a, body, arena);
+    else if (!rc && type != 'X')
+        rc = SPD_PROTO; /* a late cancel */
     spd_arena_free(arena);
     return rc;
 }
@@ -177,7 +202,8 @@ static void *association_thread(void *arg)
     struct spd_door_dicom *d = a->door;
     struct spd_arena *hello = spd_arena_new(4096);
     if (!hello) spd_out_of_memory();
-    while (!serve_frame(a, hello)) {}
+    while (!serve_frame(a, hello)) {
+    }
     spd_arena_free(hello);
     pthread_mutex_lock(&d->lock);
     close(a->fd);
@@ -196,7 +222,8 @@ static void begin_association(struct spd_door_dicom *d, int fd, spd_sv peer)
     *a = (struct association){.door = d, .fd = fd};
     snprintf(a->peer_address, sizeof a->peer_address, "%.*s", SPD_SV_ARG(peer));
     pthread_mutex_lock(&d->lock);
-    while (a->place < ASSOCIATIONS_MAX && d->associations[a->place] >= 0) a->place++;
+    while (a->place < ASSOCIATIONS_MAX && d->associations[a->place] >= 0)
+        a->place++;
     bool room = a->place < ASSOCIATIONS_MAX && !d->stopping;
     if (room) d->associations[a->place] = fd, d->n_associations++, d->stats.associations++;
     pthread_mutex_unlock(&d->lock);
@@ -211,14 +238,16 @@ static void begin_association(struct spd_door_dicom *d, int fd, spd_sv peer)
     if (!room) close(fd), spd_free(a);
 }
 
-/* ---- the front ------------------------------------------------------------------------------------------- */
+/* ---- the front
+ * ------------------------------------------------------------------------------------------- */
 static bool start_front(struct spd_door_dicom *d)
 {
     int pair[2];
     char title[17], reporting[17];
     snprintf(title, sizeof title, "%.*s", SPD_SV_ARG(d->ae_title));
     snprintf(reporting, sizeof reporting, "%.*s", SPD_SV_ARG(d->reporting_ae));
-    const char *argv[] = {d->program, "front", "--fd", "3", "--address", d->address, "--port", d->port, "--ae", title,
+    const char *argv[] = {d->program,       "front",   "--fd",  "3",    "--address",
+                          d->address,       "--port",  d->port, "--ae", title,
                           "--reporting-ae", reporting, NULL};
     posix_spawn_file_actions_t fa;
     pid_t pid = 0;
@@ -247,29 +276,41 @@ static bool serve_front(struct spd_door_dicom *d)
     bool was_up = false;
     for (;;) {
         char text[128];
-        union { struct cmsghdr h; char room[CMSG_SPACE(sizeof(int))]; } control;
+        union {
+            struct cmsghdr h;
+            char room[CMSG_SPACE(sizeof(int))];
+        } control;
         struct iovec io = {text, sizeof text};
-        struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+        struct msghdr m = {.msg_iov = &io,
+                           .msg_iovlen = 1,
+                           .msg_control = control.room,
+                           .msg_controllen = sizeof control.room};
         ssize_t n = recvmsg(d->fd, &m, MSG_CMSG_CLOEXEC);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return was_up;
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
         int fd = -1;
-        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
-        if (text[0] == 'A' && fd >= 0) begin_association(d, fd, spd_sv_of(text + 1, (size_t)n - 1));
-        else if (fd >= 0) close(fd);
+        if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+            memcpy(&fd, CMSG_DATA(c), sizeof fd);
+        if (text[0] == 'A' && fd >= 0)
+            begin_association(d, fd, spd_sv_of(text + 1, (size_t)n - 1));
+        else if (fd >= 0)
+            close(fd);
         if (text[0] == 'U') {
             was_up = true;
             pthread_mutex_lock(&d->lock);
             d->stats.up = true;
             pthread_mutex_unlock(&d->lock);
-            alarm_of(d, "dicom-front", "de DICOM-poort luistert weer", "the DICOM port listens again", true);
-            spd_log(SPD_LOG_NOTICE, "the DICOM front listens", SPD_LZ("address", d->address), SPD_LZ("port", d->port));
+            alarm_of(d, "dicom-front", "de DICOM-poort luistert weer",
+                     "the DICOM port listens again", true);
+            spd_log(SPD_LOG_NOTICE, "the DICOM front listens", SPD_LZ("address", d->address),
+                    SPD_LZ("port", d->port));
         }
         if (text[0] == 'N') {
-            alarm_of(d, "dicom-front", "de DICOM-poort kan niet worden geopend", "the DICOM port cannot be opened", false);
-            spd_log(SPD_LOG_ERR, "the DICOM port cannot be opened", SPD_LZ("address", d->address), SPD_LZ("port", d->port),
-                    SPD_LT("why", spd_sv_of(text + 1, (size_t)n - 1)));
+            alarm_of(d, "dicom-front", "de DICOM-poort kan niet worden geopend",
+                     "the DICOM port cannot be opened", false);
+            spd_log(SPD_LOG_ERR, "the DICOM port cannot be opened", SPD_LZ("address", d->address),
+                    SPD_LZ("port", d->port), SPD_LT("why", spd_sv_of(text + 1, (size_t)n - 1)));
         }
     }
 }
@@ -283,9 +324,12 @@ static void reap_front(struct spd_door_dicom *d)
     close(d->fd);
     d->fd = -1, d->stats.up = false;
     pthread_mutex_unlock(&d->lock);
-    for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) == 0; i++) { /* its socket is closed: it ends by itself */
-        if (i == 99) kill(pid, SIGKILL), waitpid(pid, &status, 0);
-        else nanosleep(&tick, NULL);
+    for (int i = 0; i < 100 && waitpid(pid, &status, WNOHANG) == 0;
+         i++) { /* its socket is closed: it ends by itself */
+        if (i == 99)
+            kill(pid, SIGKILL), waitpid(pid, &status, 0);
+        else
+            nanosleep(&tick, NULL);
     }
     pthread_mutex_lock(&d->lock);
     d->pid = 0;
@@ -298,7 +342,8 @@ static void wait_seconds(struct spd_door_dicom *d, int seconds)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&d->lock);
-    while (!d->stopping && pthread_cond_timedwait(&d->changed, &d->lock, &until) != ETIMEDOUT) {}
+    while (!d->stopping && pthread_cond_timedwait(&d->changed, &d->lock, &until) != ETIMEDOUT) {
+    }
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -321,7 +366,8 @@ static void *control_thread(void *arg)
         if (was_up) pause = 1;
         alarm_of(d, "dicom-front", "het DICOM-proces is gestopt en wordt opnieuw gestart",
                  "the DICOM process ended and is started again", false);
-        spd_log(SPD_LOG_ERR, "the DICOM front ended; it is started again", SPD_LI("seconds", pause));
+        spd_log(SPD_LOG_ERR, "the DICOM front ended; it is started again",
+                SPD_LI("seconds", pause));
         wait_seconds(d, pause);
         count(d, &d->stats.restarts, 1);
         pause = pause >= 16 ? 30 : pause * 2;
@@ -329,30 +375,36 @@ static void *control_thread(void *arg)
     return NULL;
 }
 
-enum spd_rc spd_door_dicom_start(const struct spd_door_dicom_options *o, const struct spd_door_dicom_host *host,
+enum spd_rc spd_door_dicom_start(const struct spd_door_dicom_options *o,
+                                 const struct spd_door_dicom_host *host,
                                  struct spd_door_dicom **ret, struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(1 << 16);
     if (!arena) spd_out_of_memory();
     const char *program = o->program ? o->program : spd_door_dicom_program(arena);
     *ret = NULL;
-    if (!o->ae_title || !*o->ae_title || strlen(o->ae_title) > 16 || !o->reporting_ae_title || strlen(o->reporting_ae_title) > 16 ||
-        o->port < 1 || o->port > 65535) {
+    if (!o->ae_title || !*o->ae_title || strlen(o->ae_title) > 16 || !o->reporting_ae_title ||
+        strlen(o->reporting_ae_title) > 16 || o->port < 1 || o->port > 65535) {
         spd_arena_free(arena);
-        return spd_fail(err, SPD_INVALID, "listen.dicom", "AE titles of 1 to 16 characters and a port are needed");
+        return spd_fail(err, SPD_INVALID, "listen.dicom",
+                        "AE titles of 1 to 16 characters and a port are needed");
     }
     if (access(program, X_OK)) {
         spd_arena_free(arena);
-        return spd_fail(err, SPD_IO, "spoed-dicom", "the program is not beside this one; install it or set listen.dicom off");
+        return spd_fail(err, SPD_IO, "spoed-dicom",
+                        "the program is not beside this one; install it or set listen.dicom off");
     }
     struct spd_door_dicom *d = spd_must_malloc(sizeof *d);
     d->host = *host, d->arena = arena, d->fd = -1;
     d->program = (char *)(uintptr_t)spd_arena_dup(arena, spd_sv_from(program)).ptr;
-    d->address = (char *)(uintptr_t)spd_arena_dup(arena, spd_sv_from(o->address && *o->address ? o->address : "127.0.0.1")).ptr;
+    d->address = (char *)(uintptr_t)spd_arena_dup(
+                     arena, spd_sv_from(o->address && *o->address ? o->address : "127.0.0.1"))
+                     .ptr;
     d->ae_title = spd_arena_dup(arena, spd_sv_from(o->ae_title));
     d->reporting_ae = spd_arena_dup(arena, spd_sv_from(o->reporting_ae_title));
     snprintf(d->port, sizeof d->port, "%d", o->port);
-    for (size_t i = 0; i < ASSOCIATIONS_MAX; i++) d->associations[i] = -1;
+    for (size_t i = 0; i < ASSOCIATIONS_MAX; i++)
+        d->associations[i] = -1;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->changed, NULL);
     if (pthread_create(&d->control, NULL, control_thread, d)) spd_out_of_memory();
@@ -373,7 +425,8 @@ void spd_door_dicom_stop(struct spd_door_dicom *d)
     pthread_mutex_lock(&d->lock);
     for (size_t i = 0; i < ASSOCIATIONS_MAX; i++)
         if (d->associations[i] >= 0) shutdown(d->associations[i], SHUT_RDWR);
-    while (d->n_associations) pthread_cond_wait(&d->changed, &d->lock);
+    while (d->n_associations)
+        pthread_cond_wait(&d->changed, &d->lock);
     pthread_mutex_unlock(&d->lock);
     pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->lock);
@@ -395,6 +448,7 @@ const char *spd_door_dicom_program(struct spd_arena *arena)
     char path[PATH_MAX];
     if (own && *own) return spd_arena_dup(arena, spd_sv_from(own)).ptr;
     ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-    while (n > 0 && path[n - 1] != '/') n--;
+    while (n > 0 && path[n - 1] != '/')
+        n--;
     return spd_arena_printf(arena, "%.*sspoed-dicom", n > 0 ? (int)n : 0, path).ptr;
 }

@@ -1,9 +1,10 @@
 /* src/result/codes.c: the code map. Read codes.h first.
  *
- * A row's meaning column is a list parted by "|"; an entry with "!" in front is a meaning by which the sender
- * shows that it means something else. A code is a mismatch when its meaning is such an entry, or is an accepted
- * meaning (or a name) of another concept and not of its own. Any other meaning, in whatever language, is accepted,
- * except in private schemes, whose numbers mean nothing by themselves. */
+ * A row's meaning column is a list parted by "|"; an entry with "!" in front is a meaning by which
+ * the sender shows that it means something else. A code is a mismatch when its meaning is such an
+ * entry, or is an accepted meaning (or a name) of another concept and not of its own. Any other
+ * meaning, in whatever language, is accepted, except in private schemes, whose numbers mean nothing
+ * by themselves. */
 #include "result/codes.h"
 
 #include <glib.h>
@@ -15,7 +16,7 @@ struct row {
     size_t n_accepted, n_not;
     bool private_scheme;
 };
-struct map { /* findings or sites */
+struct map {                /* findings or sites */
     GHashTable *by_code;    /* "scheme|code" -> struct row */
     GHashTable *by_meaning; /* normalised -> canonical name (first); two owners: the empty name */
     GHashTable *names;      /* canonical -> struct spd_concept */
@@ -34,10 +35,21 @@ static const char *z(struct spd_arena *arena, spd_sv v)
 /* One spelling per scheme: the legacy SNOMED designators are one, versions and OIDs are folded. */
 static spd_sv scheme_of(spd_sv s)
 {
-    static const struct { const char *is, *means; } same[] = {
-        {"SNM3", "SRT"}, {"99SDM", "SRT"}, {"SNM", "SRT"}, {"SNOMED-RT", "SRT"}, {"SNOMED", "SCT"},
-        {"SNOMED-CT", "SCT"}, {"2.16.840.1.113883.6.96", "SCT"}, {"http://snomed.info/sct", "SCT"}, {"RadLex", "RADLEX"},
-        {"2.16.840.1.113883.6.256", "RADLEX"}, {"RADELEMENT", "RDES"}, {"LOINC", "LN"}, {"C4", "CPT"}};
+    static const struct {
+        const char *is, *means;
+    } same[] = {{"SNM3", "SRT"},
+                {"99SDM", "SRT"},
+                {"SNM", "SRT"},
+                {"SNOMED-RT", "SRT"},
+                {"SNOMED", "SCT"},
+                {"SNOMED-CT", "SCT"},
+                {"2.16.840.1.113883.6.96", "SCT"},
+                {"http://snomed.info/sct", "SCT"},
+                {"RadLex", "RADLEX"},
+                {"2.16.840.1.113883.6.256", "RADLEX"},
+                {"RADELEMENT", "RDES"},
+                {"LOINC", "LN"},
+                {"C4", "CPT"}};
     s = spd_sv_trim(s);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (spd_sv_ieq(s, spd_sv_from(same[i].is))) return spd_sv_from(same[i].means);
@@ -54,10 +66,13 @@ static spd_sv normal(struct spd_arena *arena, spd_sv text)
         if (c >= 'A' && c <= 'Z') c = (unsigned char)(c + 32);
         bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80;
         if (word && c == 'e' && n && (out[n - 1] == 'a' || out[n - 1] == 'o') && n > 1) n--;
-        if (word) out[n++] = (char)c;
-        else if (n && out[n - 1] != ' ') out[n++] = ' ';
+        if (word)
+            out[n++] = (char)c;
+        else if (n && out[n - 1] != ' ')
+            out[n++] = ' ';
     }
-    while (n && out[n - 1] == ' ') n--;
+    while (n && out[n - 1] == ' ')
+        n--;
     out[n] = 0;
     return spd_sv_of(out, n);
 }
@@ -69,17 +84,26 @@ static bool listed(const spd_sv *list, size_t n, spd_sv v)
     return false;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 enum { COLUMNS_MAX = 10 };
-struct csv { const struct spd_source *source; size_t at; int line; spd_sv field[COLUMNS_MAX]; size_t n; };
+struct csv {
+    const struct spd_source *source;
+    size_t at;
+    int line;
+    spd_sv field[COLUMNS_MAX];
+    size_t n;
+};
 
-/* The next row that is neither empty nor a comment. Fields hold no quotes or commas; CSV quoting is refused. */
+/* The next row that is neither empty nor a comment. Fields hold no quotes or commas; CSV quoting is
+ * refused. */
 static bool next_row(struct csv *c)
 {
     spd_sv t = c->source->text;
     while (c->at < t.len) {
         size_t end = c->at;
-        while (end < t.len && t.ptr[end] != '\n') end++;
+        while (end < t.len && t.ptr[end] != '\n')
+            end++;
         spd_sv line = spd_sv_trim(spd_sv_of(t.ptr + c->at, end - c->at));
         c->at = end + 1, c->line++;
         if (!line.len || line.ptr[0] == '#') continue;
@@ -91,7 +115,8 @@ static bool next_row(struct csv *c)
             line.ptr += comma + 1, line.len -= comma + 1;
         }
         c->n++;
-        for (size_t i = c->n; i < COLUMNS_MAX; i++) c->field[i] = SPD_SV_NONE;
+        for (size_t i = c->n; i < COLUMNS_MAX; i++)
+            c->field[i] = SPD_SV_NONE;
         return true;
     }
     return false;
@@ -100,8 +125,9 @@ static bool next_row(struct csv *c)
 static enum spd_rc wrong(const struct csv *c, struct spd_err *err, const char *why)
 {
     char place[96];
-    snprintf(place, sizeof place, "%.*s:%d:1", (int)(c->source->name.len > 70 ? 70 : c->source->name.len),
-             c->source->name.ptr, c->line);
+    snprintf(place, sizeof place, "%.*s:%d:1",
+             (int)(c->source->name.len > 70 ? 70 : c->source->name.len), c->source->name.ptr,
+             c->line);
     return spd_fail(err, SPD_INVALID, place, "%s", why);
 }
 
@@ -115,7 +141,8 @@ static void own_meaning(struct map *m, struct spd_arena *arena, spd_sv meaning, 
 
 static void add_meanings(struct map *m, struct spd_arena *arena, struct row *r, spd_sv list)
 {
-    r->accepted = SPD_NEW_N(arena, spd_sv, list.len + 2), r->not_these = SPD_NEW_N(arena, spd_sv, list.len + 1);
+    r->accepted = SPD_NEW_N(arena, spd_sv, list.len + 2),
+    r->not_these = SPD_NEW_N(arena, spd_sv, list.len + 1);
     while (list.len) {
         size_t bar;
         bool more = spd_sv_find(list, SPD_SV("|"), &bar);
@@ -123,7 +150,8 @@ static void add_meanings(struct map *m, struct spd_arena *arena, struct row *r, 
         bool no = one.len && one.ptr[0] == '!';
         if (no) one.ptr++, one.len--;
         one = normal(arena, one);
-        if (no) r->not_these[r->n_not++] = one;
+        if (no)
+            r->not_these[r->n_not++] = one;
         else {
             r->accepted[r->n_accepted++] = one;
             own_meaning(m, arena, one, r->name);
@@ -148,8 +176,8 @@ static void merge_name(struct map *m, struct spd_arena *arena, const struct csv 
     if (!k->default_level && spd_sv_to_i64(c->field[7], &level)) k->default_level = (int)level;
 }
 
-static enum spd_rc load_map(struct map *m, struct spd_arena *arena, const struct spd_source *source, bool finding,
-                            struct spd_err *err)
+static enum spd_rc load_map(struct map *m, struct spd_arena *arena, const struct spd_source *source,
+                            bool finding, struct spd_err *err)
 {
     struct csv c = {.source = source};
     if (!next_row(&c) || !spd_sv_is(c.field[0], finding ? "concept" : "site"))
@@ -157,10 +185,14 @@ static enum spd_rc load_map(struct map *m, struct spd_arena *arena, const struct
     while (next_row(&c)) {
         int64_t level;
         if (c.n < 6 || c.n > 8 || !c.field[0].len || !c.field[1].len || !c.field[2].len)
-            return wrong(&c, err, "a row needs a name, a scheme, a code and the columns that the first line names");
-        if (finding && c.field[7].len && (!spd_sv_to_i64(c.field[7], &level) || level < 1 || level > 8))
+            return wrong(
+                &c, err,
+                "a row needs a name, a scheme, a code and the columns that the first line names");
+        if (finding && c.field[7].len &&
+            (!spd_sv_to_i64(c.field[7], &level) || level < 1 || level > 8))
             return wrong(&c, err, "level must be 1 to 8 or empty");
-        if (finding && c.field[6].len && !spd_sv_is(c.field[6], "yes") && !spd_sv_is(c.field[6], "no"))
+        if (finding && c.field[6].len && !spd_sv_is(c.field[6], "yes") &&
+            !spd_sv_is(c.field[6], "no"))
             return wrong(&c, err, "alert must be yes, no or empty");
         struct row *r = SPD_NEW(arena, struct row);
         spd_sv scheme = scheme_of(c.field[1]);
@@ -168,24 +200,29 @@ static enum spd_rc load_map(struct map *m, struct spd_arena *arena, const struct
         if (!finding) r->laterality = spd_arena_dup(arena, c.field[6]);
         r->private_scheme = spd_sv_starts(scheme, SPD_SV("99")) || spd_sv_is(scheme, "L");
         if (r->private_scheme && !c.field[3].len)
-            return wrong(&c, err, "a code of a private scheme needs the meaning that is expected with it");
+            return wrong(&c, err,
+                         "a code of a private scheme needs the meaning that is expected with it");
         add_meanings(m, arena, r, spd_arena_dup(arena, c.field[3]));
         merge_name(m, arena, &c, finding);
-        spd_sv key = spd_arena_printf(arena, "%.*s|%.*s", SPD_SV_ARG(scheme), SPD_SV_ARG(c.field[2]));
+        spd_sv key =
+            spd_arena_printf(arena, "%.*s|%.*s", SPD_SV_ARG(scheme), SPD_SV_ARG(c.field[2]));
         g_hash_table_replace(m->by_code, (gpointer)(uintptr_t)key.ptr, r);
     }
     return SPD_OK;
 }
 
-static enum spd_rc load_procedures(struct spd_codes *codes, const struct spd_source *source, struct spd_err *err)
+static enum spd_rc load_procedures(struct spd_codes *codes, const struct spd_source *source,
+                                   struct spd_err *err)
 {
     struct csv c = {.source = source};
     if (!next_row(&c) || !spd_sv_is(c.field[0], "code"))
         return wrong(&c, err, "the first line must name the columns, see docs/dicom.md");
     while (next_row(&c)) {
-        if (c.n != 7 || !c.field[0].len) return wrong(&c, err, "a row needs a code and seven columns");
+        if (c.n != 7 || !c.field[0].len)
+            return wrong(&c, err, "a row needs a code and seven columns");
         struct spd_procedure *p = SPD_NEW(codes->arena, struct spd_procedure);
-        spd_sv *const to[] = {&p->code, NULL, &p->modality, &p->body_part, &p->region, &p->nl, &p->en};
+        spd_sv *const to[] = {&p->code,   NULL,   &p->modality, &p->body_part,
+                              &p->region, &p->nl, &p->en};
         for (size_t i = 0; i < 7; i++)
             if (to[i]) *to[i] = spd_arena_dup(codes->arena, c.field[i]);
         g_hash_table_replace(codes->procedures, (gpointer)(uintptr_t)p->code.ptr, p);
@@ -211,7 +248,8 @@ static struct spd_codes *codes_new(void)
 }
 
 enum spd_rc spd_codes_load(const struct spd_source *findings, const struct spd_source *sites,
-                           const struct spd_source *procedures, struct spd_codes **ret, struct spd_err *err)
+                           const struct spd_source *procedures, struct spd_codes **ret,
+                           struct spd_err *err)
 {
     struct spd_codes *c = codes_new();
     enum spd_rc rc = findings ? load_map(&c->findings, c->arena, findings, true, err) : SPD_OK;
@@ -223,16 +261,19 @@ enum spd_rc spd_codes_load(const struct spd_source *findings, const struct spd_s
 }
 
 /* A site's own file is known by its first column. */
-static enum spd_rc load_any(struct spd_codes *c, const struct spd_source *source, struct spd_err *err)
+static enum spd_rc load_any(struct spd_codes *c, const struct spd_source *source,
+                            struct spd_err *err)
 {
     struct csv head = {.source = source};
     if (!next_row(&head)) return wrong(&head, err, "the file is empty");
-    if (spd_sv_is(head.field[0], "concept")) return load_map(&c->findings, c->arena, source, true, err);
+    if (spd_sv_is(head.field[0], "concept"))
+        return load_map(&c->findings, c->arena, source, true, err);
     if (spd_sv_is(head.field[0], "site")) return load_map(&c->sites, c->arena, source, false, err);
     return load_procedures(c, source, err);
 }
 
-enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd_codes **ret, struct spd_err *err)
+enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd_codes **ret,
+                               struct spd_err *err)
 {
     static const char *const files[] = {"findings.csv", "sites.csv", "procedures.csv"};
     struct spd_codes *c = codes_new();
@@ -246,8 +287,10 @@ enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd
     struct spd_source *own = NULL;
     size_t n = 0;
     if (!rc && site_dir && *site_dir)
-        rc = spd_source_glob(spd_arena_printf(c->arena, "%s/*.csv", site_dir).ptr, 8 << 20, &own, &n, c->arena, err);
-    for (size_t i = 0; i < n && !rc; i++) rc = load_any(c, &own[i], err);
+        rc = spd_source_glob(spd_arena_printf(c->arena, "%s/*.csv", site_dir).ptr, 8 << 20, &own,
+                             &n, c->arena, err);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = load_any(c, &own[i], err);
     if (rc) spd_codes_free(c), c = NULL;
     *ret = c;
     return rc;
@@ -256,19 +299,24 @@ enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd
 void spd_codes_free(struct spd_codes *c)
 {
     if (!c) return;
-    GHashTable *all[] = {c->findings.by_code, c->findings.by_meaning, c->findings.names, c->sites.by_code,
-                         c->sites.by_meaning, c->sites.names, c->procedures};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) g_hash_table_destroy(all[i]);
+    GHashTable *all[] = {c->findings.by_code, c->findings.by_meaning, c->findings.names,
+                         c->sites.by_code,    c->sites.by_meaning,    c->sites.names,
+                         c->procedures};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        g_hash_table_destroy(all[i]);
     spd_arena_free(c->arena);
     spd_free(c);
 }
 
-/* ---- asking --------------------------------------------------------------------------------------- */
-static enum spd_code_match look_up(const struct map *m, const struct spd_code *code, const struct row **ret)
+/* ---- asking
+ * --------------------------------------------------------------------------------------- */
+static enum spd_code_match look_up(const struct map *m, const struct spd_code *code,
+                                   const struct row **ret)
 {
     char key[256], meaning_z[512];
     spd_sv scheme = scheme_of(code->scheme), value = spd_sv_trim(code->code);
-    if (!value.len || scheme.len + value.len + 2 > sizeof key || code->text.len + 1 > sizeof meaning_z)
+    if (!value.len || scheme.len + value.len + 2 > sizeof key ||
+        code->text.len + 1 > sizeof meaning_z)
         return SPD_CODE_UNKNOWN;
     snprintf(key, sizeof key, "%.*s|%.*s", SPD_SV_ARG(scheme), SPD_SV_ARG(value));
     const struct row *r = g_hash_table_lookup(m->by_code, key);
@@ -277,7 +325,8 @@ static enum spd_code_match look_up(const struct map *m, const struct spd_code *c
     struct spd_arena *a = spd_arena_new(4096);
     spd_sv meaning = a ? normal(a, code->text) : SPD_SV_NONE;
     snprintf(meaning_z, sizeof meaning_z, "%.*s", SPD_SV_ARG(meaning));
-    bool accepted = listed(r->accepted, r->n_accepted, meaning), refused = listed(r->not_these, r->n_not, meaning);
+    bool accepted = listed(r->accepted, r->n_accepted, meaning),
+         refused = listed(r->not_these, r->n_not, meaning);
     const spd_sv *owner = g_hash_table_lookup(m->by_meaning, meaning_z);
     spd_arena_free(a);
     if (accepted) return SPD_CODE_KNOWN;
@@ -285,7 +334,8 @@ static enum spd_code_match look_up(const struct map *m, const struct spd_code *c
     return owner && owner->len && !spd_sv_eq(*owner, r->name) ? SPD_CODE_MISMATCH : SPD_CODE_KNOWN;
 }
 
-enum spd_code_match spd_codes_finding(const struct spd_codes *c, const struct spd_code *code, spd_sv *ret_concept)
+enum spd_code_match spd_codes_finding(const struct spd_codes *c, const struct spd_code *code,
+                                      spd_sv *ret_concept)
 {
     const struct row *r = NULL;
     enum spd_code_match m = c ? look_up(&c->findings, code, &r) : SPD_CODE_UNKNOWN;
@@ -293,7 +343,8 @@ enum spd_code_match spd_codes_finding(const struct spd_codes *c, const struct sp
     return m;
 }
 
-enum spd_code_match spd_codes_site(const struct spd_codes *c, const struct spd_code *code, spd_sv *ret_site)
+enum spd_code_match spd_codes_site(const struct spd_codes *c, const struct spd_code *code,
+                                   spd_sv *ret_site)
 {
     const struct row *r = NULL;
     enum spd_code_match m = c ? look_up(&c->sites, code, &r) : SPD_CODE_UNKNOWN;

@@ -1,5 +1,6 @@
-/* src/result/dcm.c: the one-pass DICOM scanner. No recursion: open sequences and items stand on a fixed
- * stack. No value is read beyond its parent's end; nothing is interpreted but lengths and VRs. */
+/* src/result/dcm.c: the one-pass DICOM scanner. No recursion: open sequences and items stand on a
+ * fixed stack. No value is read beyond its parent's end; nothing is interpreted but lengths and
+ * VRs. */
 #include "result/dcm.h"
 
 #include <stdio.h>
@@ -27,10 +28,11 @@ struct scan {
 
 /* Sequences that may come with a defined length in implicit VR, or as UN. Sorted. */
 static const uint32_t known_sequences[] = {
-    0x00080051, 0x00081032, 0x00081110, 0x00081111, 0x00081115, 0x00081120, 0x00081140, 0x00081199, 0x0018A001,
-    0x00321064, 0x00380004, 0x00400008, 0x00400026, 0x00400027, 0x00400039, 0x00400100, 0x0040100A, 0x004008EA,
-    0x0040A043, 0x0040A073, 0x0040A07A, 0x0040A168, 0x0040A170, 0x0040A195, 0x0040A300, 0x0040A301, 0x0040A360,
-    0x0040A370, 0x0040A372, 0x0040A375, 0x0040A385, 0x0040A504, 0x0040A525, 0x0040A730};
+    0x00080051, 0x00081032, 0x00081110, 0x00081111, 0x00081115, 0x00081120, 0x00081140,
+    0x00081199, 0x0018A001, 0x00321064, 0x00380004, 0x00400008, 0x00400026, 0x00400027,
+    0x00400039, 0x00400100, 0x0040100A, 0x004008EA, 0x0040A043, 0x0040A073, 0x0040A07A,
+    0x0040A168, 0x0040A170, 0x0040A195, 0x0040A300, 0x0040A301, 0x0040A360, 0x0040A370,
+    0x0040A372, 0x0040A375, 0x0040A385, 0x0040A504, 0x0040A525, 0x0040A730};
 
 static bool known_sequence(uint32_t tag)
 {
@@ -38,8 +40,10 @@ static bool known_sequence(uint32_t tag)
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         if (known_sequences[mid] == tag) return true;
-        if (known_sequences[mid] < tag) lo = mid + 1;
-        else hi = mid;
+        if (known_sequences[mid] < tag)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return false;
 }
@@ -93,14 +97,20 @@ static enum spd_rc in_sequence(struct scan *s, struct frame *f)
     uint32_t tag = tag_at(s, s->pos), len = u32(s, s->pos + 4);
     s->pos += 8;
     if (tag == SEQ_END && f->undefined) return s->depth--, SPD_OK;
-    if (tag != ITEM) return bad(s, SPD_INVALID, e->tag, "something else than an item stands in a sequence");
+    if (tag != ITEM)
+        return bad(s, SPD_INVALID, e->tag, "something else than an item stands in a sequence");
     if (len != UNDEFINED && len > f->end - s->pos)
         return bad(s, SPD_INVALID, e->tag, "an item is longer than its sequence");
-    if (++s->elements > SPD_DCM_ELEMENTS_MAX) return bad(s, SPD_LIMIT, e->tag, "more than 100,000 elements");
+    if (++s->elements > SPD_DCM_ELEMENTS_MAX)
+        return bad(s, SPD_LIMIT, e->tag, "more than 100,000 elements");
     struct spd_dcm_set *set = grow((void **)&e->items, &e->n_items, sizeof *set, s->arena);
     *set = (struct spd_dcm_set){0};
-    return push(s, (struct frame){.undefined = len == UNDEFINED, .implicit = f->implicit, .set = set,
-                                  .end = len == UNDEFINED ? f->end : s->pos + len}, e->tag);
+    return push(s,
+                (struct frame){.undefined = len == UNDEFINED,
+                               .implicit = f->implicit,
+                               .set = set,
+                               .end = len == UNDEFINED ? f->end : s->pos + len},
+                e->tag);
 }
 
 static bool long_form(const char *vr)
@@ -112,7 +122,8 @@ static bool long_form(const char *vr)
 }
 
 /* Reads VR and length of the element at pos; pos is then at its value. */
-static enum spd_rc element_head(struct scan *s, const struct frame *f, struct spd_dcm_elem *e, uint32_t *ret_len)
+static enum spd_rc element_head(struct scan *s, const struct frame *f, struct spd_dcm_elem *e,
+                                uint32_t *ret_len)
 {
     if (f->implicit) {
         *ret_len = u32(s, s->pos + 4);
@@ -139,18 +150,23 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
 {
     if (s->pos == f->end && !f->undefined) return s->depth--, SPD_OK;
     if (f->end - s->pos < 8)
-        return bad(s, SPD_INVALID, f->set->n ? f->set->v[f->set->n - 1].tag : 0, "the data ends too early");
+        return bad(s, SPD_INVALID, f->set->n ? f->set->v[f->set->n - 1].tag : 0,
+                   "the data ends too early");
     uint32_t tag = tag_at(s, s->pos), len;
     if (tag == ITEM_END && f->undefined) return s->pos += 8, s->depth--, SPD_OK;
-    if (tag >> 16 == 0xFFFE) return bad(s, SPD_INVALID, tag, "a delimiter stands where an element must");
-    if (++s->elements > SPD_DCM_ELEMENTS_MAX) return bad(s, SPD_LIMIT, tag, "more than 100,000 elements");
+    if (tag >> 16 == 0xFFFE)
+        return bad(s, SPD_INVALID, tag, "a delimiter stands where an element must");
+    if (++s->elements > SPD_DCM_ELEMENTS_MAX)
+        return bad(s, SPD_LIMIT, tag, "more than 100,000 elements");
     struct spd_dcm_elem *e = grow((void **)&f->set->v, &f->set->n, sizeof *e, s->arena);
     *e = (struct spd_dcm_elem){.tag = tag};
     enum spd_rc rc = element_head(s, f, e, &len);
     if (rc) return rc;
     bool un = e->vr[0] == 'U' && e->vr[1] == 'N';
-    bool sq = (e->vr[0] == 'S' && e->vr[1] == 'Q') || ((un || f->implicit) && (len == UNDEFINED || known_sequence(tag)));
-    if (len == UNDEFINED && !sq) return bad(s, SPD_INVALID, tag, "encapsulated data is not read here");
+    bool sq = (e->vr[0] == 'S' && e->vr[1] == 'Q') ||
+              ((un || f->implicit) && (len == UNDEFINED || known_sequence(tag)));
+    if (len == UNDEFINED && !sq)
+        return bad(s, SPD_INVALID, tag, "encapsulated data is not read here");
     if (len != UNDEFINED && len > f->end - s->pos)
         return bad(s, SPD_INVALID, tag, "an element is longer than what holds it");
     if (!sq) {
@@ -159,8 +175,13 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
         return SPD_OK;
     }
     memcpy(e->vr, "SQ", 3);
-    return push(s, (struct frame){.seq = true, .undefined = len == UNDEFINED, .implicit = f->implicit || un, .elem = e,
-                                  .end = len == UNDEFINED ? f->end : s->pos + len}, tag);
+    return push(s,
+                (struct frame){.seq = true,
+                               .undefined = len == UNDEFINED,
+                               .implicit = f->implicit || un,
+                               .elem = e,
+                               .end = len == UNDEFINED ? f->end : s->pos + len},
+                tag);
 }
 
 static enum spd_rc scan_set(struct scan *s, bool implicit, struct spd_dcm_set *ret)
@@ -175,15 +196,18 @@ static enum spd_rc scan_set(struct scan *s, bool implicit, struct spd_dcm_set *r
     return SPD_OK;
 }
 
-enum spd_rc spd_dcm_parse_dataset(spd_sv bytes, spd_sv xfer, struct spd_dcm *ret, struct spd_arena *arena,
-                                  struct spd_err *err)
+enum spd_rc spd_dcm_parse_dataset(spd_sv bytes, spd_sv xfer, struct spd_dcm *ret,
+                                  struct spd_arena *arena, struct spd_err *err)
 {
-    struct scan s = {.p = (const unsigned char *)bytes.ptr, .len = bytes.len, .arena = arena, .err = err};
+    struct scan s = {
+        .p = (const unsigned char *)bytes.ptr, .len = bytes.len, .arena = arena, .err = err};
     bool implicit = spd_sv_is(xfer, "1.2.840.10008.1.2");
     s.be = spd_sv_is(xfer, "1.2.840.10008.1.2.2");
-    if (bytes.len > SPD_DCM_BYTES_MAX) return spd_fail(err, SPD_LIMIT, "dataset", "the object is larger than 4 MiB");
+    if (bytes.len > SPD_DCM_BYTES_MAX)
+        return spd_fail(err, SPD_LIMIT, "dataset", "the object is larger than 4 MiB");
     if (spd_sv_is(xfer, "1.2.840.10008.1.2.1.99"))
-        return spd_fail(err, SPD_INVALID, "(0002,0010)", "deflated objects are not read; send it uncompressed");
+        return spd_fail(err, SPD_INVALID, "(0002,0010)",
+                        "deflated objects are not read; send it uncompressed");
     if (!implicit && !s.be && !spd_sv_is(xfer, "1.2.840.10008.1.2.1"))
         return spd_fail(err, SPD_INVALID, "(0002,0010)", "this transfer syntax is not read");
     ret->xfer = xfer;
@@ -195,7 +219,8 @@ enum spd_rc spd_dcm_parse_dataset(spd_sv bytes, spd_sv xfer, struct spd_dcm *ret
 /* The transfer syntax of a bare dataset, from how its first element is written. */
 static spd_sv guess_xfer(spd_sv b)
 {
-    bool vr = b.len >= 8 && b.ptr[4] >= 'A' && b.ptr[4] <= 'Z' && b.ptr[5] >= 'A' && b.ptr[5] <= 'Z';
+    bool vr =
+        b.len >= 8 && b.ptr[4] >= 'A' && b.ptr[4] <= 'Z' && b.ptr[5] >= 'A' && b.ptr[5] <= 'Z';
     if (b.len >= 8 && b.ptr[0] == 0 && b.ptr[1] != 0 && vr) return SPD_SV("1.2.840.10008.1.2.2");
     return vr ? SPD_SV("1.2.840.10008.1.2.1") : SPD_SV("1.2.840.10008.1.2");
 }
@@ -203,17 +228,20 @@ static spd_sv guess_xfer(spd_sv b)
 /* The meta header, always explicit little endian and flat. *at is moved behind it. */
 static enum spd_rc read_meta(spd_sv bytes, size_t *at, spd_sv *ret_xfer, struct spd_err *err)
 {
-    struct scan s = {.p = (const unsigned char *)bytes.ptr, .len = bytes.len, .pos = *at, .err = err};
+    struct scan s = {
+        .p = (const unsigned char *)bytes.ptr, .len = bytes.len, .pos = *at, .err = err};
     struct frame f = {.end = bytes.len};
     while (s.len - s.pos >= 8 && u16(&s, s.pos) == 2) {
         struct spd_dcm_elem e = {.tag = tag_at(&s, s.pos)};
         uint32_t len;
         enum spd_rc rc = element_head(&s, &f, &e, &len);
         if (rc) return rc;
-        if (len > s.len - s.pos) return bad(&s, SPD_INVALID, e.tag, "an element is longer than the file");
+        if (len > s.len - s.pos)
+            return bad(&s, SPD_INVALID, e.tag, "an element is longer than the file");
         if (e.tag == 0x00020010) {
             *ret_xfer = spd_sv_of(bytes.ptr + s.pos, len);
-            while (ret_xfer->len && (ret_xfer->ptr[ret_xfer->len - 1] == 0 || ret_xfer->ptr[ret_xfer->len - 1] == ' '))
+            while (ret_xfer->len && (ret_xfer->ptr[ret_xfer->len - 1] == 0 ||
+                                     ret_xfer->ptr[ret_xfer->len - 1] == ' '))
                 ret_xfer->len--;
         }
         s.pos += len;
@@ -222,14 +250,17 @@ static enum spd_rc read_meta(spd_sv bytes, size_t *at, spd_sv *ret_xfer, struct 
     return SPD_OK;
 }
 
-enum spd_rc spd_dcm_parse(spd_sv bytes, struct spd_dcm *ret, struct spd_arena *arena, struct spd_err *err)
+enum spd_rc spd_dcm_parse(spd_sv bytes, struct spd_dcm *ret, struct spd_arena *arena,
+                          struct spd_err *err)
 {
     size_t at = 0;
     spd_sv xfer = SPD_SV_NONE;
     *ret = (struct spd_dcm){0};
     if (bytes.len < 8) return spd_fail(err, SPD_INVALID, "file", "too short to be a DICOM object");
-    if (bytes.len >= 132 && !memcmp(bytes.ptr + 128, "DICM", 4)) at = 132;
-    else ret->notes[ret->n_notes++] = "no preamble";
+    if (bytes.len >= 132 && !memcmp(bytes.ptr + 128, "DICM", 4))
+        at = 132;
+    else
+        ret->notes[ret->n_notes++] = "no preamble";
     if (bytes.len - at >= 2 && bytes.ptr[at] == 2 && bytes.ptr[at + 1] == 0) {
         enum spd_rc rc = read_meta(bytes, &at, &xfer, err);
         if (rc) return rc;
@@ -253,8 +284,10 @@ spd_sv spd_dcm_raw(const struct spd_dcm_set *set, uint32_t tag)
 {
     const struct spd_dcm_elem *e = spd_dcm_find(set, tag);
     spd_sv v = e ? e->value : SPD_SV_NONE;
-    while (v.len && (v.ptr[v.len - 1] == 0 || v.ptr[v.len - 1] == ' ')) v.len--;
-    while (v.len && v.ptr[0] == ' ') v.ptr++, v.len--;
+    while (v.len && (v.ptr[v.len - 1] == 0 || v.ptr[v.len - 1] == ' '))
+        v.len--;
+    while (v.len && v.ptr[0] == ' ')
+        v.ptr++, v.len--;
     return v;
 }
 

@@ -34,13 +34,15 @@ static enum spd_rc read_all(int fd, char *to, size_t n, int64_t until)
     return SPD_OK;
 }
 
-enum spd_rc spd_frame_read(int fd, char *ret_type, spd_sv *ret_body, int milliseconds, struct spd_arena *arena)
+enum spd_rc spd_frame_read(int fd, char *ret_type, spd_sv *ret_body, int milliseconds,
+                           struct spd_arena *arena)
 {
     unsigned char head[5];
     int64_t until = milliseconds < 0 ? -1 : now_ms() + milliseconds;
     enum spd_rc rc = read_all(fd, (char *)head, sizeof head, until);
     if (rc) return rc;
-    size_t n = (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
+    size_t n =
+        (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
     if (n < 1 || n > SPD_FRAME_MAX) return SPD_LIMIT;
     char *body = spd_arena_alloc(arena, n);
     if (!body) return SPD_LIMIT;
@@ -64,12 +66,14 @@ static enum spd_rc write_all(int fd, const char *from, size_t n, int flags)
 enum spd_rc spd_frame_write(int fd, char type, const spd_sv *parts, size_t n_parts)
 {
     size_t n = 1, at = 5;
-    for (size_t i = 0; i < n_parts; i++) n += parts[i].len;
+    for (size_t i = 0; i < n_parts; i++)
+        n += parts[i].len;
     if (n > SPD_FRAME_MAX) return SPD_LIMIT;
     char small[4096] = {(char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24), type};
     if (n + 4 > sizeof small) {
         enum spd_rc rc = write_all(fd, small, at, MSG_MORE);
-        for (size_t i = 0; i < n_parts && !rc; i++) rc = write_all(fd, parts[i].ptr, parts[i].len, i + 1 < n_parts ? MSG_MORE : 0);
+        for (size_t i = 0; i < n_parts && !rc; i++)
+            rc = write_all(fd, parts[i].ptr, parts[i].len, i + 1 < n_parts ? MSG_MORE : 0);
         return rc;
     }
     for (size_t i = 0; i < n_parts; i++) {
@@ -81,7 +85,8 @@ enum spd_rc spd_frame_write(int fd, char type, const spd_sv *parts, size_t n_par
 
 void spd_frame_put(struct spd_str *body, spd_sv v)
 {
-    for (int i = 0; i < 4; i++) spd_str_addc(body, (char)(v.len >> (8 * i)));
+    for (int i = 0; i < 4; i++)
+        spd_str_addc(body, (char)(v.len >> (8 * i)));
     spd_str_add(body, v);
 }
 

@@ -1,14 +1,19 @@
-/* src/result/sr_build.c: from the element tree to struct spd_sr_doc: header, evidence and content tree.
+/* src/result/sr_build.c: from the element tree to struct spd_sr_doc: header, evidence and content
+ * tree.
  *
- * It copies what is said and repairs nothing; what had to be forgiven goes into doc->notes. The depth of the
- * content tree is bounded by the scanner (32 levels), so recursion here is bounded too. */
+ * It copies what is said and repairs nothing; what had to be forgiven goes into doc->notes. The
+ * depth of the content tree is bounded by the scanner (32 levels), so recursion here is bounded
+ * too. */
 #include "result/sr_build.h"
 
 struct build {
     const struct spd_dcm *d;
     struct spd_arena *arena;
     struct spd_sr_doc *doc;
-    struct { spd_sv *v; size_t n; } notes;
+    struct {
+        spd_sv *v;
+        size_t n;
+    } notes;
     bool bad_text;
 };
 
@@ -32,7 +37,8 @@ static spd_sv uid(struct build *b, const struct spd_dcm_set *set, uint32_t tag)
     return SPD_SV_NONE;
 }
 
-static void read_code(struct build *b, const struct spd_dcm_set *set, uint32_t tag, struct spd_code *ret)
+static void read_code(struct build *b, const struct spd_dcm_set *set, uint32_t tag,
+                      struct spd_code *ret)
 {
     const struct spd_dcm_set *item = spd_dcm_item(set, tag);
     if (!item) return;
@@ -44,7 +50,8 @@ static void read_code(struct build *b, const struct spd_dcm_set *set, uint32_t t
 }
 
 /* (value, issuer) where the issuer is an item with Local Namespace or Universal Entity ID. */
-static struct spd_cx read_cx(struct build *b, const struct spd_dcm_set *set, uint32_t value, uint32_t issuer)
+static struct spd_cx read_cx(struct build *b, const struct spd_dcm_set *set, uint32_t value,
+                             uint32_t issuer)
 {
     const struct spd_dcm_set *i = spd_dcm_item(set, issuer);
     struct spd_cx cx = {.value = text(b, set, value)};
@@ -60,9 +67,11 @@ static void read_item(struct build *b, const struct spd_dcm_set *set, struct spd
     ret->relationship = spd_dcm_raw(set, 0x0040A010);
     read_code(b, set, 0x0040A043, &ret->name);
     read_code(b, set, 0x0040A168, &ret->value);
-    static const struct { const char *type; uint32_t tag; } texts[] = {
-        {"TEXT", 0x0040A160}, {"UIDREF", 0x0040A124}, {"PNAME", 0x0040A123}, {"DATE", 0x0040A121},
-        {"TIME", 0x0040A122}, {"DATETIME", 0x0040A120}};
+    static const struct {
+        const char *type;
+        uint32_t tag;
+    } texts[] = {{"TEXT", 0x0040A160}, {"UIDREF", 0x0040A124}, {"PNAME", 0x0040A123},
+                 {"DATE", 0x0040A121}, {"TIME", 0x0040A122},   {"DATETIME", 0x0040A120}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (spd_sv_is(ret->value_type, texts[i].type)) ret->text = text(b, set, texts[i].tag);
     const struct spd_dcm_set *number = spd_dcm_item(set, 0x0040A300);
@@ -75,23 +84,28 @@ static void read_item(struct build *b, const struct spd_dcm_set *set, struct spd
     if (!content || !content->n_items) return;
     ret->children = SPD_NEW_N(b->arena, struct spd_sr_item, content->n_items);
     ret->n_children = content->n_items;
-    for (size_t i = 0; i < content->n_items; i++) read_item(b, &content->items[i], &ret->children[i]);
+    for (size_t i = 0; i < content->n_items; i++)
+        read_item(b, &content->items[i], &ret->children[i]);
 }
 
 static void read_evidence(struct build *b, uint32_t tag, bool pertinent)
 {
     const struct spd_dcm_elem *studies = spd_dcm_find(&b->d->set, tag);
-    struct { struct spd_sr_ref *v; size_t n; } refs = {b->doc->evidence, b->doc->n_evidence};
+    struct {
+        struct spd_sr_ref *v;
+        size_t n;
+    } refs = {b->doc->evidence, b->doc->n_evidence};
     for (size_t i = 0; studies && i < studies->n_items; i++) {
         const struct spd_dcm_elem *series = spd_dcm_find(&studies->items[i], 0x00081115);
         for (size_t k = 0; series && k < series->n_items; k++) {
             const struct spd_dcm_elem *sops = spd_dcm_find(&series->items[k], 0x00081199);
             for (size_t m = 0; sops && m < sops->n_items; m++)
-                *SPD_LIST_ADD(&refs, b->arena) = (struct spd_sr_ref){
-                    .study_uid = uid(b, &studies->items[i], 0x0020000D),
-                    .series_uid = uid(b, &series->items[k], 0x0020000E),
-                    .sop_class = uid(b, &sops->items[m], 0x00081150),
-                    .sop_uid = uid(b, &sops->items[m], 0x00081155), .pertinent = pertinent};
+                *SPD_LIST_ADD(&refs, b->arena) =
+                    (struct spd_sr_ref){.study_uid = uid(b, &studies->items[i], 0x0020000D),
+                                        .series_uid = uid(b, &series->items[k], 0x0020000E),
+                                        .sop_class = uid(b, &sops->items[m], 0x00081150),
+                                        .sop_uid = uid(b, &sops->items[m], 0x00081155),
+                                        .pertinent = pertinent};
         }
     }
     b->doc->evidence = refs.v, b->doc->n_evidence = refs.n;
@@ -117,7 +131,10 @@ static void read_requests(struct build *b)
 static void read_predecessors(struct build *b)
 {
     const struct spd_dcm_elem *studies = spd_dcm_find(&b->d->set, 0x0040A360);
-    struct { spd_sv *v; size_t n; } out = {0};
+    struct {
+        spd_sv *v;
+        size_t n;
+    } out = {0};
     for (size_t i = 0; studies && i < studies->n_items; i++) {
         const struct spd_dcm_elem *series = spd_dcm_find(&studies->items[i], 0x00081115);
         for (size_t k = 0; series && k < series->n_items; k++) {
@@ -150,7 +167,8 @@ static void read_patient(struct build *b)
     if (id.value.len) *SPD_LIST_ADD(&p->ids, b->arena) = id;
     const struct spd_dcm_elem *others = spd_dcm_find(set, 0x00101002);
     for (size_t i = 0; others && i < others->n_items && i < 16; i++) {
-        struct spd_cx o = {.value = text(b, &others->items[i], 0x00100020), .authority = text(b, &others->items[i], 0x00100021)};
+        struct spd_cx o = {.value = text(b, &others->items[i], 0x00100020),
+                           .authority = text(b, &others->items[i], 0x00100021)};
         if (o.value.len) *SPD_LIST_ADD(&p->ids, b->arena) = o;
     }
     p->name = person(b, text(b, set, 0x00100010));
@@ -163,7 +181,8 @@ void spd_sr_doc_build(const struct spd_dcm *d, struct spd_sr_doc *ret, struct sp
     const struct spd_dcm_set *set = &d->set;
     *ret = (struct spd_sr_doc){0};
     struct build b = {.d = d, .arena = arena, .doc = ret};
-    for (size_t i = 0; i < d->n_notes; i++) note(&b, d->notes[i]);
+    for (size_t i = 0; i < d->n_notes; i++)
+        note(&b, d->notes[i]);
     ret->sop_class = uid(&b, set, 0x00080016), ret->sop_uid = uid(&b, set, 0x00080018);
     ret->study_uid = uid(&b, set, 0x0020000D), ret->series_uid = uid(&b, set, 0x0020000E);
     ret->modality = text(&b, set, 0x00080060);
@@ -171,11 +190,14 @@ void spd_sr_doc_build(const struct spd_dcm *d, struct spd_sr_doc *ret, struct sp
     ret->accession = read_cx(&b, set, 0x00080050, 0x00080051);
     read_requests(&b);
     ret->manufacturer = text(&b, set, 0x00080070), ret->model_name = text(&b, set, 0x00081090);
-    ret->software_version = text(&b, set, 0x00181020), ret->series_description = text(&b, set, 0x0008103E);
+    ret->software_version = text(&b, set, 0x00181020),
+    ret->series_description = text(&b, set, 0x0008103E);
     ret->station = text(&b, set, 0x00081010);
-    ret->completion = spd_dcm_raw(set, 0x0040A491), ret->verification = spd_dcm_raw(set, 0x0040A493);
+    ret->completion = spd_dcm_raw(set, 0x0040A491),
+    ret->verification = spd_dcm_raw(set, 0x0040A493);
     ret->preliminary = spd_dcm_raw(set, 0x0040A496);
-    ret->content_date = spd_dcm_raw(set, 0x00080023), ret->content_time = spd_dcm_raw(set, 0x00080033);
+    ret->content_date = spd_dcm_raw(set, 0x00080023),
+    ret->content_time = spd_dcm_raw(set, 0x00080033);
     ret->zone_offset = spd_dcm_raw(set, 0x00080201);
     ret->template_id = spd_dcm_raw(spd_dcm_item(set, 0x0040A504), 0x0040DB00);
     ret->body_part = text(&b, set, 0x00180015);
@@ -187,7 +209,8 @@ void spd_sr_doc_build(const struct spd_dcm *d, struct spd_sr_doc *ret, struct sp
     ret->notes = b.notes.v, ret->n_notes = b.notes.n;
 }
 
-enum spd_rc spd_sr_doc_from_json(spd_sv json, struct spd_sr_doc *ret, struct spd_arena *arena, struct spd_err *err)
+enum spd_rc spd_sr_doc_from_json(spd_sv json, struct spd_sr_doc *ret, struct spd_arena *arena,
+                                 struct spd_err *err)
 {
     struct spd_dcm d;
     enum spd_rc rc = spd_dcm_from_json(json, &d, arena, err);

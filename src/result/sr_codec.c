@@ -1,13 +1,14 @@
 /* src/result/sr_codec.c: struct spd_sr_doc as flat bytes, between a decoder process and the brain.
  *
- * One function walks the document for both directions, so that writing and reading cannot differ. The
- * reading side trusts nothing: counts are bounded by the bytes that remain, depth by 40. Version byte first. */
+ * One function walks the document for both directions, so that writing and reading cannot differ.
+ * The reading side trusts nothing: counts are bounded by the bytes that remain, depth by 40.
+ * Version byte first. */
 #include "result/result.h"
 
 enum { VERSION = 1, DEPTH_MAX = 40, COUNT_MAX = 200000 };
 
 struct io {
-    struct spd_str *out;     /* writing; else reading from in */
+    struct spd_str *out; /* writing; else reading from in */
     spd_sv in;
     struct spd_arena *arena;
     size_t items;
@@ -18,7 +19,8 @@ static void number(struct io *io, size_t *v)
 {
     if (io->out) {
         uint64_t left = *v;
-        for (; left >= 0x80; left >>= 7) spd_str_addc(io->out, (char)(left | 0x80));
+        for (; left >= 0x80; left >>= 7)
+            spd_str_addc(io->out, (char)(left | 0x80));
         spd_str_addc(io->out, (char)left);
         return;
     }
@@ -87,24 +89,30 @@ static void item(struct io *io, struct spd_sr_item *i, int depth)
     code(io, &i->name), code(io, &i->value), code(io, &i->unit);
     sv(io, &i->text), sv(io, &i->number), sv(io, &i->ref_class), sv(io, &i->ref_uid);
     list(io, (void **)&i->children, &i->n_children, sizeof *i->children);
-    for (size_t k = 0; k < i->n_children && !io->failed; k++) item(io, &i->children[k], depth + 1);
+    for (size_t k = 0; k < i->n_children && !io->failed; k++)
+        item(io, &i->children[k], depth + 1);
 }
 
 static void doc(struct io *io, struct spd_sr_doc *d)
 {
-    spd_sv *const texts[] = {&d->sop_class, &d->sop_uid, &d->study_uid, &d->series_uid, &d->modality, &d->patient.name,
-                             &d->patient.birth_date, &d->patient.sex, &d->manufacturer, &d->model_name,
-                             &d->software_version, &d->series_description, &d->station, &d->completion,
-                             &d->verification, &d->preliminary, &d->content_date, &d->content_time, &d->zone_offset,
-                             &d->template_id, &d->body_part};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) sv(io, texts[i]);
+    spd_sv *const texts[] = {
+        &d->sop_class,    &d->sop_uid,      &d->study_uid,          &d->series_uid,
+        &d->modality,     &d->patient.name, &d->patient.birth_date, &d->patient.sex,
+        &d->manufacturer, &d->model_name,   &d->software_version,   &d->series_description,
+        &d->station,      &d->completion,   &d->verification,       &d->preliminary,
+        &d->content_date, &d->content_time, &d->zone_offset,        &d->template_id,
+        &d->body_part};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        sv(io, texts[i]);
     list(io, (void **)&d->patient.ids.v, &d->patient.ids.n, sizeof *d->patient.ids.v);
-    for (size_t i = 0; i < d->patient.ids.n; i++) cx(io, &d->patient.ids.v[i]);
+    for (size_t i = 0; i < d->patient.ids.n; i++)
+        cx(io, &d->patient.ids.v[i]);
     cx(io, &d->accession);
     number(io, &d->n_request);
     if (d->n_request > sizeof d->request / sizeof *d->request) io->failed = true, d->n_request = 0;
     for (size_t i = 0; i < d->n_request; i++) {
-        cx(io, &d->request[i].accession), cx(io, &d->request[i].placer), cx(io, &d->request[i].filler);
+        cx(io, &d->request[i].accession), cx(io, &d->request[i].placer),
+            cx(io, &d->request[i].filler);
         sv(io, &d->request[i].study_uid);
     }
     list(io, (void **)&d->evidence, &d->n_evidence, sizeof *d->evidence);
@@ -114,9 +122,11 @@ static void doc(struct io *io, struct spd_sr_doc *d)
         flag(io, &d->evidence[i].pertinent);
     }
     list(io, (void **)&d->predecessors, &d->n_predecessors, sizeof *d->predecessors);
-    for (size_t i = 0; i < d->n_predecessors; i++) sv(io, &d->predecessors[i]);
+    for (size_t i = 0; i < d->n_predecessors; i++)
+        sv(io, &d->predecessors[i]);
     list(io, (void **)&d->notes, &d->n_notes, sizeof *d->notes);
-    for (size_t i = 0; i < d->n_notes; i++) sv(io, &d->notes[i]);
+    for (size_t i = 0; i < d->n_notes; i++)
+        sv(io, &d->notes[i]);
     flag(io, &d->cut);
     item(io, &d->root, 0);
 }
@@ -130,7 +140,8 @@ void spd_sr_doc_encode(const struct spd_sr_doc *d, struct spd_str *out)
     if (io.failed) out->rc = SPD_LIMIT;
 }
 
-enum spd_rc spd_sr_doc_decode(spd_sv bytes, struct spd_sr_doc *ret, struct spd_arena *arena, struct spd_err *err)
+enum spd_rc spd_sr_doc_decode(spd_sv bytes, struct spd_sr_doc *ret, struct spd_arena *arena,
+                              struct spd_err *err)
 {
     struct io io = {.arena = arena};
     *ret = (struct spd_sr_doc){0};
