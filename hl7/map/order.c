@@ -286,6 +286,7 @@ static void join(const struct hl7_read *r, struct spd_order_in *a, const struct 
             known |= spd_sv_eq(a->study_uids.v[k], b->study_uids.v[i]);
         if (!known) add_study(r, b->study_uids.v[i], a);
     }
+    a->known_only &= b->known_only; /* one procedure of imaging makes it one */
     if (!a->modality.len) a->modality = b->modality;
     if (!a->body_part.len) a->body_part = b->body_part, a->region = b->region;
     if (!a->placer.value.len) a->placer = b->placer;
@@ -316,6 +317,18 @@ static bool identified(const struct spd_order_in *o)
     return o->accession.value.len || o->placer.value.len || o->filler.value.len;
 }
 
+/* A cancel, status or change without any sign of imaging may still be about an order that is known: many
+ * systems send no more than ORC then. A new one cannot be, and a laboratory's never is. */
+static bool may_be_known(const struct hl7_read *r, const struct hl7_group *g)
+{
+    static const char *const later[] = {"CA", "OC", "CR", "DC", "OD", "DR", "HD", "RL", "XO", "XX", "XR", "SC", "SN"};
+    spd_sv control = hl7_text_of(r, seg_at(r->m, g->orc), 1, 1);
+    if (hl7_word_is_lab(hl7_text_of(r, seg_at(r->m, g->obr), 24, 1))) return false;
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (spd_sv_is(control, later[i])) return true;
+    return false;
+}
+
 enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret)
 {
     struct hl7_group groups[MAX_GROUPS];
@@ -324,10 +337,11 @@ enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret)
     for (size_t i = 0; i < n; i++) {
         struct spd_order_in one = {0};
         struct hl7_procedure p;
-        bool joined = false;
-        if (!hl7_group_imaging(r, &groups[i], &p)) continue;
-        imaging++;
+        bool joined = false, ours = hl7_group_imaging(r, &groups[i], &p);
+        if (!ours && !may_be_known(r, &groups[i])) continue;
+        imaging += ours;
         hl7_group_read(r, &groups[i], &one);
+        one.known_only = !ours;
         if (!identified(&one)) continue;
         for (size_t k = 0; k < ret->orders.n && !joined; k++) {
             bool same_orc = groups[i].orc < r->m->n_segs && groups[i].orc == orc_of[k];
@@ -339,7 +353,7 @@ enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret)
         *SPD_LIST_ADD(&ret->orders, r->arena) = one;
     }
     if (!n) return HL7_NO_ORDER;
-    if (!imaging) return HL7_NO_NOT_FOR_US;
+    if (!imaging && (!ret->orders.n || pid == r->m->n_segs)) return HL7_NO_NOT_FOR_US;
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
     if (!ret->orders.n) return HL7_NO_IDENTIFIER;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);

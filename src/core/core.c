@@ -132,6 +132,13 @@ static enum spd_rc write_journal(struct spd_tx *tx, const struct spd_event *even
 }
 
 /* ---- small use cases -------------------------------------------------------------------------------- */
+static bool has_token(const struct spd_user *u, spd_sv hash)
+{
+    for (size_t i = 0; i < u->tokens.n; i++)
+        if (spd_sv_eq(u->tokens.v[i].hash, hash)) return true;
+    return false;
+}
+
 static enum spd_rc user_in(struct spd_tx *tx, const struct spd_user_event *e)
 {
     struct spd_user u = e->user, old;
@@ -147,7 +154,8 @@ static enum spd_rc user_in(struct spd_tx *tx, const struct spd_user_event *e)
         } else {
             if (!u.password.len) u.password = old.password;
             if (!u.roles.n) u.roles.v = old.roles.v, u.roles.n = old.roles.n;
-            for (size_t i = 0; i < old.tokens.n; i++) *SPD_LIST_PUSH(&u.tokens, tx->a) = old.tokens.v[i];
+            for (size_t i = 0; i < old.tokens.n; i++)
+                if (!has_token(&u, old.tokens.v[i].hash)) *SPD_LIST_PUSH(&u.tokens, tx->a) = old.tokens.v[i];
             u.disabled = 0;
         }
         u.id = id, u.created = old.created;

@@ -156,18 +156,21 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w)
     return SPD_OK;
 }
 
-static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e, const struct spd_order_in *o, bool *ret_stale)
+enum did { DID_NOTHING, DID_STALE, DID_APPLY };
+
+static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e, const struct spd_order_in *o, enum did *ret)
 {
     struct spd_work *w;
     int64_t id;
     bool fresh = false;
     enum spd_rc rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
-    *ret_stale = false;
+    *ret = DID_NOTHING;
+    if (rc == SPD_NOTFOUND && o->known_only) return SPD_OK; /* a bare cancel or status of somebody else's order */
     if (rc == SPD_OK) {
         TRY(spd_tx_item(tx, id, &w));
         if (o->source_time && w->item.source_time && o->source_time < w->item.source_time) {
             spd_tx_touch(tx, w, 0); /* logged with the item, changes nothing */
-            *ret_stale = true;
+            *ret = DID_STALE;
             return SPD_OK;
         }
         if (w->item.patient.ids.n && e->patient.ids.n && !spd_patient_shares_id(&w->item.patient, &e->patient))
@@ -178,6 +181,7 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     } else {
         return rc;
     }
+    *ret = DID_APPLY;
     spd_tx_touch(tx, w, SPD_WHY_ORDER);
     take_fields(tx, w, e, o);
     TRY(take_status(tx, w, o, e->message.peer, fresh));
@@ -197,10 +201,10 @@ enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
     if (dup) return SPD_OK;
     tx->import = e->import;
     for (size_t i = 0; i < e->orders.n; i++) {
-        bool s;
-        TRY(one_order(tx, e, &e->orders.v[i], &s));
-        stale |= s;
-        any |= !s;
+        enum did did;
+        TRY(one_order(tx, e, &e->orders.v[i], &did));
+        stale |= did == DID_STALE;
+        any |= did == DID_APPLY;
     }
     tx->r->did = any ? SPD_DID_APPLY : stale ? SPD_DID_STALE : SPD_DID_IGNORE;
     if (stale)
@@ -209,7 +213,9 @@ enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
     if (e->future)
         TRY(spd_tx_alarm(tx, "future-time", e->message.peer, "De klok van deze zender loopt voor.",
                          "This sender's clock is ahead."));
-    return spd_message_end(tx, &e->message, stale && !any ? "stale" : "", 0);
+    if (tx->r->did == SPD_DID_IGNORE)
+        spd_tx_say(tx, "not-for-us", "Geen aanvraag die hier bekend is.", "No order that is known here.");
+    return spd_message_end(tx, &e->message, any ? "" : stale ? "stale" : "not-for-us", 0);
 }
 
 /* ADT: every open item of that patient learns the new name, place and class. */

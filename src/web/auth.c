@@ -2,10 +2,10 @@
  * socket.
  *
  * Sessions live in memory only (a restart logs everybody out): idle 15 minutes, at most 10 hours.
- * The cookie is "__Host-spoed" with Secure when site.public_url is https. On plain http (loopback,
- * or a trial without a proxy) browsers refuse Secure cookies and the __Host- prefix, so there it is
- * "spoed" without them; it is HttpOnly and SameSite=Strict in both cases. Accounts are read anew
- * for every request, so that a change of roles or a closed account works at once.
+ * The cookie is Secure, HttpOnly and SameSite=Strict, and "__Host-spoed" when site.public_url is https. On
+ * plain http, which is loopback, it is "spoed": browsers take a Secure cookie there, since loopback is
+ * trustworthy, but not the prefix. Accounts are read anew for every request, so that a change of roles or
+ * a closed account works at once.
  *
  * Guessing: at most two password checks run at once (128 MiB each), an unknown user costs the same,
  * and after five failures for one user from one address the next try has to wait, doubling up to a
@@ -313,9 +313,8 @@ static void set_cookie(struct spd_web_req *r, spd_sv id)
 {
     spd_sv name = spd_web_cookie_name(r->web);
     spd_web_set(r, "Set-Cookie",
-                spd_arena_printf(r->arena, "%.*s=%.*s; Path=/; HttpOnly; SameSite=Strict%s%s",
-                                 SPD_SV_ARG(name), SPD_SV_ARG(id), r->web->https ? "; Secure" : "",
-                                 id.len ? "" : "; Max-Age=0"));
+                spd_arena_printf(r->arena, "%.*s=%.*s; Path=/; Secure; HttpOnly; SameSite=Strict%s",
+                                 SPD_SV_ARG(name), SPD_SV_ARG(id), id.len ? "" : "; Max-Age=0"));
 }
 
 static void check_password(struct spd_web_req *r, spd_sv name, spd_sv password)

@@ -65,10 +65,13 @@ static const char *note(const struct spd_order_in *o)
 static void line_of(const char *file, const struct spd_event *e, struct spd_str *out)
 {
     const struct spd_message_in *m = envelope(e);
-    size_t n = e->type == SPD_EVENT_ORDER ? e->u.order->orders.n : 0;
-    spd_str_addf(out, "%s\t%s\t%zu", file, spd_enum_name(spd_answer_names, m->answer), n);
+    size_t n = e->type == SPD_EVENT_ORDER ? e->u.order->orders.n : 0, items = 0;
+    for (size_t i = 0; i < n; i++) items += !e->u.order->orders.v[i].known_only;
+    spd_str_addf(out, "%s\t%s\t%zu", file, spd_enum_name(spd_answer_names, m->answer), items);
+    if (n && !items) spd_str_addz(out, "\tnot-for-us"); /* where the order is not known already */
     for (size_t i = 0; i < n; i++) {
         const struct spd_order_in *o = &e->u.order->orders.v[i];
+        if (o->known_only) continue;
         spd_str_addf(out, "\t%.*s|%.*s|%.*s|%.*s|%s|%s%s%.*s", SPD_SV_ARG(o->accession.value),
                      SPD_SV_ARG(o->placer.value), SPD_SV_ARG(o->filler.value),
                      SPD_SV_ARG(o->modality), spd_enum_name(spd_priority_names, o->priority),

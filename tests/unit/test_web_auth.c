@@ -47,7 +47,7 @@ static void test_login(void **state)
     header_of(&a, "Set-Cookie", set, sizeof set);
     assert_non_null(strstr(set, "spoed="));
     assert_null(strstr(set, "__Host-")); /* plain http: browsers would refuse it */
-    assert_null(strstr(set, "Secure"));
+    assert_non_null(strstr(set, "; Secure"));
     assert_non_null(strstr(set, "HttpOnly"));
     assert_non_null(strstr(set, "SameSite=Strict"));
     assert_non_null(strstr(a.body, "\"user\":\"reader1\""));
