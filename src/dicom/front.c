@@ -84,12 +84,17 @@ static int listen_on(const struct spd_front *f)
     return fd;
 }
 
-static void reap(void)
+/* A child that crashed (and was not ended by us or by its time limit) is told to the brain. */
+static void reap(const struct spd_front *f)
 {
     pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+    int status;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         for (int i = 0; i < PLACES; i++)
             if (places[i].pid == pid) places[i].pid = 0;
+        int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        if (sig && sig != SIGALRM && sig != SIGKILL && sig != SIGTERM) tell(f, 'C', "", -1);
+    }
 }
 
 static void peer_text(const struct sockaddr_storage *from, char *ret, size_t size)
@@ -176,7 +181,7 @@ static int serve(const struct spd_front *f, int listener)
     while (!stop) {
         struct pollfd p[2] = {{listener, POLLIN, 0}, {f->fd, 0, 0}};
         poll(p, 2, 1000);
-        reap();
+        reap(f);
         if (p[1].revents & (POLLHUP | POLLERR)) break; /* the brain has gone */
         if (p[0].revents & POLLIN && take(f, listener, ++count)) break;
     }

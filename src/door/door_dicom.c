@@ -306,6 +306,13 @@ static bool serve_front(struct spd_door_dicom *d)
             spd_log(SPD_LOG_NOTICE, "the DICOM front listens", SPD_LZ("address", d->address),
                     SPD_LZ("port", d->port));
         }
+        if (text[0] == 'C') {
+            count(d, &d->stats.crashes, 1);
+            alarm_of(d, "dicom-decode",
+                     "een DICOM-verbinding is op haar inhoud vastgelopen en verbroken",
+                     "a DICOM association crashed on what it was sent and was cut", false);
+            spd_log(SPD_LOG_ERR, "a process of the DICOM front crashed; its association is gone");
+        }
         if (text[0] == 'N') {
             alarm_of(d, "dicom-front", "de DICOM-poort kan niet worden geopend",
                      "the DICOM port cannot be opened", false);

@@ -41,7 +41,7 @@ static struct world {
     char folder[64], port[8];
     struct seen { int results, not_results, unreadable, positive; char last_concept[64], last_peer[32], last_id[64]; } seen;
     bool fail_commit;
-    atomic_int alarms;
+    atomic_int alarms, crash_alarms;
 } w = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static enum spd_rc apply(void *self, struct spd_store *store, const struct spd_event *e, struct spd_arena *arena,
@@ -92,6 +92,7 @@ static void alarm_came(void *self, const char *kind, const char *nl, const char 
 {
     (void)self, (void)nl, (void)en;
     if (!strcmp(kind, "dicom-front") && !clear) w.alarms++;
+    if (!strcmp(kind, "dicom-decode") && !clear) w.crash_alarms++;
 }
 
 /* ---- helpers ----------------------------------------------------------------------------------------- */
@@ -349,6 +350,27 @@ static void rubbish_costs_one_connection(void **state)
     assert_int_equal(TOOL("echoscu", "-aec", "SPOED", "127.0.0.1", w.port), 0);
 }
 
+static void a_crash_costs_one_association_and_alarms(void **state)
+{
+    (void)state;
+    NEED_TOOLS();
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int64_t port;
+    spd_sv_to_i64(spd_sv_from(w.port), &port);
+    a.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), before = w.crash_alarms;
+    assert_int_equal(connect(fd, (void *)&a, sizeof a), 0);
+    struct timespec tick = {0, 200000000};
+    nanosleep(&tick, NULL);
+    /* only the children of this test's own front */
+    assert_int_equal(TOOL("sh", "-c", "kill -ABRT $(pgrep -P $(pgrep -P $PPID spoed-dicom))"), 0);
+    for (int i = 0; i < 100 && w.crash_alarms == before; i++) nanosleep(&tick, NULL);
+    assert_true(w.crash_alarms > before);
+    assert_true(spd_door_dicom_stats(w.door).up);
+    assert_int_equal(TOOL("echoscu", "-aec", "SPOED", "127.0.0.1", w.port), 0);
+    close(fd);
+}
+
 static void a_killed_front_is_started_again(void **state)
 {
     (void)state;
@@ -432,6 +454,7 @@ int main(void)
         cmocka_unit_test(both_titles_answer_an_echo_and_no_other), cmocka_unit_test(a_result_is_stored_after_its_commit),
         cmocka_unit_test(what_cannot_be_committed_is_refused), cmocka_unit_test(the_two_lists_are_kept_apart),
         cmocka_unit_test(silent_peers_cost_nobody_else), cmocka_unit_test(rubbish_costs_one_connection),
+        cmocka_unit_test(a_crash_costs_one_association_and_alarms),
         cmocka_unit_test(a_killed_front_is_started_again), cmocka_unit_test(the_pool_decodes_and_survives),
         cmocka_unit_test(threads_may_come_and_go)};
     return cmocka_run_group_tests(tests, setup, teardown);
