@@ -146,6 +146,9 @@ static void configuration(struct demo *d, struct spd_str *s)
                     "  ris: {match: {door: hl7, address: 127.0.0.1}, roles: [orders, adt, reports], charset: UNICODE UTF-8}\n"
                     "  ai: {match: {door: dicom, ae_title: [DEMOAI]}, roles: [results]}\n"
                     "  orthanc: {match: {door: http, user: orthanc}, roles: [results]}\n");
+    /* An Orthanc that packaging/run starts belongs to the same user as this. */
+    if (me && strcmp(me->pw_name, "orthanc"))
+        spd_str_addf(s, "  orthanc_here: {match: {door: http, user: \"%s\"}, roles: [results]}\n", me->pw_name);
     spd_str_addf(s, "channels:\n"
                     "  pager: {type: webhook, url: \"http://127.0.0.1:%d/page\", secret_file: \"%s/pager.secret\"}\n"
                     "  mail: {type: smtp, url: \"smtp://127.0.0.1:%d\", from: spoed@demo.example}\n"
