@@ -142,7 +142,7 @@ static json_t *item_of(struct demo *d, const char *accession)
     return found;
 }
 
-enum what { RANK, LEVEL, STATUS, AI, DRAFT, ALERT, ALARM, PARKED_NONE, SENT, REPORTED, PAGED, MAILED };
+enum what { RANK, LEVEL, STATUS, AI, IMAGES, DRAFT, ALERT, ALARM, PARKED_NONE, SENT, REPORTED, PAGED, MAILED };
 struct wish { enum what what; const char *accession, *text; long long number; };
 
 static bool ai_is(const json_t *item, const char *text) /* "ich-a positive" */
@@ -164,6 +164,7 @@ static bool holds_of_item(const json_t *item, const struct wish *w)
     case LEVEL: return !strcmp(demo_text(item, "level"), w->text);
     case STATUS: return !strcmp(demo_text(item, "status"), w->text);
     case AI: return ai_is(item, w->text);
+    case IMAGES: return !strcmp(demo_text(item, "images"), w->text);
     case DRAFT: return json_is_object(json_object_get(item, "draft")) == (w->number != 0);
     case ALERT: return !strcmp(demo_text(json_object_get(item, "alert"), "state"), w->text);
     default: return false;
@@ -395,6 +396,7 @@ static struct kase normal_film(struct demo *d, const char *accession, const char
     struct kase k = prepare(d, (struct kase){.accession = accession, .patient = patient, .name = name, .birth = "19750707", .sex = "M",
                                              .code = "XTHORAX", .text = "X-thorax", .modality = "DX", .location = "SEH", .priority = "R"});
     *ret_ok = order(d, &k, "NW", "R", 0) && images(d, &k, 0, 2) && result(d, &k, &CHEST, &NO_PNEUMOTHORAX) && result(d, &k, &NORMAL, NULL) &&
+              until(d, (struct wish){.what = IMAGES, .accession = accession, .text = "complete"}, 120) &&
               until(d, (struct wish){.what = DRAFT, .accession = accession, .number = 1}, 120);
     return k;
 }

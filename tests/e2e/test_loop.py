@@ -19,6 +19,7 @@ def normal_film(brain, accession, patient):
     assert brain.order(film) == "AA" and brain.images(film) == 200
     assert brain.result(film, "Chest Film", "5.2", PTX, present=False, probability=0.02)
     assert brain.result(film, "Chest Normal", "1.0")
+    until(lambda: brain.item(accession).get("images") == "complete", 15)  # that makes a new version of the draft
     return film, until(lambda: brain.item(accession).get("draft"), 15)
 
 

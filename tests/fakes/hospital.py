@@ -180,7 +180,8 @@ class Brain:
         for peer in (self.ris, self.pager, self.mail):
             peer.stop()
         if kind and os.path.exists(self.log):
-            sys.stderr.write("".join(open(self.log, errors="replace").readlines()[-30:]))
+            with open(self.log, errors="replace") as f:
+                sys.stderr.write("".join(f.readlines()[-30:]))
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def path(self, *parts):
