@@ -137,7 +137,7 @@ static enum spd_rc add(struct parse *p, enum spd_yaml_kind kind, const yaml_even
 
 static enum spd_rc scalar(struct parse *p, const yaml_event_t *e)
 {
-    struct spd_yaml *node;
+    struct spd_yaml *node = NULL;
     enum spd_rc rc;
     if (e->data.scalar.anchor)
         return refuse(p, e->start_mark, "anchors (&) are not allowed: write the value out");
@@ -155,7 +155,7 @@ static enum spd_rc scalar(struct parse *p, const yaml_event_t *e)
 static enum spd_rc open_node(struct parse *p, enum spd_yaml_kind kind, const yaml_event_t *e,
                              bool anchor, bool tag)
 {
-    struct spd_yaml *node;
+    struct spd_yaml *node = NULL;
     enum spd_rc rc;
     if (anchor) return refuse(p, e->start_mark, "anchors (&) are not allowed: write the value out");
     if (tag) return refuse(p, e->start_mark, "tags (!) are not allowed: remove it");

@@ -14,6 +14,7 @@
 #include "door/door_dicom.h"
 
 int cmd_dicom(const struct spd_cli *cli, int argc, char **argv);
+int cmd_dicom_front(const struct spd_cli *cli, int argc, char **argv);
 
 enum { FILE_MAX = 32 << 20 };
 
@@ -256,4 +257,13 @@ int cmd_dicom(const struct spd_cli *cli, int argc, char **argv)
         fputs(usage, stderr);
     spd_arena_free(arena);
     return code;
+}
+
+/* `spoed dicom-front …`: the name by which design §3.7 knows it. */
+int cmd_dicom_front(const struct spd_cli *cli, int argc, char **argv)
+{
+    char *args[64] = {argv[0], (char[]){"front"}};
+    if (argc > 62) return SPD_EXIT_USAGE;
+    for (int i = 1; i < argc; i++) args[i + 1] = argv[i];
+    return cmd_dicom(cli, argc + 1, args);
 }

@@ -23,6 +23,7 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(demo, "demo [--speed N] [--once] [--port P] [--dir D]", "play a synthetic emergency night") \
     X(hl7, "hl7 show|validate|get|set|diff|try FILE…", "look at HL7 v2 messages without a brain")      \
     X(dicom, "dicom show FILE…", "what is in an object and what we made of it")                  \
+    X(dicom_front, "dicom-front --address A --port P …", "the DICOM listener; serve starts it by itself") \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
     X(serve, "serve", "run the brain in the foreground")                                           \
     X(doctor, "doctor [--quick]", "ask a running brain how it is, and what to do")                 \
@@ -37,6 +38,14 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
 COMMANDS(DECLARE)
 #define TABLE(name, usage, summary) {#name, usage, summary, cmd_##name},
 const struct spd_command spd_commands[] = {COMMANDS(TABLE){NULL, NULL, NULL, NULL}};
+
+/* The word of a command is its function's name with dashes for underscores. */
+static bool is_word(const char *name, const char *word)
+{
+    for (; *name && *word; name++, word++)
+        if (*name != *word && !(*name == '_' && *word == '-')) return false;
+    return *name == *word;
+}
 
 static void help(FILE *to)
 {
@@ -75,7 +84,7 @@ int main(int argc, char **argv)
         return argc < 2 ? SPD_EXIT_USAGE : SPD_EXIT_OK;
     }
     for (const struct spd_command *c = spd_commands; c->name; c++)
-        if (!strcmp(c->name, argv[1])) {
+        if (is_word(c->name, argv[1])) {
             if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
                 printf("usage: spoed %s\n%s\n", c->usage, c->summary);
                 return SPD_EXIT_OK;

@@ -22,8 +22,14 @@ static bool set_state(struct spd_alert *al, enum spd_alert_input in)
 static enum spd_rc save(struct spd_tx *tx, const struct spd_alert *al, const struct spd_alert *old)
 {
     if (old && spd_desc_equal(&spd_alert_desc, al, old)) return SPD_OK;
+    int64_t *ids;
+    size_t n;
     spd_tx_note(tx, "alert", al->id, al->item);
     spd_tx_dirty(tx, al->item);
+    if (al->study_uid.len) { /* it shows on every item of its study */
+        TRY(spd_tx_find(tx, SPD_KEY_ITEM_STUDY, al->study_uid, &ids, &n));
+        for (size_t i = 0; i < n; i++) spd_tx_dirty(tx, ids[i]);
+    }
     return spd_put_alert(tx->st, al, old, tx->err);
 }
 
@@ -539,8 +545,6 @@ enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, e
                    : outcome == SPD_OUTCOME_PERMANENT                            ? SPD_ALERT_IN_PERM
                                                                                  : SPD_ALERT_IN_TEMP);
     if (open && final && page.outcome == SPD_OUTCOME_PERMANENT && page.kind == SPD_PAGE_ALERT) TRY(next_member(tx, &al, &page));
-    spd_tx_note(tx, "alert", al.id, al.item);
-    spd_tx_dirty(tx, al.item);
     return save(tx, &al, &old);
 }
 

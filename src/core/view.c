@@ -106,8 +106,12 @@ static enum spd_rc linked_items(struct spd_store *st, const struct spd_item *ite
         int64_t *ids;
         size_t n;
         TRY(spd_store_find_all(st, SPD_KEY_ITEM_STUDY, item->study_uids.v[s], &ids, &n, a, err));
-        for (size_t i = 0; i < n; i++)
-            if (ids[i] != item->id && !spd_list_has_i64(out.v, out.n, ids[i])) *(int64_t *)spd_list_add(&out, sizeof(int64_t), a) = ids[i];
+        for (size_t i = 0; i < n; i++) {
+            struct spd_item other;
+            if (ids[i] == item->id || spd_list_has_i64(out.v, out.n, ids[i])) continue;
+            TRY(spd_get_item(st, ids[i], &other, a, err));
+            if (!other.unmatched) *(int64_t *)spd_list_add(&out, sizeof(int64_t), a) = ids[i];
+        }
     }
     v->linked = out.v, v->n_linked = out.n;
     return SPD_OK;
