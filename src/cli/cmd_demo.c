@@ -202,6 +202,7 @@ int cmd_demo(const struct spd_cli *cli, int argc, char **argv)
         address(&d);
         demo_night(&d);
         rc = summary(&d);
+        if (stopped) rc = SPD_EXIT_FAILURE; /* a night that was broken off has shown nothing */
         if (!d.once && !stopped) {
             printf("\nThe night is over; the page stays. Ctrl-C ends it.\n");
             address(&d);
