@@ -1,10 +1,10 @@
-/* plugin/orthanc/filter.c: SR objects pass the brain before Orthanc takes them; everything else at once.
- * SPDX-License-Identifier: GPL-3.0-or-later
+/* plugin/orthanc/filter.c: SR objects pass the brain before Orthanc takes them; everything else at
+ * once. SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Orthanc serialises this filter, so an SR waits at most one second, and not at all for ten seconds after a
- * time-out. Only the brain's explicit "cannot commit" (507) refuses the object (0xA700): its sender tries
- * again. Any other trouble stores it, and catch-up hands it over. Objects that come over REST or STOW do
- * not pass here: they are handed over after they are stored. */
+ * Orthanc serialises this filter, so an SR waits at most one second, and not at all for ten seconds
+ * after a time-out. Only the brain's explicit "cannot commit" (507) refuses the object (0xA700):
+ * its sender tries again. Any other trouble stores it, and catch-up hands it over. Objects that
+ * come over REST or STOW do not pass here: they are handed over after they are stored. */
 #define _GNU_SOURCE
 #include "plugin.h"
 
@@ -12,34 +12,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RECENT = 64 };
-static pthread_mutex_t recent_lock = PTHREAD_MUTEX_INITIALIZER; /* guards recent, recent_at; leaf lock */
-static char recent[RECENT][65]; /* SOP Instance UIDs that the brain has committed in the filter */
+enum { RECENT = 1024 };
+static pthread_mutex_t recent_lock =
+    PTHREAD_MUTEX_INITIALIZER;  /* guards recent, recent_at; leaf lock */
+static char recent[RECENT][65]; /* SOP Instance UIDs that the brain has committed */
 static unsigned recent_at;
 
-static void remember(const char *sop_uid)
+void spd_committed_add(const char *sop_uid)
 {
     pthread_mutex_lock(&recent_lock);
     snprintf(recent[recent_at++ % RECENT], sizeof recent[0], "%s", sop_uid);
     pthread_mutex_unlock(&recent_lock);
 }
 
-static bool committed(const char *sop_uid)
+bool spd_committed(const char *sop_uid)
 {
     bool found = false;
     pthread_mutex_lock(&recent_lock);
-    for (int i = 0; i < RECENT && !found; i++) found = sop_uid[0] && !strcmp(recent[i], sop_uid);
+    for (int i = 0; i < RECENT && !found; i++)
+        found = sop_uid[0] && !strcmp(recent[i], sop_uid);
     pthread_mutex_unlock(&recent_lock);
     return found;
 }
 
-/* Characters of an AE title that may stand in a query as they are; others are percent-encoded. */
-static void add_query(struct spd_str *s, const char *text)
+void spd_add_query(struct spd_str *s, const char *text)
 {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-' || c == '.') spd_str_addc(s, *text);
-        else spd_str_addf(s, "%%%02X", c);
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+            c == '_' || c == '-' || c == '.')
+            spd_str_addc(s, *text);
+        else
+            spd_str_addf(s, "%%%02X", c);
     }
 }
 
@@ -53,11 +57,19 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
     int status = 0;
     enum spd_rc rc;
     int32_t store = 1;
-    if (!data || size <= 0 || !spd_tags_read(data, (size_t)size, &t) || !spd_tags_is_sr(t.sop_class)) return 1;
+    if (!data || size <= 0 || !spd_tags_read(data, (size_t)size, &t) ||
+        !spd_tags_is_sr(t.sop_class))
+        return 1;
     if (spd_breaker_open()) return 1;
     spd_str_addz(&path, "/api/v1/instances?ae_title=");
-    add_query(&path, aet ? aet : "");
-    rc = spd_brain("POST", path.ptr, "application/dicom", spd_sv_of((const char *)data, (size_t)size), 1000000, &status, &out);
+    spd_add_query(&path, aet ? aet : "");
+    if (!spd_str_ok(&path)) { /* no memory: stored, and handed over later */
+        spd_str_done(&path);
+        return 1;
+    }
+    rc = spd_brain("POST", path.ptr, "application/dicom",
+                   spd_sv_of((const char *)data, (size_t)size), 1000000, &status, &out);
+    spd_feed_noted(!rc && status < 500, rc ? 0 : status);
     if (rc) {
         spd_breaker_failed();
     } else {
@@ -66,7 +78,7 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
             *dimse_status = 0xA700;
             store = 0;
         } else if (status == 200) {
-            remember(t.sop_uid);
+            spd_committed_add(t.sop_uid);
         }
     }
     spd_str_done(&path);
@@ -74,17 +86,19 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
     return store;
 }
 
-OrthancPluginErrorCode spd_stored(const OrthancPluginDicomInstance *instance, const char *orthanc_id)
+OrthancPluginErrorCode spd_stored(const OrthancPluginDicomInstance *instance,
+                                  const char *orthanc_id)
 {
     const unsigned char *data = OrthancPluginGetInstanceData(spd_orthanc, instance);
     int64_t size = OrthancPluginGetInstanceSize(spd_orthanc, instance);
     struct spd_tags t;
-    if (!data || size <= 0 || !spd_tags_read(data, (size_t)size, &t)) return OrthancPluginErrorCode_Success;
+    if (!data || size <= 0 || !spd_tags_read(data, (size_t)size, &t))
+        return OrthancPluginErrorCode_Success;
     if (!spd_tags_is_sr(t.sop_class)) {
-        spd_feed_image(&t);
-    } else if (!committed(t.sop_uid)) {
+        if (spd_tags_is_image(t.sop_class)) spd_feed_image(&t);
+    } else if (!spd_committed(t.sop_uid)) {
         const char *aet = OrthancPluginGetInstanceRemoteAet(spd_orthanc, instance);
-        spd_feed_sr(orthanc_id, aet ? aet : "");
+        spd_feed_sr(orthanc_id, t.sop_uid, aet ? aet : "");
     }
     return OrthancPluginErrorCode_Success;
 }

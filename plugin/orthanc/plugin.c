@@ -1,8 +1,8 @@
-/* plugin/orthanc/plugin.c: the four entry points, the configuration, the call to the brain and its breaker.
- * SPDX-License-Identifier: GPL-3.0-or-later
+/* plugin/orthanc/plugin.c: the four entry points, the configuration, the call to the brain and its
+ * breaker. SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Section "Spoed" of Orthanc's configuration; without it, or with "Enable": false, the plugin does nothing.
- * Built against SDK 1.10.1 and up; the floor is checked at run time. */
+ * Section "Spoed" of Orthanc's configuration; without it, or with "Enable": false, the plugin does
+ * nothing. Built against SDK 1.10.1 and up; the floor is checked at run time. */
 #define _GNU_SOURCE
 #include "plugin.h"
 
@@ -15,7 +15,8 @@
 OrthancPluginContext *spd_orthanc;
 struct spd_plugin_config spd_plugin;
 
-static pthread_mutex_t breaker_lock = PTHREAD_MUTEX_INITIALIZER; /* guards breaker_until; leaf lock */
+static pthread_mutex_t breaker_lock =
+    PTHREAD_MUTEX_INITIALIZER; /* guards breaker_until; leaf lock */
 static spd_usec breaker_until;
 
 bool spd_breaker_open(void)
@@ -41,14 +42,17 @@ void spd_breaker_worked(void)
     pthread_mutex_unlock(&breaker_lock);
 }
 
-enum spd_rc spd_brain(const char *method, const char *path, const char *type, spd_sv body, int64_t wait,
-                      int *ret_status, struct spd_str *out)
+enum spd_rc spd_brain(const char *method, const char *path, const char *type, spd_sv body,
+                      int64_t wait, int *ret_status, struct spd_str *out)
 {
-    struct spd_http_target t = {.socket = spd_plugin.socket, .connect_timeout = wait < 300000 ? wait : 300000, .total_timeout = wait};
+    struct spd_http_target t = {.socket = spd_plugin.socket,
+                                .connect_timeout = wait < 300000 ? wait : 300000,
+                                .total_timeout = wait};
     return spd_http_call(&t, method, path, type, body, ret_status, out, NULL);
 }
 
-/* ---- configuration -------------------------------------------------------------------------------- */
+/* ---- configuration
+ * -------------------------------------------------------------------------------- */
 static void warn(const char *fmt, const char *what)
 {
     char line[300];
@@ -76,64 +80,91 @@ static void take_aets(const json_t *section)
     spd_plugin.reporting_aets = calloc(n, sizeof *spd_plugin.reporting_aets);
     for (size_t i = 0; spd_plugin.reporting_aets && i < n; i++) {
         const json_t *v = json_array_get(list, i);
-        if (json_is_string(v) && json_string_length(v) <= 16)
-            memcpy(spd_plugin.reporting_aets[spd_plugin.n_reporting_aets++], json_string_value(v), json_string_length(v));
+        if (!json_is_string(v) || json_string_length(v) > 16)
+            warn("Spoed: %s", "an entry of \"ReportingAets\" is no AE title; ignored");
+        else
+            memcpy(spd_plugin.reporting_aets[spd_plugin.n_reporting_aets++], json_string_value(v),
+                   json_string_length(v));
     }
 }
 
 static void warn_unknown(json_t *section)
 {
-    static const char *const known[] = {"Enable", "Root", "Socket", "Start", "Configuration", "PublicUrl", "Source", "ReportingAets", "ReportingAeTitle"};
+    static const char *const known[] = {"Enable", "Root",          "Socket",
+                                        "Start",  "Configuration", "PublicUrl",
+                                        "Source", "ReportingAets", "ReportingAeTitle"};
     const char *key;
     json_t *value;
-    json_object_foreach(section, key, value) {
+    json_object_foreach(section, key, value)
+    {
         bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= !strcmp(key, known[i]);
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found |= !strcmp(key, known[i]);
         if (!found) warn("Spoed: unknown option \"%s\" in section \"Spoed\"", key);
     }
     if (json_is_true(json_object_get(section, "Start")))
-        warn("Spoed: %s", "\"Start\": true is not supported yet; start the brain with systemd or `spoed serve`");
+        warn("Spoed: %s",
+             "\"Start\": true is not supported yet; start the brain with systemd or `spoed serve`");
+}
+
+/* It stands in a query and before "=" in a position. */
+static void plain_source(void)
+{
+    for (char *c = spd_plugin.source; *c; c++)
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+              *c == '_' || *c == '.'))
+            *c = '-';
 }
 
 static bool read_configuration(void)
 {
     char *text = OrthancPluginGetConfiguration(spd_orthanc);
     json_t *all = text ? json_loads(text, 0, NULL) : NULL, *section = json_object_get(all, "Spoed");
-    const char *name = json_string_value(json_object_get(all, "Name")), *encoding = json_string_value(json_object_get(all, "DefaultEncoding"));
+    const char *name = json_string_value(json_object_get(all, "Name")),
+               *encoding = json_string_value(json_object_get(all, "DefaultEncoding"));
     if (text) OrthancPluginFreeString(spd_orthanc, text);
     snprintf(spd_plugin.socket, sizeof spd_plugin.socket, "/run/spoed/spoed.sock");
     snprintf(spd_plugin.root, sizeof spd_plugin.root, "/spoed/");
     snprintf(spd_plugin.source, sizeof spd_plugin.source, "%.40s", name ? name : "orthanc");
-    snprintf(spd_plugin.ae_title, sizeof spd_plugin.ae_title, "%.16s", json_string_value(json_object_get(all, "DicomAet")) ? json_string_value(json_object_get(all, "DicomAet")) : "ORTHANC");
+    snprintf(spd_plugin.ae_title, sizeof spd_plugin.ae_title, "%.16s",
+             json_string_value(json_object_get(all, "DicomAet"))
+                 ? json_string_value(json_object_get(all, "DicomAet"))
+                 : "ORTHANC");
     snprintf(spd_plugin.reporting_ae_title, sizeof spd_plugin.reporting_ae_title, "SPOED_READ");
-    for (char *c = spd_plugin.source; *c; c++)
-        if (*c == '=' || *c == '&' || *c == '?' || *c == ' ' || *c == '%' || *c == '#') *c = '-';
     spd_plugin.enable = section && !json_is_false(json_object_get(section, "Enable"));
     if (spd_plugin.enable) {
         take_text(section, "Socket", spd_plugin.socket, sizeof spd_plugin.socket);
         take_text(section, "Root", spd_plugin.root, sizeof spd_plugin.root);
         take_text(section, "PublicUrl", spd_plugin.public_url, sizeof spd_plugin.public_url);
         take_text(section, "Source", spd_plugin.source, sizeof spd_plugin.source);
-        take_text(section, "ReportingAeTitle", spd_plugin.reporting_ae_title, sizeof spd_plugin.reporting_ae_title);
+        take_text(section, "ReportingAeTitle", spd_plugin.reporting_ae_title,
+                  sizeof spd_plugin.reporting_ae_title);
+        plain_source();
         take_aets(section);
         warn_unknown(section);
         if (!encoding || strcmp(encoding, "Utf8"))
-            warn("Spoed: set \"DefaultEncoding\" to \"Utf8\": with %s names that do not fit vanish from worklist answers", encoding ? encoding : "Latin1");
+            warn("Spoed: set \"DefaultEncoding\" to \"Utf8\": with %s names that do not fit vanish "
+                 "from worklist answers",
+                 encoding ? encoding : "Latin1");
     }
     json_decref(all);
     return spd_plugin.enable;
 }
 
-/* ---- entry points ----------------------------------------------------------------------------------- */
+/* ---- entry points
+ * ----------------------------------------------------------------------------------- */
 ORTHANC_PLUGINS_API int32_t OrthancPluginInitialize(OrthancPluginContext *context);
 ORTHANC_PLUGINS_API void OrthancPluginFinalize(void);
 ORTHANC_PLUGINS_API const char *OrthancPluginGetName(void);
 ORTHANC_PLUGINS_API const char *OrthancPluginGetVersion(void);
 
-static OrthancPluginErrorCode on_change(OrthancPluginChangeType type, OrthancPluginResourceType resource, const char *id)
+static OrthancPluginErrorCode on_change(OrthancPluginChangeType type,
+                                        OrthancPluginResourceType resource, const char *id)
 {
     (void)resource, (void)id;
-    if (type == OrthancPluginChangeType_OrthancStarted || type == OrthancPluginChangeType_StableStudy) spd_feed_heal();
+    if (type == OrthancPluginChangeType_OrthancStarted) spd_feed_started();
+    if (type == OrthancPluginChangeType_OrthancStopped) spd_feed_ending();
+    if (type == OrthancPluginChangeType_StableStudy) spd_feed_heal();
     return OrthancPluginErrorCode_Success;
 }
 
@@ -142,23 +173,32 @@ int32_t OrthancPluginInitialize(OrthancPluginContext *context)
     char line[400];
     spd_orthanc = context;
     if (!OrthancPluginCheckVersionAdvanced(context, 1, 10, 1)) {
-        snprintf(line, sizeof line, "Spoed: needs Orthanc 1.10.1 or newer, this is %s", context->orthancVersion);
+        snprintf(line, sizeof line, "Spoed: needs Orthanc 1.10.1 or newer, this is %s",
+                 context->orthancVersion);
         OrthancPluginLogError(context, line);
         return -1;
     }
-    OrthancPluginSetDescription(context, "Spoed: puts the urgent study on top of the reporting worklist");
+    OrthancPluginSetDescription(context,
+                                "Spoed: puts the urgent study on top of the reporting worklist");
     if (!read_configuration()) {
-        OrthancPluginLogWarning(context, "Spoed: disabled: no section \"Spoed\" in the configuration, or \"Enable\" is false");
+        OrthancPluginLogWarning(
+            context,
+            "Spoed: disabled: no section \"Spoed\" in the configuration, or \"Enable\" is false");
         return 0;
     }
-    /* DCMTK reads it at every connect and accept; with Nagle each C-FIND answer waits for a delayed ACK. */
+    /* DCMTK reads it at every connect and accept; with Nagle each C-FIND answer waits for a delayed
+     * ACK. */
     setenv("TCP_NODELAY", "1", 0);
     if (OrthancPluginRegisterIncomingCStoreInstanceFilter(context, spd_filter))
-        OrthancPluginLogWarning(context, "Spoed: cannot see objects before they are stored; they are handed over afterwards");
+        OrthancPluginLogWarning(
+            context,
+            "Spoed: cannot see objects before they are stored; they are handed over afterwards");
     OrthancPluginRegisterOnStoredInstanceCallback(context, spd_stored);
     OrthancPluginRegisterOnChangeCallback(context, on_change);
     if (OrthancPluginRegisterWorklistCallback(context, spd_worklist))
-        OrthancPluginLogWarning(context, "Spoed: another plugin answers the modality worklist already (only one can); disable it, or this one's list stays unused");
+        OrthancPluginLogWarning(context,
+                                "Spoed: another plugin answers the modality worklist already (only "
+                                "one can); disable it, or this one's list stays unused");
     spd_pages_register();
     spd_feed_start();
     snprintf(line, sizeof line, "Spoed: hook 0.1.0 for the brain at %s", spd_plugin.socket);

@@ -1,12 +1,15 @@
-/* plugin/orthanc/plugin.h: what the files of the plugin share. SPDX-License-Identifier: GPL-3.0-or-later
+/* plugin/orthanc/plugin.h: what the files of the plugin share. SPDX-License-Identifier:
+ * GPL-3.0-or-later
  *
- * The plugin is a thin hook: it hands stored SR objects and arrivals of studies to the brain, answers
- * modality worklist C-FIND from the brain's list, and links the pages. It keeps no state that matters: what
- * is lost here is healed by catch-up over /changes, whose position the brain keeps.
+ * The plugin is a thin hook: it hands stored SR objects and arrivals of studies to the brain,
+ * answers modality worklist C-FIND from the brain's list, and links the pages. It keeps no state
+ * that matters: what is lost here is healed by catch-up over /changes, whose position the brain
+ * keeps.
  *
- * Threads: Orthanc's callbacks come in Orthanc's threads and only copy and queue (the SR filter and the
- * worklist callback excepted, which wait for the brain at most one second, and not at all while the breaker
- * is open). One worker thread of our own talks to the brain and to Orthanc's REST API. */
+ * Threads: Orthanc's callbacks come in Orthanc's threads and only copy and queue (the SR filter and
+ * the worklist callback excepted, which wait for the brain at most one second, and not at all while
+ * the breaker is open). One worker thread of our own talks to the brain and to Orthanc's REST API.
+ */
 #ifndef SPD_PLUGIN_ORTHANC_PLUGIN_H
 #define SPD_PLUGIN_ORTHANC_PLUGIN_H
 
@@ -15,6 +18,7 @@
 
 #include "base/str.h"
 #include "client/http.h"
+#include "tags.h"
 
 struct spd_plugin_config { /* read once in Initialize; constant afterwards */
     bool enable;
@@ -30,37 +34,66 @@ struct spd_plugin_config { /* read once in Initialize; constant afterwards */
 extern OrthancPluginContext *spd_orthanc;
 extern struct spd_plugin_config spd_plugin;
 
-/* A breaker for calls that somebody waits for: after a time-out the wait is skipped for ten seconds. */
+/* A breaker for calls that somebody waits for: after a time-out the wait is skipped for ten
+ * seconds. */
 bool spd_breaker_open(void);
 void spd_breaker_failed(void);
 void spd_breaker_worked(void);
 
-/* One call to the brain. wait: longest time in usec. Appends the answer to out. Retryable rc: no answer. */
-enum spd_rc spd_brain(const char *method, const char *path, const char *type, spd_sv body, int64_t wait,
-                      int *ret_status, struct spd_str *out);
+/* One call to the brain. wait: longest time in usec. Appends the answer to out. Retryable rc: no
+ * answer. */
+enum spd_rc spd_brain(const char *method, const char *path, const char *type, spd_sv body,
+                      int64_t wait, int *ret_status, struct spd_str *out);
 
-/* ---- tags.c: a few tags of a Part 10 file in memory, without a parser of the host's ------------------------ */
-struct spd_tags {
-    char sop_class[65], sop_uid[65], accession[65], patient_id[65], study_uid[65], issuer[65];
-};
-/* False when the bytes are not explicit or implicit little endian Part 10, or broken before the Study UID. */
-bool spd_tags_read(const unsigned char *p, size_t n, struct spd_tags *ret);
-bool spd_tags_is_sr(const char *sop_class);
-
-/* ---- feed.c: the worker, its queue, catch-up ------------------------------------------------------------------ */
+/* ---- feed.c: the worker and its queue ---------------------------------------------------------
+ */
 void spd_feed_start(void);
-void spd_feed_stop(void);
-void spd_feed_image(const struct spd_tags *t);           /* any of Orthanc's threads; never blocks */
-void spd_feed_sr(const char *orthanc_id, const char *aet); /* an SR to hand over later */
-void spd_feed_heal(void);                                  /* something was missed: catch up */
-struct spd_feed_counts { unsigned long events, instances, dropped, failures; unsigned waiting; bool up; };
+void spd_feed_stop(void);                      /* waits for the worker; Finalize */
+void spd_feed_ending(void);                    /* Orthanc begins to stop: no new work */
+void spd_feed_started(void);                   /* Orthanc answers REST from now on */
+void spd_feed_image(const struct spd_tags *t); /* any of Orthanc's threads; never blocks */
+void spd_feed_sr(const char *orthanc_id, const char *sop_uid, const char *aet); /* likewise */
+void spd_feed_noted(bool ok, int status); /* an object given to the brain in the filter */
+void spd_feed_heal(void);                 /* a study became stable: look at /changes */
+struct spd_feed_counts {
+    unsigned long events, instances, dropped, failures;
+    unsigned waiting;
+    bool up, behind;
+    int64_t since; /* how far /changes has been followed */
+};
 struct spd_feed_counts spd_feed_counts(void);
 
-/* ---- the callbacks ------------------------------------------------------------------------------------------------ */
+/* For changes.c, in the worker only. True: the brain has it, or will never want it (the object or
+ * event itself is refused): it need not come again. */
+bool spd_feed_post_study(const char *type, const struct spd_tags *t, const json_t *instances);
+bool spd_feed_post_position(int64_t seq);
+bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char *aet);
+bool spd_feed_stopping(void);
+
+/* ---- changes.c: catch-up over /changes; the worker only -----------------------------------------
+ */
+/* thorough: look at single instances too, not only at studies that became stable. False: the brain
+ * or Orthanc did not answer; again later. */
+bool spd_changes_follow(bool thorough, int64_t *ret_since);
+/* GET of Orthanc's own REST API as JSON; NULL: not there. Owned: json_decref. */
+json_t *spd_rest(const char *uri);
+
+/* ---- filter.c: SR objects that the brain has committed, the last thousand
+ * ------------------------- */
+void spd_committed_add(const char *sop_uid);
+bool spd_committed(const char *sop_uid);
+/* Appends text so that it may stand as a value in a query. */
+void spd_add_query(struct spd_str *s, const char *text);
+
+/* ---- the callbacks
+ * ------------------------------------------------------------------------------------------------
+ */
 int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *instance);
-OrthancPluginErrorCode spd_stored(const OrthancPluginDicomInstance *instance, const char *orthanc_id);
-OrthancPluginErrorCode spd_worklist(OrthancPluginWorklistAnswers *answers, const OrthancPluginWorklistQuery *query,
-                                    const char *issuer, const char *called);
+OrthancPluginErrorCode spd_stored(const OrthancPluginDicomInstance *instance,
+                                  const char *orthanc_id);
+OrthancPluginErrorCode spd_worklist(OrthancPluginWorklistAnswers *answers,
+                                    const OrthancPluginWorklistQuery *query, const char *issuer,
+                                    const char *called);
 void spd_pages_register(void);
 
 #endif

@@ -1,10 +1,12 @@
 /* plugin/orthanc/worklist.c: modality worklist C-FIND, answered from the brain's list (PS3.4 K).
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Orthanc's called AE is fixed, so the reporting list is given to the callers in "ReportingAets". The brain
- * matches and orders; Orthanc sends the answers in the order in which they are added. A brain that does not
- * answer within a second costs this query one second and the next ten seconds' queries nothing: they end as
- * incomplete, never as "no scheduled steps". */
+ * Orthanc's called AE is fixed, so the reporting list is given to the callers in "ReportingAets".
+ * The brain matches and orders; Orthanc sends the answers in the order in which they are added. A
+ * brain that does not answer within a second costs this query one second and the next ten seconds'
+ * queries nothing: they end as incomplete, never as "no scheduled steps". A row that cannot be
+ * written is left out, and the answer is marked as incomplete: one odd name must not take the list
+ * away. */
 #define _GNU_SOURCE
 #include "plugin.h"
 
@@ -14,10 +16,13 @@
 enum { DEPTH_MAX = 6 };
 
 /* Binary values are no keys: left out. */
-static void no_binary(OrthancPluginDicomWebNode *node, OrthancPluginDicomWebSetBinaryNode set, uint32_t level, const uint16_t *groups, const uint16_t *elements,
-                      const uint32_t *index, uint16_t group, uint16_t element, OrthancPluginValueRepresentation vr, void *payload)
+static void no_binary(OrthancPluginDicomWebNode *node, OrthancPluginDicomWebSetBinaryNode set,
+                      uint32_t level, const uint16_t *groups, const uint16_t *elements,
+                      const uint32_t *index, uint16_t group, uint16_t element,
+                      OrthancPluginValueRepresentation vr, void *payload)
 {
-    (void)level, (void)groups, (void)elements, (void)index, (void)group, (void)element, (void)vr, (void)payload;
+    (void)level, (void)groups, (void)elements, (void)index, (void)group, (void)element, (void)vr,
+        (void)payload;
     set(node, OrthancPluginDicomWebBinaryMode_Ignore, NULL);
 }
 
@@ -42,7 +47,9 @@ static char *question(const OrthancPluginWorklistQuery *query, const char *issue
     OrthancPluginFreeString(spd_orthanc, keys);
     if (!k) return NULL;
     o = json_object();
-    json_object_set_new(o, "called", json_string(reports(issuer) ? spd_plugin.reporting_ae_title : spd_plugin.ae_title));
+    json_object_set_new(
+        o, "called",
+        json_string(reports(issuer) ? spd_plugin.reporting_ae_title : spd_plugin.ae_title));
     json_object_set_new(o, "calling", json_string(issuer));
     json_object_set_new(o, "keys", k);
     text = json_dumps(o, JSON_COMPACT);
@@ -50,14 +57,16 @@ static char *question(const OrthancPluginWorklistQuery *query, const char *issue
     return text;
 }
 
-/* DICOM JSON (PS3.18 F) to the form that OrthancPluginCreateDicom takes: {"0008,0050": "text", "0040,0100": [{…}]}. */
+/* DICOM JSON (PS3.18 F) to the form that OrthancPluginCreateDicom takes: {"0008,0050": "text",
+ * "0040,0100": [{…}]}. */
 static json_t *simple(const json_t *dataset, int depth)
 {
     json_t *o = json_object();
     const char *key;
     json_t *v;
     if (depth > DEPTH_MAX) return o;
-    json_object_foreach((json_t *)(uintptr_t)dataset, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)dataset, key, v)
+    {
         const char *vr = json_string_value(json_object_get(v, "vr"));
         const json_t *values = json_object_get(v, "Value"), *x;
         char name[16];
@@ -75,8 +84,10 @@ static json_t *simple(const json_t *dataset, int depth)
         {
             const json_t *t = json_is_object(x) ? json_object_get(x, "Alphabetic") : x;
             if (i) spd_str_addc(&s, '\\');
-            if (json_is_integer(t)) spd_str_addi(&s, json_integer_value(t));
-            else if (json_is_string(t)) spd_str_addz(&s, json_string_value(t));
+            if (json_is_integer(t))
+                spd_str_addi(&s, json_integer_value(t));
+            else if (json_is_string(t))
+                spd_str_addz(&s, json_string_value(t));
         }
         json_object_set_new(o, name, json_string(s.ptr ? s.ptr : ""));
         spd_str_done(&s);
@@ -84,7 +95,8 @@ static json_t *simple(const json_t *dataset, int depth)
     return o;
 }
 
-static OrthancPluginErrorCode add(OrthancPluginWorklistAnswers *answers, const OrthancPluginWorklistQuery *query, const json_t *dataset)
+static OrthancPluginErrorCode add(OrthancPluginWorklistAnswers *answers,
+                                  const OrthancPluginWorklistQuery *query, const json_t *dataset)
 {
     OrthancPluginMemoryBuffer dicom = {0};
     OrthancPluginErrorCode rc;
@@ -94,7 +106,8 @@ static OrthancPluginErrorCode add(OrthancPluginWorklistAnswers *answers, const O
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     if (!text) return OrthancPluginErrorCode_NotEnoughMemory;
-    rc = OrthancPluginCreateDicom(spd_orthanc, &dicom, text, NULL, OrthancPluginCreateDicomFlags_None);
+    rc = OrthancPluginCreateDicom(spd_orthanc, &dicom, text, NULL,
+                                  OrthancPluginCreateDicomFlags_None);
     free(text);
     if (rc) return rc;
     rc = OrthancPluginWorklistAddAnswer(spd_orthanc, answers, query, dicom.data, dicom.size);
@@ -102,29 +115,42 @@ static OrthancPluginErrorCode add(OrthancPluginWorklistAnswers *answers, const O
     return rc;
 }
 
-OrthancPluginErrorCode spd_worklist(OrthancPluginWorklistAnswers *answers, const OrthancPluginWorklistQuery *query, const char *issuer, const char *called)
+OrthancPluginErrorCode spd_worklist(OrthancPluginWorklistAnswers *answers,
+                                    const OrthancPluginWorklistQuery *query, const char *issuer,
+                                    const char *called)
 {
     struct spd_str out = SPD_STR_INIT(64 << 20);
     char *body;
     json_t *got = NULL;
     const json_t *list, *one;
     int status = 0;
-    size_t i;
-    OrthancPluginErrorCode rc = OrthancPluginErrorCode_Success;
+    char line[160];
+    size_t i, skipped = 0;
     (void)called;
-    if (spd_breaker_open() || !(body = question(query, issuer))) return OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
-    if (spd_brain("POST", "/api/v1/find", NULL, spd_sv_from(body), 1000000, &status, &out)) spd_breaker_failed();
-    else spd_breaker_worked();
+    if (spd_breaker_open() || !(body = question(query, issuer)))
+        return OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
+    if (spd_brain("POST", "/api/v1/find", NULL, spd_sv_from(body), 1000000, &status, &out))
+        spd_breaker_failed();
+    else
+        spd_breaker_worked();
     free(body);
     if (status == 200) got = json_loadb(out.ptr, out.len, 0, NULL);
     spd_str_done(&out);
-    if (!got) return status >= 400 && status < 500 ? OrthancPluginErrorCode_BadRequest : OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
+    if (!got)
+        return status >= 400 && status < 500
+                   ? OrthancPluginErrorCode_BadRequest
+                   : OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
     list = json_object_get(got, "answers");
     json_array_foreach(list, i, one)
     {
-        rc = add(answers, query, one);
-        if (rc) break;
+        if (add(answers, query, one)) skipped++;
     }
     json_decref(got);
-    return rc;
+    if (!skipped) return OrthancPluginErrorCode_Success;
+    snprintf(line, sizeof line,
+             "Spoed: %zu rows of the worklist could not be written as DICOM; the answer is marked "
+             "as incomplete",
+             skipped);
+    OrthancPluginLogWarning(spd_orthanc, line);
+    return OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
 }
