@@ -91,15 +91,18 @@ static bool read_event(struct spd_web_req *r, const json_t *o, struct spd_study_
     static const char *const fields[] = {"type",      "study_uid", "accession", "patient_ids",
                                          "instances", "at",        "position",  NULL};
     spd_sv type, at;
-    if (!spd_web_only(r, o, fields) || !spd_web_text(r, o, "type", true, 32, &type) ||
-        !spd_web_text(r, o, "study_uid", true, 64, &e->study_uid) ||
+    if (!spd_web_only(r, o, fields) || !spd_web_text(r, o, "type", true, 32, &type)) return false;
+    bool moves = spd_sv_is(type, "position"); /* only the hook's place in its list of changes */
+    if (!spd_web_text(r, o, "study_uid", !moves, 64, &e->study_uid) ||
         !spd_web_text(r, o, "at", false, 40, &at) ||
         !spd_web_text(r, o, "position", false, 200, &e->changes_position))
         return false;
     e->complete = spd_sv_is(type, "study_complete");
-    if (!e->complete && !spd_sv_is(type, "study_arrived"))
+    if (!e->complete && !moves && !spd_sv_is(type, "study_arrived"))
         return spd_web_bad_value(r, "type"), false;
-    if (!uid(e->study_uid)) return spd_web_bad_value(r, "study_uid"), false;
+    if (moves ? e->study_uid.len > 0 : !uid(e->study_uid))
+        return spd_web_bad_value(r, "study_uid"), false;
+    if (moves && !e->changes_position.len) return spd_web_bad_value(r, "position"), false;
     if (e->changes_position.len && !spd_sv_find(e->changes_position, SPD_SV("="), NULL))
         return spd_web_bad_value(r, "position"), false;
     e->source_time = spd_web_now(r->web);
