@@ -60,8 +60,8 @@ static enum spd_rc study_quiet(struct spd_tx *tx, int64_t id)
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, ids[i], &w));
+        spd_tx_touch(tx, w, SPD_WHY_TIMER); /* first: no image came, so the version of a draft stands */
         TRY(spd_link_study(tx, w, s.study_uid));
-        spd_tx_touch(tx, w, SPD_WHY_TIMER);
     }
     return SPD_OK;
 }
