@@ -180,6 +180,7 @@ static enum spd_rc start_in(struct spd_tx *tx, const struct spd_start_event *e)
     } else if (rc) {
         return rc;
     }
+    if (e->alone) TRY(spd_leases_void(tx));
     return spd_tx_audit(tx, SPD_SV_NONE, "start", 0, 0, e->version);
 }
 

@@ -110,6 +110,7 @@ enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e);
 enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e);
 enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e);
 enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e);
+enum spd_rc spd_leases_void(struct spd_tx *tx); /* every row that was being sent is due now */
 enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e);
 enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e);
 enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after);

@@ -87,6 +87,28 @@ enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e)
     return SPD_OK;
 }
 
+/* The sender died with the row in its hands: nobody knows whether it was sent, so it goes again, marked. */
+enum spd_rc spd_leases_void(struct spd_tx *tx)
+{
+    enum { PAGE = 64 };
+    int64_t ids[PAGE], after_id = 0;
+    spd_usec dues[PAGE], after_due = 0;
+    size_t n;
+    do {
+        TRY(spd_store_due(tx->st, SPD_T_OUTBOX, INT64_MAX, after_due, after_id, ids, dues, PAGE, &n, tx->err));
+        for (size_t i = 0; i < n; i++) {
+            struct spd_outbox row, old;
+            TRY(spd_get_outbox(tx->st, ids[i], &old, tx->a, tx->err));
+            if (old.state != SPD_OUTBOX_SENDING || old.lease_until <= tx->now) continue;
+            row = old;
+            row.lease_until = row.due = tx->now;
+            TRY(spd_put_outbox(tx->st, &row, &old, tx->err));
+        }
+        if (n) after_due = dues[n - 1], after_id = ids[n - 1];
+    } while (n == PAGE);
+    return SPD_OK;
+}
+
 /* ---- outcomes ----------------------------------------------------------------------------------- */
 static spd_usec back_off(int64_t attempts)
 {

@@ -30,7 +30,8 @@ static enum spd_rc send_start(struct spd_daemon *d)
     unsigned char secret[32];
     char boot[64] = "";
     struct spd_start_event s = {.version = SPD_SV(SPD_VERSION),
-                                .secret = {(char *)secret, sizeof secret}};
+                                .secret = {(char *)secret, sizeof secret},
+                                .alone = d->lock >= 0};
     struct spd_event e = {SPD_EVENT_START, 0, {&s}};
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     enum spd_rc rc;

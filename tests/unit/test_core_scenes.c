@@ -667,6 +667,28 @@ static void lost_lease_is_sent_again_and_marked(void **state)
     assert_int_equal(w->r.claimed[0].attempts, 2);
 }
 
+static void start_alone_sends_at_once_what_a_dead_brain_was_sending(void **state)
+{
+    struct world *w = *state;
+    struct spd_claim_event c = {0};
+    struct spd_start_event start = {0};
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    c.destination = sv("pager"), c.max = 8, c.lease = SPD_SEC(30);
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 1);
+    world_next(w);
+    world_apply(w, SPD_EVENT_START, &start); /* one of several brains: the row's owner may live */
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 0);
+    start.alone = 1;
+    world_apply(w, SPD_EVENT_START, &start);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 1);
+    assert_int_equal(w->r.claimed[0].attempts, 2); /* so that it says it is a repeat */
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -681,7 +703,7 @@ int main(void)
         SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
         SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
         SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
-        SCENE(lost_lease_is_sent_again_and_marked),
+        SCENE(lost_lease_is_sent_again_and_marked), SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
