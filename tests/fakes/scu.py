@@ -135,9 +135,11 @@ class Association:
         command = (part(0x0002, text(SR_CLASS)) + part(0x0100, struct.pack("<H", 1)) + part(0x0110, struct.pack("<H", self.number))
                    + part(0x0700, struct.pack("<H", 0)) + part(0x0800, struct.pack("<H", 1)) + part(0x1000, text(uid)))
         command = part(0x0000, struct.pack("<I", len(command))) + command
+        pdus = b""
         for flags, value in ((3, command), (2, data)):
             pdv = struct.pack(">IBB", len(value) + 2, 1, flags) + value
-            self.sock.sendall(struct.pack(">BBI", 4, 0, len(pdv)) + pdv)
+            pdus += struct.pack(">BBI", 4, 0, len(pdv)) + pdv
+        self.sock.sendall(pdus)
         kind, answer = self.pdu()
         if kind != 4:
             raise ConnectionResetError(f"the association ended (PDU {kind})")

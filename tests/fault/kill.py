@@ -115,12 +115,12 @@ class Load:
             n += 1
             accession = f"K{me}-{n}"
             order = Order(accession, f"P{me}-{n}", location="SEH")
-            early = dice.random() < 0.1
+            early = dice.random() < 0.1 and self.waiting.qsize() < 100
             if early:
                 self.waiting.put(order)
             text = order.hl7(control_id=f"C{me}-{n}")
             link = self.say(link, accession, f"C{me}-{n}", text, "SEH")
-            if not early and dice.random() < 0.5:
+            if not early and dice.random() < 0.5 and self.waiting.qsize() < 100:
                 self.waiting.put(order)
             if dice.random() < 0.1:  # a RIS that lost our answer
                 link = self.say(link, accession, f"C{me}-{n}", text, "SEH")
@@ -225,8 +225,8 @@ class Check:
         self.control = {c: (n, item) for c, n, item in rows(
             db, "SELECT control_id, count(*), max(item) FROM message WHERE direction='in' AND type LIKE 'ORM%' GROUP BY control_id")}
         self.items = collections.defaultdict(list)
-        for accession, location, level, reading in rows(db, "SELECT accession_value, location, level, images FROM item"):
-            self.items[accession].append((location, level, reading))
+        for accession, location, level in rows(db, "SELECT accession_value, location, level FROM item WHERE unmatched = 0"):
+            self.items[accession].append((location, level))
         self.result = collections.defaultdict(list)
         for sop, items, parked, state in rows(db, "SELECT sop_uid, items, parked, state FROM result"):
             self.result[sop].append((json.loads(items), parked, state))
@@ -325,6 +325,10 @@ def run(kills, seed):
         for part in (check.orders, check.results, check.pages, check.priorities, check.journal):
             part()
         db.close()
+        if check.failed:
+            kept = os.path.join(tempfile.gettempdir(), f"spoed-kill-{seed}.db")
+            shutil.copy(brain.path("spoed.db"), kept)
+            print("the database is kept:", kept)
     messages = len(load.orders) + len(load.results) + len(load.alerts)
     print(f"kill -9: {kills + at_start} kills ({at_start} while starting) in {took:.0f} s under {messages / took:.0f} acknowledged messages/s: "
           f"{len(load.orders)} orders, {len(load.results)} results, {len(load.alerts)} acknowledgements; {load.again} sent again unanswered, "
