@@ -167,7 +167,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
 {
     struct listener *from = ctx;
     struct spd_door_hl7 *d = from->door;
-    struct spd_arena *arena = spd_arena_new(ARENA_MAX);
+    struct spd_arena *arena;
     struct hl7_map_options o = {0};
     struct spd_event event = {0};
     struct spd_message_in *in;
@@ -175,6 +175,11 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     spd_sv msh_3, msh_4;
     bool listed;
     enum spd_rc rc;
+    if (spd_writer_full(d->host.writer)) { /* a held frame comes often: not decoded each time */
+        atomic_fetch_add(&d->queue_full, 1);
+        return SPD_AGAIN;
+    }
+    arena = spd_arena_new(ARENA_MAX);
     if (!arena) spd_out_of_memory();
     senders(frame, &msh_3, &msh_4);
     listed = d->host.peer(d->host.self, spd_sv_from(address), msh_3, msh_4, arena, &o);

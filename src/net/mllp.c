@@ -23,7 +23,7 @@
 
 enum { CHUNK = 64 * 1024, OUT_HIGH = 1 << 20, EVENTS = 64, TICK_MS = 250 };
 #define OUT_MAX ((size_t)64 << 20)
-#define PARTS_MAX ((size_t)256 << 20) /* unfinished frames of all connections together */
+#define PARTS_MAX ((size_t)256 << 20) /* frames not handed over, of all connections together */
 #define STOP_TIME SPD_SEC(10)
 #define LISTENER UINT64_MAX
 #define POSTED (UINT64_MAX - 1)
@@ -38,7 +38,7 @@ struct conn {
     uint64_t id; /* generation << 16 | index */
     char address[SPD_NET_ADDRESS];
     struct hl7_framer framer;
-    size_t part; /* bytes of the unfinished frame, as counted in m->parts */
+    size_t part; /* bytes of the frame that is unfinished or held, as counted in m->parts */
     uint64_t keepalives;
     struct spd_str held; /* the frame that the host did not take yet */
     bool holding;
@@ -243,7 +243,8 @@ static bool hand_over(struct spd_mllp *m, struct conn *c, spd_sv frame)
     c->next++, m->owed++; /* before the call: the answer may come from within it */
     rc = m->on_frame(m->ctx, t, c->address, frame);
     if (!rc) {
-        if (c->holding) spd_str_clear(&c->held);
+        if (c->held.cap > CHUNK) spd_str_done(&c->held); /* a long one is not kept as a buffer */
+        spd_str_clear(&c->held);
         c->holding = false;
         COUNT(m, frames);
         return true;
@@ -255,8 +256,8 @@ static bool hand_over(struct spd_mllp *m, struct conn *c, spd_sv frame)
     return spd_str_ok(&c->held);
 }
 
-/* What the unfinished frame holds counts for all connections together; a long one that was handed
- * over is not kept as a buffer. */
+/* What an unfinished or held frame takes counts for all connections together; a long one that was
+ * handed over is not kept as a buffer. */
 static void count_part(struct spd_mllp *m, struct conn *c)
 {
     if (!c->framer.inside && c->framer.part.cap > CHUNK) {
@@ -265,12 +266,30 @@ static void count_part(struct spd_mllp *m, struct conn *c)
         c->keepalives = 0;
     }
     m->parts -= c->part;
-    c->part = c->framer.part.cap;
+    c->part = c->framer.part.cap + c->held.cap;
     m->parts += c->part;
     if (!c->framer.inside)
         c->frame_since = 0;
     else if (!c->frame_since)
         c->frame_since = spd_clock_monotonic();
+}
+
+/* Too much is held: those that hold most go, so that long frames cannot close a short one's
+ * connection. Nothing of them was acknowledged. False: it is c itself. */
+static bool shed(struct spd_mllp *m, const struct conn *c)
+{
+    while (m->parts > m->o.parts_max) {
+        struct conn *most = NULL;
+        for (size_t i = 0; i < m->o.max_connections; i++)
+            if (m->conns[i] && (!most || m->conns[i]->part > most->part)) most = m->conns[i];
+        if (!most || most == c) return false;
+        if (may_log(m))
+            spd_log(SPD_LOG_WARNING, "mllp: unfinished frames take too much, the longest is closed",
+                    SPD_LZ("address", most->address));
+        COUNT(m, evicted);
+        conn_close(m, most);
+    }
+    return true;
 }
 
 /* Works through bytes until they are used up or the connection must wait. False: close it. */
@@ -295,7 +314,7 @@ static bool consume(struct spd_mllp *m, struct conn *c, spd_sv in)
     }
     spd_str_add(&c->rest, in);
     count_part(m, c);
-    return spd_str_ok(&c->rest) && m->parts <= PARTS_MAX;
+    return spd_str_ok(&c->rest) && shed(m, c);
 }
 
 /* Goes on with what waited: the held frame, then the bytes behind it. */
@@ -305,6 +324,7 @@ static bool resume(struct spd_mllp *m, struct conn *c)
     bool ok = true;
     if (m->stop_at) return true; /* nothing new is taken any more */
     if (c->holding && !hand_over(m, c, spd_str_sv(&c->held))) return false;
+    if (!c->holding) count_part(m, c);
     if (c->holding || !c->rest.len || c->next - c->first >= m->o.pending_max) return true;
     rest = c->rest;
     c->rest = SPD_STR_INIT(CHUNK + 1);
@@ -489,6 +509,7 @@ static void set_defaults(struct spd_mllp_options *o)
     if (!o->frame_time) o->frame_time = SPD_SEC(30);
     if (!o->idle_time) o->idle_time = SPD_MIN(10);
     if (!o->retry) o->retry = 20000;
+    if (!o->parts_max) o->parts_max = PARTS_MAX;
 }
 
 static void mllp_free(struct spd_mllp *m)

@@ -33,6 +33,7 @@ struct spd_mllp_options {
     size_t max_connections, max_per_peer, frame_max,
         pending_max;                       /* 4096, 256, 16 MiB, 64 answers owed */
     spd_usec frame_time, idle_time, retry; /* 30 s, 10 min, 20 ms */
+    size_t parts_max; /* 256 MiB: frames not handed over, of all connections together */
 };
 
 /* fd: a listening socket, taken over (also on failure). Owned. */

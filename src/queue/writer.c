@@ -67,13 +67,29 @@ struct spd_writer {
 };
 
 /* ---- the queue ------------------------------------------------------------------------------- */
+/* Under the lock. */
+static enum spd_rc room(const struct spd_writer *w)
+{
+    if (w->stopping) return SPD_DENIED;
+    return w->waiting >= w->limits.queue_max || w->bytes >= w->limits.bytes_max ? SPD_AGAIN
+                                                                                : SPD_OK;
+}
+
+bool spd_writer_full(struct spd_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool full = room(w) != SPD_OK;
+    pthread_mutex_unlock(&w->lock);
+    return full;
+}
+
 enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
                               spd_completion done, void *ctx)
 {
     const struct spd_desc *desc = spd_event_desc(event->type);
     struct spd_arena *arena;
     struct entry *e;
-    enum spd_rc rc = SPD_OK;
+    enum spd_rc rc;
     if (!desc || !event->u.any) return SPD_INVALID;
     arena = spd_arena_new(EVENT_BYTES_MAX);
     if (!arena) spd_out_of_memory();
@@ -83,10 +99,7 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
     spd_desc_clone(desc, e->event.u.any, event->u.any, arena);
 
     pthread_mutex_lock(&w->lock);
-    if (w->stopping)
-        rc = SPD_DENIED;
-    else if (w->waiting >= w->limits.queue_max || w->bytes >= w->limits.bytes_max)
-        rc = SPD_AGAIN;
+    rc = room(w);
     if (!rc) {
         *w->last = e, w->last = &e->next;
         w->waiting++, w->bytes += spd_arena_used(arena);

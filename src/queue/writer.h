@@ -58,6 +58,8 @@ void spd_writer_stop(struct spd_writer *w);
  * iff OK is returned; done may be NULL. Thread-safe. */
 enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
                               spd_completion done, void *ctx);
+/* Would a submit be refused now? Cheap: for a door that would have to decode first. Thread-safe. */
+bool spd_writer_full(struct spd_writer *w);
 /* Submits and waits; copy() is called in the writer thread to copy what the caller needs from the
  * receipt. Returns the completion's rc, or AGAIN. Not from the writer thread. */
 enum spd_rc spd_writer_call(struct spd_writer *w, const struct spd_event *event,

@@ -164,6 +164,43 @@ static void a_full_queue_delays_and_loses_nothing(void **state)
     spd_mllp_stop(h.m);
 }
 
+/* Frames that the host does not take count as much as unfinished ones, and the longest go first. */
+static void held_frames_are_bounded(void **state)
+{
+    enum { LONG = 100000, PEERS = 20 };
+    static char text[LONG];
+    struct host h;
+    int fd[PEERS], honest;
+    size_t open = 0;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    text[0] = '\x0b', text[LONG - 2] = '\x1c', text[LONG - 1] = '\r';
+    start(&h, &(struct spd_mllp_options){.parts_max = 1000000});
+    set(&h, true, SIZE_MAX); /* takes nothing */
+    honest = dial(&h);
+    say(honest, FRAME("kort"));
+    for (size_t i = 0; i < PEERS; i++) {
+        fd[i] = dial(&h);
+        for (size_t at = 0; at < LONG;) {
+            ssize_t n = send(fd[i], text + at, LONG - at, MSG_NOSIGNAL);
+            if (n <= 0) break;
+            at += (size_t)n;
+        }
+    }
+    usleep(300000);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct pollfd p = {fd[i], POLLIN, 0};
+        open += poll(&p, 1, 0) == 0;
+    }
+    assert_in_range(open, 4, 10);
+    assert_true(spd_mllp_stats(h.m).evicted >= PEERS - 10);
+    set(&h, true, 0);
+    hear(honest, FRAME("kort"));
+    for (size_t i = 0; i < PEERS; i++) close(fd[i]);
+    close(honest);
+    spd_mllp_stop(h.m);
+}
+
 static void many_in_the_pipe(void **state)
 {
     struct host h;
@@ -348,7 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_frame_one_answer), cmocka_unit_test(answers_keep_the_order_of_the_frames),
-        cmocka_unit_test(a_full_queue_delays_and_loses_nothing), cmocka_unit_test(many_in_the_pipe),
+        cmocka_unit_test(a_full_queue_delays_and_loses_nothing), cmocka_unit_test(held_frames_are_bounded), cmocka_unit_test(many_in_the_pipe),
         cmocka_unit_test(what_ends_a_connection), cmocka_unit_test(the_most_silent_one_goes),
         cmocka_unit_test(stop_answers_what_was_taken), cmocka_unit_test(a_peer_that_left_before_its_answer),
         cmocka_unit_test(the_client), cmocka_unit_test(addresses)};
