@@ -230,6 +230,12 @@ static bool part_of(const struct spd_alert *al, int64_t result)
     return al->result == result || spd_list_has_i64(al->evidence.v, al->evidence.n, result);
 }
 
+/* Made by a result that fitted no order: it paged the radiologist only. */
+static bool was_unmatched(const struct spd_alert *al)
+{
+    return spd_sv_is(al->rule, "unmatched");
+}
+
 /* The alert of this sequence that the results join; NOTFOUND: a new one is due. EXISTS: withdrawn, and all of
  * these results were part of it: nothing to do. */
 static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, const int64_t *results, size_t n_results, struct spd_alert *ret)
@@ -243,7 +249,7 @@ static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, const
         struct spd_alert al;
         TRY(spd_get_alert(tx->st, ids[i], &al, tx->a, tx->err));
         if (al.state != SPD_ALERT_WITHDRAWN) {
-            if (!stands || al.level < ret->level || (al.level == ret->level && spd_alert_open((enum spd_alert_state)al.state))) *ret = al;
+            if (!stands || al.level < ret->level || (al.level == ret->level && (was_unmatched(ret) || spd_alert_open((enum spd_alert_state)al.state)))) *ret = al;
             stands = true;
             continue;
         }
@@ -308,8 +314,15 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
     s = SPD_NEW(tx->a, struct spd_alert_seed);
     rc = standing(tx, sequence, h->level, results, n_results, &s->old);
     if (rc == SPD_EXISTS) return SPD_OK;
+    /* The patient is known now: the rule's own people are paged as well, in the same sequence while that goes on. */
+    if (rc == SPD_OK && was_unmatched(&s->old) && !spd_alert_open((enum spd_alert_state)s->old.state)) rc = SPD_NOTFOUND;
     if (rc == SPD_OK) {
         s->alert = s->old;
+        if (was_unmatched(&s->old)) {
+            s->fresh = true;
+            s->alert.rule = h->rule, s->alert.repeat = h->repeat;
+            add_steps(tx, &s->alert, h);
+        }
     } else if (rc == SPD_NOTFOUND) {
         s->insert = s->fresh = true;
         s->alert.id = spd_tx_id(tx, SPD_T_ALERT);
@@ -335,7 +348,8 @@ enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct 
     (void)w;
     for (struct spd_alert_seed *s = seeds; s; s = s->next) {
         if (s->fresh) {
-            qsort(s->alert.steps.v, s->alert.steps.n, sizeof *s->alert.steps.v, step_order);
+            size_t paged = (size_t)(s->alert.step + 1); /* those stay where they are */
+            qsort(s->alert.steps.v + paged, s->alert.steps.n - paged, sizeof *s->alert.steps.v, step_order);
             TRY(advance(tx, &s->alert));
         }
         TRY(save(tx, &s->alert, s->insert ? NULL : &s->old));

@@ -63,6 +63,19 @@ def resolved_by_an_order():
         equal("none is open", b.get("/api/v1/alerts?state=open")["alerts"], [])
 
 
+def acknowledged_before_the_order():
+    with brain() as b:
+        o = stray(b, "STRAY6", "870006")
+        check("the radiologist is paged", until(lambda: to(b, "1001"), 6))
+        alert = b.item("STRAY6")["alert"]["id"]
+        equal("and acknowledges", b.act(f"alerts/{alert}/acknowledge", {"how": "web"}), 200)
+        equal("then the order comes", b.order(o), "AA")
+        check("the emergency doctor is paged all the same", until(lambda: to(b, "2001"), 3), b.pager.pages)
+        equal("the order said again changes nothing", b.order(o, "XO"), "AA")
+        time.sleep(1)
+        equal("one alert is open", len(b.get("/api/v1/alerts?state=open")["alerts"]), 1)
+
+
 def resolved_before_the_page():
     with brain(wait="3s") as b:
         o = stray(b, "STRAY2", "870002")
@@ -129,7 +142,7 @@ def the_default_is_a_minute():
         check("site.unmatched_after is a minute where nothing is said", any(f"unmatched_after: {v}" in shown.stdout for v in ("60s", "1m")), shown.stdout[:600] + shown.stderr)
 
 
-for scene_of in (resolved_by_an_order, resolved_before_the_page, resolved_by_a_person, discarded, a_stranger_only_waits, the_default_is_a_minute):
+for scene_of in (resolved_by_an_order, acknowledged_before_the_order, resolved_before_the_page, resolved_by_a_person, discarded, a_stranger_only_waits, the_default_is_a_minute):
     with scene(scene_of.__name__.replace("_", " ")):
         scene_of()
 done()
