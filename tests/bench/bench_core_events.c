@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     world_open(&w, "memory:");
     before = mallinfo2();
     t0 = seconds();
-    for (long k = 0; k < patients; k++) one_patient(k);
+    for (long k = 0; k < patients; k++) one_patient(k, true);
     flush();
     t = seconds() - t0;
     after = mallinfo2();

@@ -37,7 +37,7 @@ static double through_core(const struct folder *f, const char *base, spd_usec fr
     w.now = from, events = 0;
     tape.on = recorded;
     took = seconds();
-    for (long k = BEFORE; k < BEFORE + patients; k++) one_patient(k);
+    for (long k = BEFORE; k < BEFORE + patients; k++) one_patient(k, true);
     flush();
     took = seconds() - took;
     tape.on = false;
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     if (argc > 1 && (!spd_sv_to_i64(spd_sv_from(argv[1]), &patients) || patients < 1)) return 2;
     snprintf(base, sizeof base, "%s/base", f.path);
     world_open(&w, f.url);
-    for (long k = 0; k < BEFORE; k++) one_patient(k);
+    for (long k = 0; k < BEFORE; k++) one_patient(k, true);
     flush();
     from = w.now;
     close_world();

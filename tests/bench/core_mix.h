@@ -41,38 +41,75 @@ static void flush(void)
     in_batch = 0;
 }
 
-static void one_patient(long k)
-{
-    char acc[32], pat[32], study[48], ctl[32], raw[1000], sop[48], hash[80], rhash[80];
+struct mix_patient { /* what the events of patient k point to */
+    char acc[32], pat[32], study[48], ctl[32], raw[1000], sop[48], hash[80], result_hash[80];
     struct spd_cx id;
-    spd_sv study_v, image = spd_sv_from("1.2.3.4.5");
-    struct spd_code proc = {sv("CTHERS"), sv("L"), sv("CT hersenen")};
-    struct spd_order_in in = {0};
-    struct spd_order_event o = {0};
-    struct spd_study_event s = {0};
-    struct spd_result_event r = {0};
-    struct spd_finding f = {0};
-    snprintf(acc, sizeof acc, "ACC%ld", k), snprintf(pat, sizeof pat, "PAT%ld", k), snprintf(study, sizeof study, "1.2.826.0.1.%ld", k);
-    snprintf(ctl, sizeof ctl, "MSG%ld", k), snprintf(sop, sizeof sop, "1.2.826.0.9.%ld", k), snprintf(hash, sizeof hash, "%064ld", k), snprintf(rhash, sizeof rhash, "9%063ld", k);
-    snprintf(raw, sizeof raw, "MSH|^~\\&|RIS|ZH|SPOED|ZH|20261122143208||ORM^O01|%s|P|2.5\rPID|||%s^^^ZH||ZZCANARY^Test||19600101|F\rORC|NW||%s\rOBR|||%s|CTHERS\r%400s", ctl, pat, acc, acc, "");
-    id.value = sv(pat), id.authority = sv("ZH");
-    study_v = sv(study);
-    o.message.peer = sv("ris"), o.message.type = sv("ORM^O01"), o.message.sender = sv("RIS|ZH"), o.message.control_id = sv(ctl), o.message.hash = sv(hash), o.message.raw = sv(raw), o.message.answer = SPD_ANSWER_AA;
-    o.patient.ids.v = &id, o.patient.ids.n = 1, o.patient.name = sv("ZZCANARY, Test"), o.location = sv("SEH");
-    in.control = sv("NW"), in.accession.value = sv(acc), in.accession.authority = sv("ZH"), in.procedures.v = &proc, in.procedures.n = 1;
-    in.study_uids.v = &study_v, in.study_uids.n = 1, in.modality = sv("CT"), in.body_part = sv("HEAD"), in.priority = SPD_PRIORITY_ROUTINE, in.priority_wire = sv("R"), in.source_time = w.now;
-    o.orders.v = &in, o.orders.n = 1;
-    apply(SPD_EVENT_ORDER, &o);
-    s.study_uid = study_v, s.complete = 1, s.instances.v = &image, s.instances.n = 1;
-    apply(SPD_EVENT_STUDY, &s);
-    r.message = o.message, r.message.peer = sv("ai"), r.message.type = sv("C-STORE"), r.message.control_id = sv(sop), r.message.hash = sv(rhash);
-    r.known_peer = 1;
-    r.result.sop_uid = sv(sop), r.result.study_uid = study_v, r.result.patient = o.patient, r.result.manufacturer = sv("Maker"), r.result.name = sv("ICH"), r.result.version = sv("1");
-    r.result.instances.v = &image, r.result.instances.n = 1, r.result.content_at = w.now;
-    r.result.state = k % 10 ? SPD_AI_NEGATIVE : SPD_AI_POSITIVE;
-    f.concept = sv("intracranial-hemorrhage"), f.present = k % 10 ? SPD_PRESENT_NO : SPD_PRESENT_YES, f.probability = k % 10 ? 20000 : 930000;
-    r.result.findings.v = &f, r.result.findings.n = 1;
-    apply(SPD_EVENT_RESULT, &r);
+    spd_sv study_uid, image;
+    struct spd_code procedure;
+    struct spd_order_in in;
+    struct spd_finding finding;
+    struct spd_order_event order;
+    struct spd_study_event arrival;
+    struct spd_result_event result;
+};
+
+static void mix_order(struct mix_patient *m)
+{
+    struct spd_order_event *o = &m->order;
+    struct spd_order_in *in = &m->in;
+    o->message.peer = sv("ris"), o->message.type = sv("ORM^O01"), o->message.sender = sv("RIS|ZH");
+    o->message.control_id = sv(m->ctl), o->message.hash = sv(m->hash), o->message.raw = sv(m->raw);
+    o->message.answer = SPD_ANSWER_AA;
+    o->patient.ids.v = &m->id, o->patient.ids.n = 1, o->patient.name = sv("ZZCANARY, Test"), o->location = sv("SEH");
+    in->control = sv("NW"), in->accession.value = sv(m->acc), in->accession.authority = sv("ZH");
+    in->procedures.v = &m->procedure, in->procedures.n = 1, in->study_uids.v = &m->study_uid, in->study_uids.n = 1;
+    in->modality = sv("CT"), in->body_part = sv("HEAD"), in->priority = SPD_PRIORITY_ROUTINE, in->priority_wire = sv("R");
+    in->source_time = w.now;
+    o->orders.v = in, o->orders.n = 1;
+}
+
+static void mix_result(struct mix_patient *m, bool positive)
+{
+    struct spd_result_event *r = &m->result;
+    r->message = m->order.message, r->message.peer = sv("ai"), r->message.type = sv("C-STORE");
+    r->message.control_id = sv(m->sop), r->message.hash = sv(m->result_hash);
+    r->known_peer = 1;
+    r->result.sop_uid = sv(m->sop), r->result.study_uid = m->study_uid, r->result.patient = m->order.patient;
+    r->result.manufacturer = sv("Maker"), r->result.name = sv("ICH"), r->result.version = sv("1");
+    r->result.instances.v = &m->image, r->result.instances.n = 1, r->result.content_at = w.now;
+    r->result.state = positive ? SPD_AI_POSITIVE : SPD_AI_NEGATIVE;
+    m->finding.concept = sv("intracranial-hemorrhage");
+    m->finding.present = positive ? SPD_PRESENT_YES : SPD_PRESENT_NO, m->finding.probability = positive ? 930000 : 20000;
+    r->result.findings.v = &m->finding, r->result.findings.n = 1;
+}
+
+static void mix_patient(struct mix_patient *m, long k)
+{
+    memset(m, 0, sizeof *m);
+    snprintf(m->acc, sizeof m->acc, "ACC%ld", k), snprintf(m->pat, sizeof m->pat, "PAT%ld", k);
+    snprintf(m->study, sizeof m->study, "1.2.826.0.1.%ld", k), snprintf(m->ctl, sizeof m->ctl, "MSG%ld", k);
+    snprintf(m->sop, sizeof m->sop, "1.2.826.0.9.%ld", k);
+    snprintf(m->hash, sizeof m->hash, "%064ld", k), snprintf(m->result_hash, sizeof m->result_hash, "9%063ld", k);
+    snprintf(m->raw, sizeof m->raw,
+             "MSH|^~\\&|RIS|ZH|SPOED|ZH|20261122143208||ORM^O01|%s|P|2.5\rPID|||%s^^^ZH||ZZCANARY^Test||19600101|F\r"
+             "ORC|NW||%s\rOBR|||%s|CTHERS\r%400s", m->ctl, m->pat, m->acc, m->acc, "");
+    m->id.value = sv(m->pat), m->id.authority = sv("ZH");
+    m->study_uid = sv(m->study), m->image = sv("1.2.3.4.5");
+    m->procedure = (struct spd_code){sv("CTHERS"), sv("L"), sv("CT hersenen")};
+    mix_order(m);
+    m->arrival.study_uid = m->study_uid, m->arrival.complete = 1;
+    m->arrival.instances.v = &m->image, m->arrival.instances.n = 1;
+    mix_result(m, k % 10 == 0);
+}
+
+/* result: with its AI result, else it waits for it. */
+static void one_patient(long k, bool result)
+{
+    struct mix_patient m;
+    mix_patient(&m, k);
+    apply(SPD_EVENT_ORDER, &m.order);
+    apply(SPD_EVENT_STUDY, &m.arrival);
+    if (result) apply(SPD_EVENT_RESULT, &m.result);
 }
 
 #endif
