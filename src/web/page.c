@@ -166,9 +166,10 @@ void spd_web_h_page_link(struct spd_web_req *r)
 }
 
 /* A logged-in browser has to prove that the form is ours; without a session the token alone is the
- * proof. */
+ * proof. A hook is a program, whatever link it has come by: it acknowledges nothing. */
 static void forget_forged(struct spd_web_req *r)
 {
+    if (!(r->who.roles & SPD_ROLE_PEOPLE)) r->who = (struct spd_web_who){0};
     if (r->who.by != SPD_BY_COOKIE) return;
     spd_sv csrf = spd_web_header(r, "X-CSRF-Token");
     if (!csrf.len) csrf = spd_web_form(r->arena, spd_str_sv(&r->body), "csrf");

@@ -454,6 +454,9 @@ static void test_page_link(void **state)
             "Content-Type: application/x-www-form-urlencoded\r\n", "note=");
     assert_int_equal(a.status, 401);
     answer_free(&a);
+    a = ask(W, "hook", "POST", "/a/TOKENTOKENTOKENTOKEN2", "", NULL);
+    assert_int_equal(a.status, 401); /* a program is not the person that a team's page asks for */
+    answer_free(&a);
     a = ask(W, "", "POST", "/a/TOKENTOKENTOKENTOKEN1", "Sec-Fetch-Site: cross-site\r\n", NULL);
     assert_int_equal(a.status, 403);
     answer_free(&a);
