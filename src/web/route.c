@@ -27,7 +27,7 @@ const struct spd_web_route spd_web_routes[] = {
     GET("/-/ready", PUBLIC, spd_web_h_readyz, "readiness with reasons")
     GET("/metrics", PUBLIC, spd_web_h_metrics, "Prometheus text, no patient data")
     GET("/api/v1/openapi.json", PUBLIC, spd_web_h_openapi, "this API, described")
-    {"POST", "/api/v1/session", PUBLIC, SPD_LANE_SLOW, SPD_BODY_JSON, spd_web_session_post, "log in"},
+    {"POST", "/api/v1/session", PUBLIC, SPD_LANE_LOGIN, SPD_BODY_JSON, spd_web_session_post, "log in"},
     GET("/api/v1/session", A, spd_web_session_get, "who am I")
     {"DELETE", "/api/v1/session", A, SPD_LANE_READ, SPD_BODY_NONE, spd_web_session_delete, "log out"},
     GET("/api/v1/worklist", A, spd_web_h_worklist, "the reporting worklist in rank order")
@@ -121,6 +121,7 @@ struct spd_web_req *spd_web_req_new(struct spd_web *w, spd_sv method, spd_sv pat
 void spd_web_req_free(struct spd_web_req *r)
 {
     if (!r) return;
+    __atomic_fetch_sub(&r->web->bodies, r->counted, __ATOMIC_RELAXED);
     spd_str_done(&r->body);
     spd_str_done(&r->out);
     spd_arena_free(r->arena);

@@ -77,7 +77,7 @@ static void *work(void *arg)
 static void lanes_start(struct spd_web *w)
 {
     static const size_t threads[SPD_LANE_N] = {
-        [SPD_LANE_READ] = 4, [SPD_LANE_WRITE] = 8, [SPD_LANE_SLOW] = 8};
+        [SPD_LANE_READ] = 4, [SPD_LANE_WRITE] = 8, [SPD_LANE_SLOW] = 8, [SPD_LANE_LOGIN] = 2};
     for (int i = 0; i < SPD_LANE_N; i++) {
         struct spd_web_lane_queue *q = &w->lanes[i];
         q->web = w;
@@ -309,13 +309,30 @@ static void *see_line(void *cls, const char *uri, struct MHD_Connection *connect
     return strstr(uri, "%00") ? &has_nul : NULL;
 }
 
+/* Who asks is not known before a worker has looked, so bodies are bounded for everybody together.
+ * The hooks come over the socket, which other users of the machine cannot fill for them. */
+static bool has_room(struct spd_web_req *r, size_t n)
+{
+    size_t all = __atomic_add_fetch(&r->web->bodies, n, __ATOMIC_RELAXED);
+    r->counted += n;
+    if (all <= SPD_WEB_BODIES_MAX) return true;
+    __atomic_fetch_sub(&r->web->bodies, r->counted, __ATOMIC_RELAXED);
+    r->counted = 0;
+    return false;
+}
+
 static bool keep(struct spd_web_req *r, const char *data, size_t n)
 {
     size_t max = r->body.max;
-    if (r->too_big || r->body.len + n > max) {
-        r->too_big = true;
-        r->discarded += n;
-        return r->discarded < SPD_WEB_BODY_MAX; /* so much is thrown away, then the line is cut */
+    if (r->no_room || r->too_big || r->body.len + n > max) {
+        r->too_big = !r->no_room;
+        r->discarded += n; /* so much is thrown away, then the line is cut */
+        return r->discarded < (r->no_room ? SPD_WEB_INSTANCE_MAX : SPD_WEB_BODY_MAX);
+    }
+    if (!r->local_socket && !has_room(r, n)) {
+        r->no_room = true;
+        spd_str_done(&r->body);
+        return true;
     }
     spd_str_add(&r->body, spd_sv_of(data, n));
     return spd_str_ok(&r->body);
@@ -341,6 +358,10 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     }
     if (r->dispatched) return answer(r);
     r->dispatched = true;
+    if (r->no_room) {
+        spd_web_problem(r, 503, "busy", SPD_SV_NONE);
+        return answer(r);
+    }
     if (r->too_big) {
         spd_web_problem(r, 413, "too_large", SPD_SV_NONE);
         return answer(r);

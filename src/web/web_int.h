@@ -15,6 +15,7 @@
 
 #define SPD_WEB_BODY_MAX (1u << 20)     /* JSON */
 #define SPD_WEB_INSTANCE_MAX (4u << 20) /* DICOM */
+#define SPD_WEB_BODIES_MAX (64u << 20)  /* all that is being received over TCP, together */
 #define SPD_WEB_CONNECTIONS 256
 #define SPD_WEB_PER_ADDRESS 16 /* not for loopback: everybody behind the proxy comes from there */
 #define SPD_WEB_STREAMS 128
@@ -33,7 +34,8 @@ enum { /* roles of design §2 as bits */
 unsigned spd_web_roles(spd_sv comma_list); /* unknown words are ignored */
 const char *spd_web_role_name(unsigned bit);
 
-enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_N };
+/* Logins have a lane of their own: anybody may ask for one, and each takes most of a second. */
+enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_LOGIN, SPD_LANE_N };
 enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM };
 
 struct spd_web_req;
@@ -89,8 +91,8 @@ struct spd_web_req {
     spd_sv method, path;
     struct spd_web_args args, headers;
     struct spd_str body;
-    bool too_big;
-    size_t discarded;
+    bool too_big, no_room;
+    size_t discarded, counted; /* counted: in web->bodies */
     spd_sv address;
     bool local_socket, loopback;
     uid_t uid;
@@ -148,6 +150,7 @@ struct spd_web {
     struct spd_web_conn *conns; /* newest first */
     size_t n_conns;
     bool store_gone; /* atomic: said in the log */
+    size_t bodies;   /* atomic: bytes of bodies that came over TCP and are still here */
     struct spd_web_auth *auth;
     struct spd_web_streams *streams;
     uint64_t (*counts)[SPD_WEB_CODES]; /* [route or n_routes][code]; atomic */

@@ -207,6 +207,68 @@ static void test_slow_decoder(void **state)
     W->instance_sleep_ms = 0;
 }
 
+static void *one_login(void *arg)
+{
+    struct answer a = ask(W, "", "POST", "/api/v1/session", "",
+                          "{\"user\":\"nobody\",\"password\":\"a-long-password\"}");
+    (void)arg;
+    answer_free(&a);
+    return NULL;
+}
+
+/* Anybody may try to log in, and a try takes most of a second: results do not wait for that. */
+static void test_login_flood(void **state)
+{
+    pthread_t t[12];
+    int status = 0;
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        pthread_create(&t[i], NULL, one_login, NULL);
+    usleep(100000);
+    spd_usec from = spd_clock_monotonic();
+    one_instance(&status);
+    assert_int_equal(status, 200);
+    assert_true(spd_clock_monotonic() - from < 400000);
+    for (int i = 0; i < 12; i++)
+        pthread_join(t[i], NULL);
+}
+
+/* Bodies of senders that nobody knows yet are bounded together; the socket is not in that. */
+static void test_bodies_together(void **state)
+{
+    enum { PEERS = 24, SENT = 4000000 };
+    static char text[SENT];
+    const char *head = "POST /api/v1/instances HTTP/1.1\r\nHost: x\r\nContent-Type: application/dicom\r\n"
+                       "Content-Length: 4000001\r\n\r\n";
+    int fd[PEERS], status = 0;
+    size_t held = 0;
+    (void)state;
+    memset(text, 'x', sizeof text);
+    for (int i = 0; i < PEERS; i++) {
+        fd[i] = dial(W);
+        give(fd[i], head, strlen(head));
+        give(fd[i], text, SENT);
+    }
+    usleep(300000);
+    held = __atomic_load_n(&W->web->bodies, __ATOMIC_RELAXED);
+    assert_in_range(held, (size_t)SPD_WEB_BODIES_MAX - 2 * SENT, SPD_WEB_BODIES_MAX);
+    give(fd[PEERS - 1], "x", 1); /* the last one found no room */
+    char *got = take_until(fd[PEERS - 1], "}", 5000, NULL);
+    assert_non_null(strstr(got, "503"));
+    free(got);
+    struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/instances",
+                             "Content-Type: application/dicom\r\nAuthorization: Bearer token-hook\r\n", text, 1000000);
+    assert_int_equal(a.status, 200);
+    answer_free(&a);
+    for (int i = 0; i < PEERS; i++)
+        close(fd[i]);
+    for (int i = 0; i < 100 && __atomic_load_n(&W->web->bodies, __ATOMIC_RELAXED); i++)
+        usleep(20000);
+    assert_int_equal(__atomic_load_n(&W->web->bodies, __ATOMIC_RELAXED), 0);
+    one_instance(&status);
+    assert_int_equal(status, 200);
+}
+
 /* 300 silent connections, more than there are places: an honest client is answered, and at once. */
 static void test_silent_clients(void **state)
 {
@@ -453,6 +515,8 @@ int main(void)
         cmocka_unit_test(test_deep_json),
         cmocka_unit_test(test_big_instance),
         cmocka_unit_test(test_slow_decoder),
+        cmocka_unit_test(test_login_flood),
+        cmocka_unit_test(test_bodies_together),
         cmocka_unit_test(test_silent_clients),
         cmocka_unit_test(test_drip),
         cmocka_unit_test(test_keep_alive_and_pipelining),
