@@ -7,7 +7,7 @@
  * replay that never restarted as in a brain that did. All others count up. */
 int64_t spd_tx_id(struct spd_tx *tx, enum spd_table t)
 {
-    if (t == SPD_T_TIMER) return tx->seq * 1024 + tx->timer_ix++;
+    if (t == SPD_T_TIMER) return (tx->seq << 20) + tx->timer_ix++;
     return tx->core->next_id[t]++;
 }
 
