@@ -82,6 +82,15 @@ static int reason_order(const void *a, const void *b)
     return lx != ly ? (lx > ly) - (lx < ly) : spd_sv_cmp(x->rule, y->rule);
 }
 
+/* A result that stands beside the one it contradicts; gone when its sender corrects either. */
+static bool contradicted(const struct spd_result *rs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; rs[i].contradicts && k < n; k++)
+            if (rs[k].id == rs[i].contradicts) return true;
+    return false;
+}
+
 /* What a person must look at, whatever the level. */
 static void notices(struct spd_tx *tx, const struct spd_item *item, struct spd_list *out)
 {
@@ -236,6 +245,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
     int level;
     if (w->insert) TRY(spd_tx_flush_item(tx, w));
     TRY(spd_results_of_item(tx, item->id, &rs, &n));
+    item->contradiction = contradicted(rs, n);
     spd_facts_of(tx->core, item, rs, n, tx->now, &f, tx->a);
     spd_policy_eval(tx->core->rules->policy, &f, tx->a, &d);
     level = rules_level(tx, w, &d, &reasons);
@@ -256,7 +266,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
     if (before.level != item->level || before.due != item->due || !reasons_equal(&before, item) ||
         !spd_sv_eq(before.policy_hash, item->policy_hash))
         TRY(record_decision(tx, item, rs, n, why));
-    if (why == SPD_WHY_RESULT || why == SPD_WHY_POLICY) TRY(spd_alerts_review(tx, item->id, rs, n));
+    TRY(spd_alerts_review(tx, item->id, rs, n));
     TRY(alerts(tx, w, &d, rs, n));
     TRY(spd_draft_consider(tx, w, &f, rs, n, why));
     return spd_priority_out(tx, w);

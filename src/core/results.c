@@ -96,8 +96,50 @@ static bool supersedes(const struct spd_result *r, const struct spd_result *old,
            same_texts(r->instances.v, r->instances.n, old->instances.v, old->instances.n);
 }
 
-/* Earlier results of the study that this one replaces or contradicts. */
-static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r)
+/* Is there something that old found and r does not? */
+static bool finds_less(const struct spd_result *r, const struct spd_result *old)
+{
+    if (old->state == SPD_AI_POSITIVE && r->state != SPD_AI_POSITIVE) return true;
+    for (size_t i = 0; i < old->findings.n; i++) {
+        const struct spd_finding *f = &old->findings.v[i];
+        bool again = f->present != SPD_PRESENT_YES;
+        for (size_t k = 0; k < r->findings.n && !again; k++)
+            again = r->findings.v[k].present == SPD_PRESENT_YES && spd_sv_eq(r->findings.v[k].concept, f->concept);
+        if (!again) return true;
+    }
+    return false;
+}
+
+/* Only a result that fits may touch another one, and only one of the same patient or on the same items: what
+ * is parked, or from a model that readers do not see, takes nothing away from what stands. */
+static bool may_replace(struct spd_tx *tx, const struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
+{
+    bool common = spd_patient_shares_id(&r->patient, &old->patient);
+    if (old->id >= r->id || old->superseded_by) return false;
+    for (size_t i = 0; i < n && !common; i++) common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
+    return common && (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
+}
+
+static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old)
+{
+    struct spd_result o = *old;
+    o.superseded_by = r->id;
+    TRY(spd_put_result(tx->st, &o, old, tx->err));
+    for (size_t i = 0; i < old->items.n; i++) { /* also those that the new one does not name */
+        struct spd_work *w;
+        TRY(spd_tx_item(tx, old->items.v[i], &w));
+        spd_tx_touch(tx, w, SPD_WHY_RESULT);
+    }
+    if (old->parked && !r->parked) {
+        struct spd_parked p;
+        if (spd_get_parked(tx->st, old->parked, &p, tx->a, NULL) == SPD_OK && !p.closed)
+            TRY(spd_unpark(tx, &p, NULL, 0, SPD_SV_NONE, "superseded", SPD_SV_NONE));
+    }
+    return SPD_OK;
+}
+
+/* Earlier results that this one, which fits these items, replaces or contradicts. */
+static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r, const int64_t *items, size_t n_items)
 {
     int64_t *ids, *more;
     size_t n, n_more;
@@ -107,24 +149,18 @@ static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r)
     if (!r->sop_uid.len) n_more = 0;
     for (size_t i = 0; i < n + n_more; i++) {
         int64_t id = i < n ? ids[i] : more[i - n];
-        struct spd_result o, old;
+        struct spd_result old;
         bool by_word;
         if (id == r->id || (i >= n && spd_list_has_i64(ids, n, id))) continue;
         TRY(spd_get_result(tx->st, id, &old, tx->a, tx->err));
-        if (old.superseded_by || !supersedes(r, &old, &by_word)) continue;
-        if (!by_word && old.state == SPD_AI_POSITIVE && (r->state == SPD_AI_NEGATIVE || r->state == SPD_AI_NORMAL)) {
-            r->contradicts = old.id;
+        if (!supersedes(r, &old, &by_word) || !may_replace(tx, r, &old, items, n_items)) continue;
+        if (by_word) {
+            r->correction = 1;
+        } else if (finds_less(r, &old)) { /* nobody called it a correction: the finding stays */
+            if (r->state == SPD_AI_POSITIVE || r->state == SPD_AI_NEGATIVE || r->state == SPD_AI_NORMAL) r->contradicts = old.id;
             continue;
         }
-        if (by_word) r->correction = 1;
-        o = old;
-        o.superseded_by = r->id;
-        TRY(spd_put_result(tx->st, &o, &old, tx->err));
-        if (old.parked && !r->parked) {
-            struct spd_parked p;
-            if (spd_get_parked(tx->st, old.parked, &p, tx->a, NULL) == SPD_OK && !p.closed)
-                TRY(spd_unpark(tx, &p, NULL, 0, SPD_SV_NONE, "superseded", SPD_SV_NONE));
-        }
+        TRY(replace_one(tx, r, &old));
     }
     return SPD_OK;
 }
@@ -156,19 +192,19 @@ static enum spd_rc count_model(struct spd_tx *tx, const struct spd_result *r)
 /* Gives a result to items: they have arrived, and are decided on. */
 enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
 {
+    r->parked = 0;
+    TRY(settle_with_earlier(tx, r, items, n));
     SPD_LIST_OWN(&r->items, tx->a);
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, items[i], &w));
         if (!spd_list_has_i64(r->items.v, r->items.n, items[i])) *SPD_LIST_PUSH(&r->items, tx->a) = items[i];
-        if (r->contradicts) w->item.contradiction = 1;
         if (!w->item.images_first) w->item.images_first = tx->now;
         spd_life_apply(&w->item, SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
         TRY(spd_link_study(tx, w, r->study_uid));
         if (!w->item.modality.len) w->item.modality = r->modality;
         spd_tx_touch(tx, w, SPD_WHY_RESULT);
     }
-    r->parked = 0;
     return spd_put_result(tx->st, r, old, tx->err);
 }
 
@@ -194,6 +230,29 @@ static enum spd_rc place(struct spd_tx *tx, struct spd_result *r, bool known_pee
     return spd_park_result(tx, r, "no-order", "Nog geen aanvraag bij dit onderzoek.", "No order for this study yet.", true);
 }
 
+/* The same object by another way (a PACS that hands over what its sender has sent here as well): the first one
+ * stands, with what people did about it. */
+static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, int64_t *ret)
+{
+    int64_t *ids;
+    size_t n;
+    *ret = 0;
+    if (!r->sop_uid.len) return SPD_OK;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_SOP, r->sop_uid, &ids, &n));
+    for (size_t i = 0; i < n && !*ret; i++) {
+        struct spd_result old;
+        TRY(spd_get_result(tx->st, ids[i], &old, tx->a, tx->err));
+        if (old.superseded_by || !old.items.n || old.state != r->state || old.findings.n != r->findings.n ||
+            !spd_sv_eq(old.study_uid, r->study_uid) || !spd_sv_eq(old.version, r->version) ||
+            !spd_desc_equal(&spd_patient_desc, &old.patient, &r->patient)) continue;
+        *ret = ids[i];
+        for (size_t k = 0; k < r->findings.n; k++)
+            if (!spd_desc_equal(&spd_finding_desc, &old.findings.v[k], &r->findings.v[k])) *ret = 0;
+        if (*ret) tx->r->items = old.items.v, tx->r->n_items = old.items.n;
+    }
+    return SPD_OK;
+}
+
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
 {
     struct spd_result r = e->result;
@@ -207,7 +266,6 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
         tx->r->reason_en = tx->r->reason_nl = e->why;
         return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, e->why).ptr, 0);
     }
-    r.id = spd_tx_id(tx, SPD_T_RESULT);
     r.at = tx->now;
     r.message = tx->message;
     r.peer = e->message.peer;
@@ -223,8 +281,13 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
     apply_thresholds(tx, &r, m);
     r.mode = (int32_t)spd_result_mode(tx, &r);
     if (!r.state) r.state = SPD_AI_NOT_ANALYSED;
-    tx->r->id = r.id;
-    TRY(settle_with_earlier(tx, &r));
+    if (e->known_peer) TRY(heard_already(tx, &r, &tx->r->id));
+    if (tx->r->id) {
+        tx->r->did = SPD_DID_DUPLICATE;
+        spd_tx_say(tx, "duplicate", "Al eerder ontvangen; geen tweede gevolg.", "Received before; no second effect.");
+        return spd_message_end(tx, &e->message, "duplicate", 0);
+    }
+    r.id = tx->r->id = spd_tx_id(tx, SPD_T_RESULT);
     TRY(place(tx, &r, e->known_peer));
     TRY(count_model(tx, &r));
     return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, tx->r->reason).ptr, r.parked);

@@ -689,6 +689,67 @@ static void start_alone_sends_at_once_what_a_dead_brain_was_sending(void **state
     assert_int_equal(w->r.claimed[0].attempts, 2); /* so that it says it is a repeat */
 }
 
+/* ---- what must not take a finding away ------------------------------------------------------------ */
+static void a_failed_or_shadow_rerun_takes_no_finding_away(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.image = "i1", .sop = "1.5.1"});
+    world_result(w, (struct airesult){.image = "i1", .state = SPD_AI_FAILED, .concept = ""});
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_false(world_item(w, 1).contradiction);
+    world_result(w, (struct airesult){.image = "i1", .version = "2", .state = SPD_AI_NEGATIVE, .predecessor = "1.5.1"});
+    assert_int_equal(world_item(w, 1).level, 1); /* version 2 is in shadow: readers do not see it, nor its word */
+    assert_false(world_item(w, 1).contradiction);
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_true(spd_alert_open((enum spd_alert_state)al.state));
+    world_result(w, (struct airesult){.image = "i1", .concept = "cervical-spine-fracture"}); /* positive, but of something else */
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_true(world_item(w, 1).contradiction);
+    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE}); /* its sender corrects it: no contradiction any more */
+    assert_false(world_item(w, 1).contradiction);
+}
+
+static void what_is_parked_supersedes_nothing(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.sop = "1.5.1"});
+    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .unlisted = true});
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .patient = "P2"});
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "XO"}); /* decided on anew */
+    assert_int_equal(world_item(w, 1).level, 1);
+    struct spd_alert al;
+    assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
+    assert_true(spd_alert_open((enum spd_alert_state)al.state));
+}
+
+static void the_same_object_by_another_way_is_once(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.sop = "1.5.1", .image = "i1"});
+    int64_t id = w->r.id;
+    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = 1, .verdict = sv("disagree")});
+    w->now += SPD_MIN(10);
+    struct spd_result_event e = {0};
+    world_next(w);
+    envelope(w, &e.message, "C-STORE", "1.5.1", "other bytes"); /* the archive changed a header */
+    e.message.peer = sv("orthanc"), e.known_peer = 1;
+    struct spd_result old;
+    assert_int_equal(spd_get_result(w->store, id, &old, w->a, NULL), SPD_OK);
+    e.result = old;
+    e.result.id = e.result.at = e.result.mode = 0, e.result.items.n = 0;
+    assert_int_equal(world_apply(w, SPD_EVENT_RESULT, &e), SPD_OK);
+    assert_int_equal(w->r.did, SPD_DID_DUPLICATE);
+    assert_int_equal(w->r.id, id);
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* nobody is paged again */
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -704,6 +765,7 @@ int main(void)
         SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
         SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
         SCENE(lost_lease_is_sent_again_and_marked), SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
+        SCENE(a_failed_or_shadow_rerun_takes_no_finding_away), SCENE(what_is_parked_supersedes_nothing), SCENE(the_same_object_by_another_way_is_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
