@@ -199,8 +199,9 @@ bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char 
     bool ok = false;
     snprintf(uri, sizeof uri, "/instances/%.44s/file", orthanc_id);
     if (OrthancPluginRestApiGet(spd_orthanc, &b, uri)) return true; /* deleted meanwhile */
-    spd_str_addz(&path, "/api/v1/instances?ae_title=");
-    spd_add_query(&path, aet[0] ? aet : spd_plugin.ae_title);
+    spd_str_addz(&path, aet[0] ? "/api/v1/instances?ae_title=" : "/api/v1/instances");
+    spd_add_query(&path,
+                  aet); /* none: it came over REST, and the brain knows the sender by our user */
     if (spd_str_ok(&path))
         ok = post(path.ptr, "application/dicom", spd_sv_of(b.data, b.size), &counts.instances);
     if (ok) spd_committed_add(sop_uid);

@@ -61,7 +61,7 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
         !spd_tags_is_sr(t.sop_class))
         return 1;
     if (spd_breaker_open()) return 1;
-    spd_str_addz(&path, "/api/v1/instances?ae_title=");
+    spd_str_addz(&path, aet && aet[0] ? "/api/v1/instances?ae_title=" : "/api/v1/instances");
     spd_add_query(&path, aet ? aet : "");
     if (!spd_str_ok(&path)) { /* no memory: stored, and handed over later */
         spd_str_done(&path);

@@ -14,7 +14,10 @@ static OrthancPluginErrorCode go(OrthancPluginRestOutput *output, const char *pa
         return OrthancPluginErrorCode_Success;
     }
     snprintf(url, sizeof url, "%s%s", spd_plugin.public_url, path);
-    OrthancPluginRedirect(spd_orthanc, output, url);
+    /* Not OrthancPluginRedirect: that is a 301, which a browser remembers past a change of
+     * PublicUrl. */
+    OrthancPluginSetHttpHeader(spd_orthanc, output, "Location", url);
+    OrthancPluginSendHttpStatus(spd_orthanc, output, 302, "", 0);
     return OrthancPluginErrorCode_Success;
 }
 
@@ -87,7 +90,7 @@ static void metrics(void)
 void spd_pages_register(void)
 {
     char uri[128], js[900];
-    snprintf(uri, sizeof uri, "%sapp/", spd_plugin.root);
+    snprintf(uri, sizeof uri, "%sapp", spd_plugin.root); /* Orthanc takes the last slash off */
     OrthancPluginRegisterRestCallbackNoLock(spd_orthanc, uri, app);
     OrthancPluginSetRootUri(spd_orthanc, uri[0] == '/' ? uri + 1 : uri);
     snprintf(uri, sizeof uri, "%sopen", spd_plugin.root);

@@ -3,6 +3,7 @@ ports, stopped by its pid. The plugin is $SPOED_BUILD/libOrthancSpoed.so (defaul
 """
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -12,7 +13,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from hospital import BUILD, free_port, until
+from hospital import BUILD, Brain, free_port, stamp, uid, until
 
 PLUGIN = os.path.join(BUILD, "libOrthancSpoed.so")
 
@@ -54,7 +55,7 @@ class Orthanc:
     def __exit__(self, kind, value, trace):
         self.stop()
         if kind and os.path.exists(self.log):
-            sys.stderr.write("".join(open(self.log, errors="replace").readlines()[-30:]))
+            sys.stderr.write("".join(self.lines("Spoed") + self.lines("E1")))
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self):
@@ -125,3 +126,39 @@ class Orthanc:
 class Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *args):
         return None
+
+
+class HookedBrain(Brain):
+    """A brain that knows the user of this Orthanc: whoever runs the test."""
+
+    def write(self):
+        super().write()
+        with open(self.path("spoed.yaml")) as f:
+            text = f.read()
+        with open(self.path("spoed.yaml"), "w") as f:
+            f.write(text.replace("user: orthanc", "user: " + pwd.getpwuid(os.geteuid()).pw_name))
+
+    def section(self, **more):
+        """Orthanc's section "Spoed" for this brain."""
+        return {"Enable": True, "Socket": self.path("run/spoed.sock"), "ReportingAets": ["READ1"],
+                "PublicUrl": self.base, **more}
+
+
+def ct_file(path, order, instance=None, rows=64, fill=0):
+    """A CT image of that order; rows × rows pixels of two bytes."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    d = Dataset()
+    d.SpecificCharacterSet, d.SOPClassUID = "ISO_IR 192", "1.2.840.10008.5.1.4.1.1.2"
+    d.SOPInstanceUID = instance or uid()
+    d.StudyDate, d.StudyTime, d.AccessionNumber, d.Modality = stamp()[:8], stamp()[8:14], order.accession, "CT"
+    d.PatientName, d.PatientID, d.IssuerOfPatientID = order.name, order.patient, "ZH"
+    d.StudyInstanceUID, d.SeriesInstanceUID, d.SeriesNumber, d.InstanceNumber = order.study, order.series, "1", "1"
+    d.SamplesPerPixel, d.PhotometricInterpretation, d.Rows, d.Columns = 1, "MONOCHROME2", rows, rows
+    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = 16, 12, 11, 0
+    d.add_new(0x7FE00010, "OW", bytes([fill % 251, 3]) * (rows * rows))
+    d.file_meta = FileMetaDataset()
+    d.file_meta.MediaStorageSOPClassUID, d.file_meta.MediaStorageSOPInstanceUID = d.SOPClassUID, d.SOPInstanceUID
+    d.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    d.is_little_endian, d.is_implicit_VR = True, False
+    d.save_as(path, write_like_original=False)
+    return path
