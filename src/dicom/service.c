@@ -184,7 +184,7 @@ static enum spd_pdv store(struct service *s, struct command *c)
     struct spd_err err = {0};
     struct spd_dcm d = {0};
     struct spd_sr_doc tree;
-    bool too_big = false;
+    bool too_big = false, out_of_step = false;
     unsigned char context = c->context;
     unsigned status = STATUS_RESOURCES;
     enum spd_pdv r =
@@ -212,10 +212,12 @@ static enum spd_pdv store(struct service *s, struct command *c)
         spd_frame_put(&body, spd_str_sv(&doc)), spd_frame_put(&body, spd_str_sv(&file));
         if (!spd_str_ok(&body) || !spd_str_ok(&doc) ||
             spd_frame_write1(s->brain, 'S', spd_str_sv(&body)) ||
-            !read_status(s, &status, &comment))
+            !read_status(s, &status, &comment)) {
             status = STATUS_RESOURCES, comment = "the brain does not answer";
+            out_of_step = true; /* what it says later would be taken for the next object's answer */
+        }
     }
-    if (!r && !respond(s, c, status, comment, false)) r = SPD_PDV_END;
+    if (!r && (!respond(s, c, status, comment, false) || out_of_step)) r = SPD_PDV_END;
     spd_str_done(&data), spd_str_done(&doc), spd_str_done(&file), spd_str_done(&body);
     return r;
 }
