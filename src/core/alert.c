@@ -343,6 +343,18 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
     return SPD_OK;
 }
 
+enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *h, bool *ret)
+{
+    struct spd_result r = {0};
+    spd_sv patient;
+    int64_t *ids;
+    size_t n;
+    if (h->result) TRY(spd_get_result(tx->st, h->result->result_id, &r, tx->a, tx->err));
+    TRY(spd_tx_find(tx, SPD_KEY_ALERT_SEQUENCE, sequence_of(tx, &w->item, r.study_uid, h->finding, h->rule, &patient), &ids, &n));
+    *ret = n > 0;
+    return SPD_OK;
+}
+
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds)
 {
     (void)w;
@@ -446,6 +458,24 @@ enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept,
     return SPD_OK;
 }
 
+/* As withdraw, because its results belong to somebody else: they may page again for whom they turn out to belong to,
+ * so the sequence ends with the alert. */
+enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, const char *en)
+{
+    int64_t *ids;
+    size_t n;
+    TRY(spd_alerts_withdraw(tx, item, SPD_SV_NONE, nl, en));
+    TRY(spd_tx_find(tx, SPD_KEY_ALERT_ITEM, spd_key_i64(tx->a, item), &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_alert al, old;
+        TRY(spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err));
+        al = old;
+        al.sequence = SPD_SV_NONE;
+        TRY(save(tx, &al, &old));
+    }
+    return SPD_OK;
+}
+
 static bool supported(const struct spd_alert *al, const struct spd_result *rs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -496,7 +526,7 @@ static enum spd_rc rename_sequence(struct spd_tx *tx, struct spd_alert *al, int6
     return stop_paging(tx, al);
 }
 
-enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
+enum spd_rc spd_alerts_move_of(struct spd_tx *tx, int64_t from, int64_t to, int64_t result)
 {
     int64_t *ids;
     size_t n;
@@ -504,6 +534,7 @@ enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
     for (size_t i = 0; i < n; i++) {
         struct spd_alert al, old;
         TRY(spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err));
+        if (result && !part_of(&old, result)) continue;
         al = old;
         al.item = to;
         if (al.unmatched) TRY(rename_sequence(tx, &al, to));
@@ -511,6 +542,11 @@ enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
         spd_tx_dirty(tx, from);
     }
     return SPD_OK;
+}
+
+enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from, int64_t to)
+{
+    return spd_alerts_move_of(tx, from, to, 0);
 }
 
 /* ---- outcomes ------------------------------------------------------------------------------------ */

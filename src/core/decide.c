@@ -217,10 +217,8 @@ static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct sp
                 known = had.result == h->result->result_id && spd_sv_eq(had.concept, h->finding ? h->finding->concept : SPD_SV_NONE);
             }
             if (known) continue;
-            int64_t *al;
-            size_t n_al; /* an alert that already runs goes on, with "report available" */
-            TRY(spd_tx_find(tx, SPD_KEY_ALERT_ITEM, spd_key_i64(tx->a, w->item.id), &al, &n_al));
-            if (n_al) continue;
+            TRY(spd_alert_known(tx, w, h, &known)); /* an alert that already runs goes on, with "report available" */
+            if (known) continue;
             x.id = spd_tx_id(tx, SPD_T_DISCREPANCY);
             x.at = tx->now, x.item = w->item.id, x.result = h->result->result_id;
             x.why = SPD_SV("positive-after-final");

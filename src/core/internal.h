@@ -153,6 +153,7 @@ struct spd_alert_seed { /* alerts that one decision has made or joined */
 };
 enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, const struct spd_result *rs, size_t n,
                              struct spd_alert_seed **seeds);
+enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, bool *ret); /* was this result of this place alerted */
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds);
 enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
 enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
@@ -163,6 +164,8 @@ enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept,
 /* Withdraws those whose findings no current result supports any more. */
 enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_result *results, size_t n);
 enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from_item, int64_t to_item);
+enum spd_rc spd_alerts_move_of(struct spd_tx *tx, int64_t from_item, int64_t to_item, int64_t result); /* those of that result; 0 all */
+enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
 enum spd_rc spd_alerts_tell(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
 
 /* ---- draft.c ---- */

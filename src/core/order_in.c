@@ -48,23 +48,39 @@ static void take_patient(struct spd_tx *tx, struct spd_item *item, const struct 
     take(&item->patient.sex, p->sex, false);
 }
 
-/* The order now names somebody else: results go back to a person, everyone who was paged is told. */
+/* Takes one result off an item. *ret_other: another item, whose patient it does fit, keeps it; 0: it is parked. */
+static enum spd_rc detach(struct spd_tx *tx, struct spd_work *w, const struct spd_result *old, int64_t *ret_other)
+{
+    struct spd_result r = *old;
+    *ret_other = 0;
+    r.items.v = NULL, r.items.n = 0;
+    for (size_t i = 0; i < old->items.n; i++) {
+        struct spd_work *o;
+        if (old->items.v[i] == w->item.id) continue;
+        *SPD_LIST_PUSH(&r.items, tx->a) = *ret_other = old->items.v[i];
+        TRY(spd_tx_item(tx, old->items.v[i], &o));
+        spd_tx_touch(tx, o, SPD_WHY_RESULT);
+    }
+    TRY(spd_put_result(tx->st, &r, old, tx->err));
+    return r.items.n ? SPD_OK
+                     : spd_park_result(tx, &r, "patient-changed", "De aanvraag noemt nu een andere patiënt dan bij dit resultaat.",
+                                       "The order now names another patient than when this result came.", true);
+}
+
+/* The order now names somebody else: results go back to a person, everyone who was paged is told. What an order of
+ * the same study, whose patient did not change, has of them it keeps, with the page. */
 static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w, const struct spd_patient *p)
 {
     struct spd_result *rs;
     size_t n;
     TRY(spd_results_of_item(tx, w->item.id, &rs, &n));
     for (size_t i = 0; i < n; i++) {
-        struct spd_result r = rs[i];
-        r.items.v = NULL, r.items.n = 0;
-        TRY(spd_put_result(tx->st, &r, &rs[i], tx->err));
-        TRY(spd_park_result(tx, &r, "patient-changed",
-                            "De aanvraag noemt nu een andere patiënt dan bij dit resultaat.",
-                            "The order now names another patient than when this result came.", true));
+        int64_t other;
+        TRY(detach(tx, w, &rs[i], &other));
+        if (other) TRY(spd_alerts_move_of(tx, w->item.id, other, rs[i].id));
     }
     TRY(spd_draft_withdraw(tx, w, "de aanvraag noemt een andere patiënt", "the order names another patient"));
-    TRY(spd_alerts_withdraw(tx, w->item.id, SPD_SV_NONE, "De aanvraag noemt nu een andere patiënt.",
-                            "The order now names another patient."));
+    TRY(spd_alerts_detach(tx, w->item.id, "De aanvraag noemt nu een andere patiënt.", "The order now names another patient."));
     w->item.patient.ids.v = NULL, w->item.patient.ids.n = 0;
     w->item.patient.name = w->item.patient.birth_date = w->item.patient.sex = SPD_SV_NONE;
     take_patient(tx, &w->item, p);
@@ -125,8 +141,9 @@ static void take_fields(struct spd_tx *tx, struct spd_work *w, const struct spd_
     }
 }
 
-/* A replacing order inherits what a cancelled one of the same study left behind. */
-static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w)
+/* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the Study UID) inherits
+ * what a cancelled one left behind as well; any other message leaves that on the list for a person to confirm. */
+static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
 {
     for (size_t s = 0; s < w->item.study_uids.n; s++) {
         int64_t *ids;
@@ -146,7 +163,7 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w)
                     *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
                     TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));
                 }
-            if (o->item.order == SPD_ORDER_CANCELLED && !o->item.cancel_confirmed) {
+            if (replaces && o->item.order == SPD_ORDER_CANCELLED && !o->item.cancel_confirmed) {
                 TRY(spd_alerts_move(tx, ids[i], w->item.id));
                 o->item.cancel_confirmed = 1; /* nothing is hidden: the new order shows the images */
                 spd_tx_touch(tx, o, SPD_WHY_ORDER);
@@ -190,7 +207,7 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     if (tx->message) w->item.source_message = tx->message;
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
     for (size_t i = 0; i < o->study_uids.n; i++) TRY(spd_link_study(tx, w, o->study_uids.v[i]));
-    if (w->item.study_uids.n) TRY(inherit(tx, w));
+    if (w->item.study_uids.n) TRY(inherit(tx, w, w->item.order == SPD_ORDER_ACTIVE && (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
     return spd_try_parked(tx, w);
 }
 

@@ -750,6 +750,92 @@ static void the_same_object_by_another_way_is_once(void **state)
     assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* nobody is paged again */
 }
 
+static size_t open_alerts(struct world *w, const char *item)
+{
+    int64_t *ids;
+    size_t n, open = 0;
+    assert_int_equal(spd_store_find_all(w->store, SPD_KEY_ALERT_ITEM, sv(item), &ids, &n, w->a, NULL), SPD_OK);
+    for (size_t i = 0; i < n; i++) {
+        struct spd_alert al;
+        assert_int_equal(spd_get_alert(w->store, ids[i], &al, w->a, NULL), SPD_OK);
+        open += spd_alert_open((enum spd_alert_state)al.state);
+    }
+    return open;
+}
+
+static void a_changed_patient_leaves_the_linked_order_alone(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    bool first = open_alerts(w, "1") == 1; /* one page for the study: it hangs on one of the two */
+    assert_int_equal(open_alerts(w, "1") + open_alerts(w, "2"), 1);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = first ? "A1" : "A2", .patient = "P7", .control = "XO"});
+    assert_int_equal(world_item(w, first ? 1 : 2).level, 4);
+    assert_int_equal(world_item(w, first ? 2 : 1).level, 1); /* its patient did not change: finding and page stay with it */
+    assert_int_equal(open_alerts(w, first ? "2" : "1"), 1);
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 0);
+}
+
+static void a_changed_patient_and_back_pages_again(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .patient = "P7", .control = "XO"});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8); /* the correction */
+    w->now += SPD_SEC(20);
+    world_order(w, (struct order){.accession = "A1", .control = "XO"}); /* a slip of the keyboard, put right */
+    assert_int_equal(world_item(w, 1).level, 1);
+    assert_int_equal(open_alerts(w, "1"), 1);
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+}
+
+static void a_changed_patient_pages_as_unmatched(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .patient = "P7", .control = "XO"});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
+    world_until(w, w->now + SPD_SEC(60));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* somebody bleeds: whose is it? */
+    assert_non_null(strstr(rows[0].payload.ptr, "unmatched"));
+}
+
+static void an_update_of_a_linked_order_confirms_no_cancel(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true});
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1", .control = "XO"});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
+}
+
+static void a_new_finding_after_the_report_is_a_discrepancy(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1});
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL});
+    world_result(w, (struct airesult){.name = "CSP", .concept = "cervical-spine-fracture"});
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* no page after a report ... */
+    assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"), 1); /* ... but not nothing either */
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -766,6 +852,8 @@ int main(void)
         SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
         SCENE(lost_lease_is_sent_again_and_marked), SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
         SCENE(a_failed_or_shadow_rerun_takes_no_finding_away), SCENE(what_is_parked_supersedes_nothing), SCENE(the_same_object_by_another_way_is_once),
+        SCENE(a_changed_patient_leaves_the_linked_order_alone), SCENE(a_changed_patient_and_back_pages_again), SCENE(a_changed_patient_pages_as_unmatched),
+        SCENE(an_update_of_a_linked_order_confirms_no_cancel), SCENE(a_new_finding_after_the_report_is_a_discrepancy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
