@@ -6,10 +6,10 @@
  * rolled back is kept until the next begin, so everything that get gave stays readable until then,
  * also after a commit.
  *
- * Ids are slots in a paged array per table (the core's ids are dense counters); keys are a hash of
- * (kind, text) to a sorted id set; due rows are a balanced tree. Changes go through replace(),
- * which keeps all three in step; the undo log holds (before, after) and is played backwards by the
- * same function.
+ * Ids are slots in a paged array per table (the core's ids are dense counters), but for timers,
+ * whose ids lie far apart: theirs are a balanced tree. Keys are a hash of (kind, text) to a sorted
+ * id set; due rows are a balanced tree. Changes go through replace(), which keeps all of it in step;
+ * the undo log holds (before, after) and is played backwards by the same function.
  *
  * Threads: one owner. Each open makes a store of its own. The hash is not made for hostile keys: no
  * door leads to this back end. */
@@ -31,6 +31,7 @@ struct block {
 struct rows {
     struct block ***page; /* page[id / PAGE][id % PAGE]; NULL where nothing is */
     size_t pages;
+    GTree *sparse; /* instead of pages: id in its block to block */
     int64_t max_id;
     const struct spd_desc *desc;
     const struct spd_flat *flat;
@@ -110,6 +111,30 @@ static struct block **slot_make(struct rows *r, int64_t id)
     }
     if (!r->page[page]) r->page[page] = spd_must_malloc(PAGE * sizeof **r->page);
     return &r->page[page][id % PAGE];
+}
+
+static gint id_compare(gconstpointer a, gconstpointer b)
+{
+    int64_t x = id_of(a), y = id_of(b);
+    return x < y ? -1 : x > y;
+}
+
+static struct block *row_at(const struct rows *r, int64_t id)
+{
+    struct block **p;
+    if (r->sparse) return g_tree_lookup(r->sparse, &id);
+    p = slot(r, id);
+    return p ? *p : NULL;
+}
+
+static void row_set(struct rows *r, int64_t id, struct block *b)
+{
+    if (!r->sparse)
+        *slot_make(r, id) = b;
+    else if (b)
+        g_tree_replace(r->sparse, b->object, b); /* the key is the block's own id */
+    else
+        g_tree_remove(r->sparse, &id);
 }
 
 static void bury(struct memory *s, struct block *b)
@@ -235,21 +260,31 @@ static void due_replace(struct memory *s, enum spd_table t, const void *before, 
 }
 
 /* ---- the one change ------------------------------------------------------------------------ */
+/* The newest went: the one before it. */
+static int64_t max_before(const struct rows *r, int64_t id)
+{
+    if (r->sparse) {
+        GTreeNode *last = g_tree_node_last(r->sparse);
+        return last ? id_of(g_tree_node_key(last)) : 0;
+    }
+    while (--id > 0) {
+        struct block **p = slot(r, id);
+        if (p && *p) break;
+        if (!p) id = id / PAGE * PAGE; /* a page that was never made */
+    }
+    return id > 0 ? id : 0;
+}
+
 static void replace(struct memory *s, enum spd_table t, struct block *before, struct block *after)
 {
     struct rows *r = &s->rows[t];
     const void *was = before ? before->object : NULL, *is = after ? after->object : NULL;
     int64_t id = id_of(is ? is : was);
-    *slot_make(r, id) = after;
+    row_set(r, id, after);
     keys_replace(s, t, id, was, is);
     if (t == SPD_T_TIMER || t == SPD_T_OUTBOX) due_replace(s, t, was, is);
     if (after && id > r->max_id) r->max_id = id;
-    while (!after && r->max_id == id && id > 0) { /* the newest went: find the one before it */
-        struct block **p = slot(r, --id);
-        r->max_id = id;
-        if (p && *p) break;
-        if (!p) id = id / PAGE * PAGE, r->max_id = id; /* a page that was never made */
-    }
+    if (!after && id == r->max_id) r->max_id = max_before(r, id);
 }
 
 static void change(struct memory *s, enum spd_table t, struct block *before, struct block *after)
@@ -284,12 +319,20 @@ static enum spd_rc memory_open(const char *url, int mode, void **ret_self, struc
         s->rows[t].desc = spd_table_desc((enum spd_table)t);
         s->rows[t].flat = spd_flat_of((enum spd_table)t);
     }
+    s->rows[SPD_T_TIMER].sparse = g_tree_new(id_compare);
     s->keys = g_hash_table_new_full(entry_hash, entry_equal, entry_free, NULL);
     for (int i = 0; i < 2; i++) s->due[i] = g_tree_new_full(due_compare, NULL, spd_free, NULL);
     s->scratch = spd_arena_new(KEYS_MAX);
     if (!s->scratch) spd_out_of_memory();
     *ret_self = s;
     return SPD_OK;
+}
+
+static gboolean block_free(gpointer id, gpointer block, gpointer unused)
+{
+    (void)id, (void)unused;
+    spd_free(block);
+    return FALSE;
 }
 
 static void memory_close(void *self)
@@ -303,6 +346,9 @@ static void memory_close(void *self)
             spd_free(s->rows[t].page[p]);
         }
         spd_free(s->rows[t].page);
+        if (!s->rows[t].sparse) continue;
+        g_tree_foreach(s->rows[t].sparse, block_free, NULL);
+        g_tree_destroy(s->rows[t].sparse);
     }
     g_hash_table_destroy(s->keys);
     for (int i = 0; i < 2; i++) g_tree_destroy(s->due[i]);
@@ -368,26 +414,26 @@ static enum spd_rc memory_put(void *self, enum spd_table t, const void *object, 
                               struct spd_err *err)
 {
     struct memory *s = self;
-    struct block **p;
     int64_t id = id_of(object);
+    struct block *was = row_at(&s->rows[t], id);
     if (!s->in_transaction) return spd_fail(err, SPD_BUG, "put", "no transaction is open");
-    if (id > ID_MAX) return spd_fail(err, SPD_LIMIT, "put", "memory store: the id is too large");
-    p = slot(&s->rows[t], id);
-    if (!old && p && *p)
+    if (id > ID_MAX && !s->rows[t].sparse)
+        return spd_fail(err, SPD_LIMIT, "put", "memory store: the id is too large");
+    if (!old && was)
         return spd_fail(err, SPD_EXISTS, spd_table_name(t), "a row with this id exists");
-    if (old && (!p || !*p))
+    if (old && !was)
         return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to replace");
-    change(s, t, old ? *p : NULL, block_new(&s->rows[t], object));
+    change(s, t, was, block_new(&s->rows[t], object));
     return SPD_OK;
 }
 
 static enum spd_rc memory_del(void *self, enum spd_table t, const void *old, struct spd_err *err)
 {
     struct memory *s = self;
-    struct block **p = slot(&s->rows[t], id_of(old));
+    struct block *was = row_at(&s->rows[t], id_of(old));
     if (!s->in_transaction) return spd_fail(err, SPD_BUG, "del", "no transaction is open");
-    if (!p || !*p) return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to delete");
-    change(s, t, *p, NULL);
+    if (!was) return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to delete");
+    change(s, t, was, NULL);
     return SPD_OK;
 }
 
@@ -395,11 +441,11 @@ static enum spd_rc memory_get(void *self, enum spd_table t, int64_t id, void *re
                               struct spd_arena *arena, struct spd_err *err)
 {
     const struct memory *s = self;
-    struct block **p = slot(&s->rows[t], id);
+    const struct block *b = row_at(&s->rows[t], id);
     (void)arena, (void)err;
-    if (!p || !*p) return SPD_NOTFOUND;
-    assert((*p)->sum == sum_of(*p)); /* somebody wrote through what get gave */
-    memcpy(ret, (*p)->object, s->rows[t].desc->size);
+    if (!b) return SPD_NOTFOUND;
+    assert(b->sum == sum_of(b)); /* somebody wrote through what get gave */
+    memcpy(ret, b->object, s->rows[t].desc->size);
     return SPD_OK;
 }
 
@@ -432,6 +478,22 @@ static enum spd_rc memory_due(void *self, enum spd_table t, spd_usec until, spd_
     return SPD_OK;
 }
 
+static size_t scan_sparse(const struct rows *r, int64_t after, bool descending, int64_t *ret_ids,
+                          size_t max)
+{
+    GTreeNode *node;
+    size_t n = 0;
+    if (descending) {
+        node = g_tree_lower_bound(r->sparse, &after);
+        node = node ? g_tree_node_previous(node) : g_tree_node_last(r->sparse);
+    } else {
+        node = g_tree_upper_bound(r->sparse, &after);
+    }
+    for (; node && n < max; node = descending ? g_tree_node_previous(node) : g_tree_node_next(node))
+        ret_ids[n++] = id_of(g_tree_node_key(node));
+    return n;
+}
+
 static enum spd_rc memory_scan(void *self, enum spd_table t, int64_t after, bool descending,
                                int64_t *ret_ids, size_t max, size_t *ret_n, struct spd_err *err)
 {
@@ -439,7 +501,9 @@ static enum spd_rc memory_scan(void *self, enum spd_table t, int64_t after, bool
     const struct rows *r = &s->rows[t];
     size_t n = 0;
     (void)err;
-    if (descending) {
+    if (r->sparse) {
+        n = scan_sparse(r, after, descending, ret_ids, max);
+    } else if (descending) {
         int64_t id = after > r->max_id ? r->max_id : after - 1;
         for (; id > 0 && n < max; id--) {
             struct block **p = slot(r, id);
