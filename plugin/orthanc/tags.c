@@ -145,7 +145,7 @@ bool spd_tags_read(const unsigned char *p, size_t n, struct spd_tags *ret)
             break;
         case 0x0020000D:
             copy(ret->study_uid, &r, &e);
-            return true;
+            return ret->study_uid[0] != 0;
         default:
             break;
         }
