@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #include "daemon/notify.h"
 #include "net/socket.h"
 
-enum { TICK_MS = 1000, STATUS_EVERY = 5 };
+enum { TICK_MS = 1000, STATUS_EVERY = 5, DESCRIPTORS = 16384 };
 
 static void reload(struct spd_daemon *d)
 {
@@ -50,6 +51,19 @@ static void wait_for_signals(struct spd_daemon *d, int fd)
     }
 }
 
+/* The doors together hold some 4,700 connections; with the usual 1,024 descriptors silent peers
+ * would leave none to open the store with. systemd gives them by itself (LimitNOFILE). */
+static void allow_descriptors(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= DESCRIPTORS) return;
+    l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &l);
+    if (l.rlim_cur < DESCRIPTORS)
+        spd_log(SPD_LOG_WARNING, "few file descriptors are allowed: many connections may be refused",
+                SPD_LI("allowed", (int64_t)l.rlim_cur));
+}
+
 enum spd_rc spd_daemon_serve(const char *config, bool quiet)
 {
     struct spd_daemon_options o = {.size = sizeof o, .config = config};
@@ -62,6 +76,7 @@ enum spd_rc spd_daemon_serve(const char *config, bool quiet)
     sigaddset(&set, SIGHUP), sigaddset(&set, SIGTERM), sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
+    allow_descriptors();
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     o.n_fds = spd_net_inherited(&o.first_fd);
     rc = fd < 0 ? spd_fail(&err, SPD_IO, "spoed", "no signalfd") : spd_daemon_start(&o, &d, &err);
