@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "daemon/internal.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "door/find.h"
 
@@ -62,15 +64,13 @@ static void copy_words(const struct spd_peer *p, struct spd_arena *arena,
     ret->words = w, ret->n_words = p->n_status_map;
 }
 
-bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
-                       struct spd_arena *arena, struct hl7_map_options *ret)
+static bool hl7_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
+                     struct spd_arena *arena, struct hl7_map_options *ret)
 {
-    struct spd_daemon *d = self;
-    struct spd_peer_keys keys = {.door = "hl7", .address = address, .msh_3 = msh_3, .msh_4 = msh_4};
     const struct spd_peer *p;
     bool listed;
     pthread_rwlock_rdlock(&d->config_lock);
-    p = spd_config_peer(d->config, &keys);
+    p = spd_config_peer(d->config, keys);
     *ret = (struct hl7_map_options){.on_unusable = SPD_ANSWER_AA, .zone = zone_of(d, p, arena)};
     ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE,
                                     d->config->settings.patient_authority);
@@ -89,6 +89,13 @@ bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
     listed = p != NULL;
     pthread_rwlock_unlock(&d->config_lock);
     return listed;
+}
+
+bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
+                       struct spd_arena *arena, struct hl7_map_options *ret)
+{
+    struct spd_peer_keys keys = {.door = "hl7", .address = address, .msh_3 = msh_3, .msh_4 = msh_4};
+    return hl7_peer(self, &keys, arena, ret);
 }
 
 static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
@@ -203,6 +210,37 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
     }
     if (!ret->rc) ret->rc = spd_writer_call(spd_brain_writer(d->brain), &event, copy_receipt, &t);
     spd_arena_free(arena);
+}
+
+struct speaker {
+    struct spd_daemon *d;
+    const struct spd_web_from *from;
+};
+
+static bool web_hl7_peer(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
+                         struct hl7_map_options *ret)
+{
+    const struct speaker *s = ctx;
+    struct spd_peer_keys keys = {.door = "http",
+                                 .address = s->from->address,
+                                 .user = s->from->user,
+                                 .msh_3 = msh_3,
+                                 .msh_4 = msh_4};
+    return hl7_peer(s->d, &keys, arena, ret);
+}
+
+void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
+                      struct spd_str *ack, struct spd_web_message *ret)
+{
+    struct spd_daemon *d = self;
+    struct speaker speaker = {d, from};
+    struct spd_door_hl7_said said = {0};
+    *ret = (struct spd_web_message){0};
+    ret->rc = spd_door_hl7_take(d->hl7, bytes, web_hl7_peer, &speaker, &said, ack);
+    if (ret->rc) return;
+    snprintf(ret->answer, sizeof ret->answer, "%s", spd_enum_name(spd_answer_names, said.answer));
+    snprintf(ret->reason, sizeof ret->reason, "%s", said.reason);
+    ret->revision = said.revision;
 }
 
 /* spd_find_json makes {"revision": n, "answers": […]}; the HTTP door wants the array. */

@@ -60,6 +60,8 @@ bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64]
 void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const char *en, bool clear);
 void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from,
                        struct spd_web_instance *ret);
+void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
+                      struct spd_str *ack, struct spd_web_message *ret);
 enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
 spd_usec spd_host_now(void *self);

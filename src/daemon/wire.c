@@ -214,6 +214,7 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
         .now = spd_host_now,
         .instance = d->decoder ? spd_host_instance : NULL,
         .find = spd_host_find,
+        .message = spd_host_message,
         .peer = spd_host_web_peer,
         .health = spd_shown_health,
         .metrics = spd_shown_metrics,
@@ -252,9 +253,6 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
 
 static enum spd_rc start_hl7(struct spd_daemon *d, struct spd_err *err)
 {
-    struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now,
-                                     spd_host_hl7_peer};
-    d->hl7 = spd_door_hl7_new(&host);
     for (size_t i = 0; i < d->config->n_mllp; i++) {
         const struct spd_listen *l = &d->config->mllp[i];
         int fd = inherited(d, l);
@@ -364,7 +362,10 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
     if (!rc) rc = start_brain(d, err);
     if (!rc) rc = start_channels(d, d->config, err);
     if (!rc) {
+        struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now,
+                                         spd_host_hl7_peer};
         start_decoder(d);
+        d->hl7 = spd_door_hl7_new(&host); /* messages come over HTTP too */
         rc = start_web(d, err);
     }
     if (!rc) rc = start_hl7(d, err);

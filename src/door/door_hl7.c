@@ -51,40 +51,59 @@ static void count(struct spd_door_hl7 *d, enum spd_answer answer, bool said)
         atomic_fetch_add(&d->ar, 1);
 }
 
-static void answer(struct job *j, enum spd_answer with, spd_sv text)
+static void acknowledge(struct spd_door_hl7 *d, spd_sv raw, enum spd_answer with, spd_sv text,
+                        const struct spd_zone *zone, struct spd_str *out)
 {
-    struct spd_door_hl7 *d = j->from->door;
-    struct spd_str out = SPD_STR_INIT(ACK_MAX);
+    size_t before = out->len;
     char id[24];
     snprintf(id, sizeof id, "%s%08llx", d->prefix,
              (unsigned long long)atomic_fetch_add(&d->counter, 1) & 0xffffffffu);
-    hl7_ack_for(j->envelope.raw, with, text, d->host.now(d->host.self), j->zone, spd_sv_from(id),
-                &out);
-    count(d, with, out.len > 0);
+    hl7_ack_for(raw, with, text, d->host.now(d->host.self), zone, spd_sv_from(id), out);
+    count(d, with, out->len > before);
+}
+
+static void answer(struct job *j, enum spd_answer with, spd_sv text)
+{
+    struct spd_str out = SPD_STR_INIT(ACK_MAX);
+    acknowledge(j->from->door, j->envelope.raw, with, text, j->zone, &out);
     spd_mllp_answer(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE);
     spd_str_done(&out);
     spd_arena_free(j->arena);
+}
+
+static enum spd_answer answer_of(const struct spd_receipt *r, spd_sv *ret_text)
+{
+    enum spd_answer with = r->answer ? r->answer : SPD_ANSWER_AA;
+    *ret_text = with == SPD_ANSWER_AA ? SPD_SV_NONE : r->reason_en.len ? r->reason_en : r->reason;
+    return with;
 }
 
 static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *receipt);
 
 /* The event can never be applied: keep the message for a person instead of asking for it for ever.
  */
-static bool park_instead(struct job *j)
+static void unusable(const struct spd_message_in *in, enum spd_answer on_unusable,
+                     struct spd_message_event *ret)
 {
-    struct spd_message_event e = {
-        .message = j->envelope,
+    *ret = (struct spd_message_event){
+        .message = *in,
         .park = 1,
         .why = SPD_SV("unusable"),
         .alarm = SPD_SV("event-failed"),
         .why_nl = SPD_SV("Het bericht kon niet worden verwerkt; een fout van Spoed"),
         .why_en = SPD_SV("The message could not be processed; a fault of Spoed"),
     };
+    ret->message.answer = (int)on_unusable;
+    ret->message.reason = ret->why_en;
+}
+
+static bool park_instead(struct job *j)
+{
+    struct spd_message_event e;
     struct spd_event event = {SPD_EVENT_MESSAGE, 0, {&e}};
     if (j->parking) return false;
     j->parking = true;
-    e.message.answer = (int)j->on_unusable;
-    e.message.reason = e.why_en;
+    unusable(&j->envelope, j->on_unusable, &e);
     return spd_writer_submit(j->from->door->host.writer, &event, completed, j) == SPD_OK;
 }
 
@@ -93,16 +112,14 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
 {
     struct job *j = ctx;
     enum spd_answer with;
+    spd_sv text;
     if (rc && !spd_rc_is_retryable(rc) && park_instead(j)) return;
     if (rc) {
         answer(j, SPD_ANSWER_AE, SPD_SV("not stored, send again"));
         return;
     }
-    with = receipt->answer ? receipt->answer : SPD_ANSWER_AA;
-    answer(j, with,
-           with == SPD_ANSWER_AA    ? SPD_SV_NONE
-           : receipt->reason_en.len ? receipt->reason_en
-                                    : receipt->reason);
+    with = answer_of(receipt, &text);
+    answer(j, with, text);
 }
 
 /* ---- the event ------------------------------------------------------------------------------- */
@@ -162,6 +179,19 @@ static void unlisted(struct spd_event *event, struct spd_arena *arena)
     *event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {e}};
 }
 
+/* The event of a message; NULL is ours. o has been filled by whoever knows the sender. */
+static struct spd_message_in *decode(struct spd_door_hl7 *d, spd_sv frame, bool listed,
+                                     struct hl7_map_options *o, struct spd_event *ret,
+                                     struct spd_arena *arena)
+{
+    o->now = d->host.now(d->host.self);
+    o->procedure = d->host.codes ? procedure : NULL;
+    o->procedure_ctx = (void *)(uintptr_t)d->host.codes;
+    hl7_map_in(frame, o, ret, arena);
+    if (!listed) unlisted(ret, arena);
+    return envelope_of(ret);
+}
+
 static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char *address,
                             spd_sv frame)
 {
@@ -183,12 +213,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     if (!arena) spd_out_of_memory();
     senders(frame, &msh_3, &msh_4);
     listed = d->host.peer(d->host.self, spd_sv_from(address), msh_3, msh_4, arena, &o);
-    o.now = d->host.now(d->host.self);
-    o.procedure = d->host.codes ? procedure : NULL;
-    o.procedure_ctx = (void *)(uintptr_t)d->host.codes;
-    hl7_map_in(frame, &o, &event, arena);
-    if (!listed) unlisted(&event, arena);
-    in = envelope_of(&event);
+    in = decode(d, frame, listed, &o, &event, arena);
     if (!in) {
         spd_arena_free(arena);
         return SPD_BUG;
@@ -207,6 +232,53 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
     return rc == SPD_DENIED ? SPD_AGAIN
                             : rc; /* stopping: leave it unanswered, the sender keeps it */
+}
+
+/* ---- a message that came another way ----------------------------------------------------------- */
+static void keep(void *ctx, const struct spd_receipt *r)
+{
+    struct spd_door_hl7_said *said = ctx;
+    spd_sv text;
+    said->answer = answer_of(r, &text);
+    snprintf(said->reason, sizeof said->reason, "%.*s", SPD_SV_ARG(text));
+    said->revision = r->revision;
+}
+
+enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_hl7_who who,
+                              void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack)
+{
+    struct spd_arena *arena;
+    struct hl7_map_options o = {0};
+    struct spd_event event = {0};
+    struct spd_message_event parked;
+    struct spd_message_in *in;
+    struct spd_door_hl7_said said = {0};
+    spd_sv msh_3, msh_4;
+    bool listed;
+    enum spd_rc rc;
+    if (spd_writer_full(d->host.writer)) {
+        atomic_fetch_add(&d->queue_full, 1);
+        return SPD_AGAIN;
+    }
+    arena = spd_arena_new(ARENA_MAX);
+    if (!arena) spd_out_of_memory();
+    senders(message, &msh_3, &msh_4);
+    listed = who(ctx, msh_3, msh_4, arena, &o);
+    in = decode(d, message, listed, &o, &event, arena);
+    rc = in ? spd_writer_call(d->host.writer, &event, keep, &said) : SPD_BUG;
+    if (in && rc && rc != SPD_DENIED && !spd_rc_is_retryable(rc)) {
+        unusable(in, o.on_unusable ? o.on_unusable : SPD_ANSWER_AA, &parked);
+        event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {&parked}};
+        rc = spd_writer_call(d->host.writer, &event, keep, &said);
+    }
+    if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
+    if (!rc) {
+        if (!listed) atomic_fetch_add(&d->unlisted, 1);
+        acknowledge(d, message, said.answer, spd_sv_from(said.reason), o.zone, ack);
+        *ret = said;
+    }
+    spd_arena_free(arena);
+    return rc;
 }
 
 /* ---- outside --------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* src/web/hook.c: what the hooks in other programs use: hand in DICOM objects, say that images
- * came, ask the lists on behalf of a C-FIND. Decoding and matching are the host's. */
+/* src/web/hook.c: what the hooks in other programs use: hand in DICOM objects and HL7
+ * messages, say that images came, ask the lists on behalf of a C-FIND. Decoding and matching are the host's. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -41,6 +41,53 @@ void spd_web_h_instances(struct spd_web_req *r)
         spd_j_close(&r->out, '}');
         spd_web_json_done(r, 200);
     }
+}
+
+/* An acknowledgement gives back MSH-3 to 6 as they came, in the sender's own character set: what is
+ * no UTF-8 is shown as ISO 8859-1. */
+static spd_sv readable(struct spd_web_req *r, spd_sv v)
+{
+    char *p;
+    size_t n = 0;
+    if (spd_sv_is_utf8(v)) return v;
+    p = spd_arena_must(r->arena, 2 * v.len + 1);
+    for (size_t i = 0; i < v.len; i++) {
+        unsigned char c = (unsigned char)v.ptr[i];
+        if (c & 0x80) p[n++] = (char)(0xc0 | c >> 6);
+        p[n++] = (char)(c & 0x80 ? 0x80 | (c & 0x3f) : c);
+    }
+    return spd_sv_of(p, n);
+}
+
+void spd_web_h_hl7(struct spd_web_req *r)
+{
+    struct spd_web_host *h = &r->web->host;
+    struct spd_web_message m = {.rc = SPD_BUG};
+    struct spd_web_from f = from(r);
+    struct spd_str ack = SPD_STR_INIT(64u << 10);
+    if (!r->body.len) {
+        spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
+        return;
+    }
+    if (!h->message) {
+        spd_web_problem(r, 503, "busy", SPD_SV_NONE);
+        return;
+    }
+    h->message(h->self, spd_str_sv(&r->body), &f, &ack, &m);
+    if (m.rc == SPD_AGAIN || m.rc == SPD_DENIED) {
+        spd_web_problem(r, 503, "busy", SPD_SV_NONE);
+    } else if (m.rc) {
+        spd_web_problem(r, 507, "not_committed", SPD_SV_NONE);
+    } else {
+        spd_j_open(&r->out, NULL, '{');
+        spd_j_z(&r->out, "answer", m.answer);
+        spd_j_text(&r->out, "reason", spd_sv_from(m.reason));
+        spd_j_int(&r->out, "revision", m.revision);
+        spd_j_text_or_null(&r->out, "ack", readable(r, spd_str_sv(&ack)));
+        spd_j_close(&r->out, '}');
+        spd_web_json_done(r, 200);
+    }
+    spd_str_done(&ack);
 }
 
 /* "instances": how many, or which. */

@@ -56,6 +56,8 @@ const struct spd_web_route spd_web_routes[] = {
     POST("/api/v1/alerts/{id}/resolve", PAGED, spd_web_h_alert_act, "it is dealt with")
     {"POST", "/api/v1/instances", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_DICOM, spd_web_h_instances,
      "hand in a DICOM object"},
+    {"POST", "/api/v1/messages/hl7", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_HL7, spd_web_h_hl7,
+     "hand in an HL7 v2 message"},
     POST("/api/v1/events", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, spd_web_h_events, "images have arrived")
     GET("/api/v1/events/position", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, spd_web_h_position, "where a hook left off")
     {"POST", "/api/v1/find", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_JSON, spd_web_h_find,
@@ -309,7 +311,8 @@ static bool body_fits(struct spd_web_req *r)
         spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
         return false;
     }
-    r->body.max = r->route->body == SPD_BODY_DICOM  ? SPD_WEB_INSTANCE_MAX
+    r->body.max = r->route->body == SPD_BODY_DICOM || r->route->body == SPD_BODY_HL7
+                      ? SPD_WEB_INSTANCE_MAX
                   : r->route->body == SPD_BODY_FORM ? 16384
                                                     : SPD_WEB_BODY_MAX;
     if (length.len && (!spd_sv_to_i64(length, &n) || n < 0)) {
@@ -321,6 +324,7 @@ static bool body_fits(struct spd_web_req *r)
     } else if (sends &&
                ((r->route->body == SPD_BODY_JSON && !media_is(type, "application/json")) ||
                 (r->route->body == SPD_BODY_DICOM && !media_is(type, "application/dicom")) ||
+                (r->route->body == SPD_BODY_HL7 && !media_is(type, "application/hl7-v2")) ||
                 (r->route->body == SPD_BODY_FORM && type.len &&
                  !media_is(type, "application/json") &&
                  !media_is(type, "application/x-www-form-urlencoded")))) {

@@ -62,6 +62,13 @@ struct spd_web_instance { /* answer of instance(); texts by value: no arena is s
     int64_t id, revision;
 };
 
+struct spd_web_message { /* answer of message() */
+    enum spd_rc rc;      /* as of spd_web_instance */
+    char answer[3];      /* "AA", "AR", "AE" …: what an MLLP sender would have been told */
+    char reason[200];    /* without patient data; "" with AA */
+    int64_t revision;
+};
+
 struct spd_web_host {
     size_t size; /* sizeof(struct spd_web_host) */
     void *self;  /* first argument of the callbacks */
@@ -100,6 +107,10 @@ struct spd_web_host {
     /* Names of destinations and channels in mode observe, for the banner. Copied. */
     const spd_sv *observe;
     size_t n_observe;
+    /* One HL7 v2 message, not framed: the way of the MLLP door. Waits for the commit; appends the
+     * acknowledgement (nothing where none is wanted). NULL: no such door. */
+    void (*message)(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack,
+                    struct spd_web_message *ret);
 };
 
 struct spd_web;

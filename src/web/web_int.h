@@ -14,7 +14,7 @@
 #include "web/web.h"
 
 #define SPD_WEB_BODY_MAX (1u << 20)     /* JSON */
-#define SPD_WEB_INSTANCE_MAX (4u << 20) /* DICOM */
+#define SPD_WEB_INSTANCE_MAX (4u << 20) /* DICOM, HL7 */
 #define SPD_WEB_BODIES_MAX (64u << 20)  /* all that is being received over TCP, together */
 #define SPD_WEB_CONNECTIONS 256
 #define SPD_WEB_PER_ADDRESS 16 /* not for loopback: everybody behind the proxy comes from there */
@@ -36,7 +36,7 @@ const char *spd_web_role_name(unsigned bit);
 
 /* Logins have a lane of their own: anybody may ask for one, and each takes most of a second. */
 enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_LOGIN, SPD_LANE_N };
-enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM };
+enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM, SPD_BODY_HL7 };
 
 struct spd_web_req;
 struct spd_web_route {         /* the one table of what there is: route.c */
@@ -299,6 +299,7 @@ void spd_web_h_alerts(struct spd_web_req *r); /* alert.c */
 void spd_web_h_alert(struct spd_web_req *r);
 void spd_web_h_alert_act(struct spd_web_req *r);
 void spd_web_h_instances(struct spd_web_req *r); /* hook.c */
+void spd_web_h_hl7(struct spd_web_req *r);
 void spd_web_h_events(struct spd_web_req *r);
 void spd_web_h_find(struct spd_web_req *r);
 void spd_web_h_position(struct spd_web_req *r);

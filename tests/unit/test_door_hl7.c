@@ -176,6 +176,53 @@ static void rows(void **state)
     }
 }
 
+static bool over_http(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena, struct hl7_map_options *ret)
+{
+    return peer(ctx, SPD_SV("127.0.0.1"), msh_3, msh_4, arena, ret);
+}
+
+/* The same messages handed in without MLLP end in the same way; only "not now" is no answer. */
+static void handed_in(void **state)
+{
+    static const struct {
+        const char *name, *message;
+        enum spd_rc rc;
+        enum spd_answer answer;
+        enum spd_rc want;
+        const char *msa;
+        enum spd_event_type type;
+        const char *why;
+    } table[] = {
+        {"an order", ORDER("RIS"), SPD_OK, SPD_ANSWER_AA, SPD_OK, "MSA|AA|M1", SPD_EVENT_ORDER, ""},
+        {"the core turns it down", ORDER("RIS"), SPD_OK, SPD_ANSWER_AR, SPD_OK, "MSA|AR|M1|because", SPD_EVENT_ORDER, ""},
+        {"it cannot be stored now", ORDER("RIS"), SPD_IO, 0, SPD_IO, "", SPD_EVENT_ORDER, ""},
+        {"it can never be applied: parked", ORDER("RIS"), SPD_BUG, SPD_ANSWER_AA, SPD_OK, "MSA|AA|M1", SPD_EVENT_MESSAGE,
+         "unusable"},
+        {"an order of a stranger", ORDER("ELSEWHERE"), SPD_OK, 0, SPD_OK, "MSA|AR|M1", SPD_EVENT_MESSAGE, "unlisted-peer"},
+        {"no HL7 at all", "hallo", SPD_OK, 0, SPD_OK, "MSA|AR|", SPD_EVENT_MESSAGE, NULL},
+        {"nothing", "", SPD_OK, 0, SPD_OK, "MSA|AR|", SPD_EVENT_MESSAGE, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct host h;
+        struct spd_str ack = SPD_STR_INIT(4096);
+        struct spd_door_hl7_said said = {0};
+        start(&h);
+        h.rc = table[i].rc, h.answer = table[i].answer;
+        enum spd_rc rc = spd_door_hl7_take(h.door, spd_sv_from(table[i].message), over_http, &h, &said, &ack);
+        if (rc != table[i].want) fail_msg("%s: %s", table[i].name, spd_rc_name(rc));
+        if (!strstr(ack.ptr ? ack.ptr : "", table[i].msa)) fail_msg("%s: answered %s", table[i].name, ack.ptr);
+        pthread_mutex_lock(&h.lock);
+        if (h.type != table[i].type) fail_msg("%s: event %s", table[i].name, spd_event_type_names[h.type]);
+        if (table[i].why && strcmp(h.why, table[i].why)) fail_msg("%s: why \"%s\"", table[i].name, h.why);
+        pthread_mutex_unlock(&h.lock);
+        if (rc) assert_null(ack.ptr);
+        else assert_string_equal(said.reason, said.answer == SPD_ANSWER_AA ? "" : "because");
+        spd_str_done(&ack);
+        stop(&h);
+    }
+}
+
 /* The answers of a pipeline come in order, each with its own control id. */
 static void a_pipeline(void **state)
 {
@@ -215,6 +262,6 @@ static void a_pipeline(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(a_pipeline)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(handed_in), cmocka_unit_test(a_pipeline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

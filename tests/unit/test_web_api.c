@@ -401,6 +401,44 @@ static void test_instances(void **state)
     answer_free(&a);
 }
 
+static void test_hl7(void **state)
+{
+    static const struct {
+        const char *name, *headers, *body;
+        enum spd_rc rc;
+        int status;
+        const char *has;
+    } t[] = {
+        {"answered", "Content-Type: application/hl7-v2\r\n", "MSH|", SPD_OK, 200,
+         "{\"answer\":\"AR\",\"reason\":\"by orthanc\",\"revision\":4,"
+         "\"ack\":\"MSH|^~\\\\&|Z\xc3\xbcrich\\rMSA|AR\\r\"}"},
+        {"no acknowledgement wanted", "Content-Type: application/hl7-v2; charset=utf-8\r\n", "MSH|NE",
+         SPD_OK, 200, "\"ack\":null"},
+        {"no body", "Content-Type: application/hl7-v2\r\n", "", SPD_OK, 400, "bad_request"},
+        {"another type", "Content-Type: application/json\r\n", "{}", SPD_OK, 415, "unsupported"},
+        {"queue full", "Content-Type: application/hl7-v2\r\n", "MSH|", SPD_AGAIN, 503, "busy"},
+        {"stopping", "Content-Type: application/hl7-v2\r\n", "MSH|", SPD_DENIED, 503, "busy"},
+        {"not committed", "Content-Type: application/hl7-v2\r\n", "MSH|", SPD_IO, 507,
+         "not_committed"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        W->instance_rc = t[i].rc;
+        struct answer a = ask_on(dial_socket(W), "POST", "/api/v1/messages/hl7", t[i].headers,
+                                 t[i].body, strlen(t[i].body));
+        if (a.status != t[i].status || !strstr(a.body, t[i].has))
+            print_message("%s: %d %s\n", t[i].name, a.status, a.body);
+        assert_int_equal(a.status, t[i].status);
+        assert_non_null(strstr(a.body, t[i].has));
+        answer_free(&a);
+    }
+    W->instance_rc = SPD_OK;
+    struct answer a = ask(W, "reader", "POST", "/api/v1/messages/hl7",
+                          "Content-Type: application/hl7-v2\r\n", "MSH|");
+    assert_int_equal(a.status, 403);
+    answer_free(&a);
+}
+
 static void test_not_ready(void **state)
 {
     (void)state;
@@ -514,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_what_the_core_gets),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_instances),
+        cmocka_unit_test(test_hl7),
         cmocka_unit_test(test_not_ready),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_page_link),

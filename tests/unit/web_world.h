@@ -184,6 +184,19 @@ static void instance(void *self, spd_sv bytes, const struct spd_web_from *from,
              SPD_SV_ARG(from->ae_title));
 }
 
+static void message(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack,
+                    struct spd_web_message *ret)
+{
+    struct world *w = self;
+    pthread_mutex_lock(&w->lock);
+    ret->rc = w->instance_rc;
+    pthread_mutex_unlock(&w->lock);
+    snprintf(ret->answer, sizeof ret->answer, "AR");
+    snprintf(ret->reason, sizeof ret->reason, "by %.*s", SPD_SV_ARG(from->user));
+    ret->revision = (int64_t)bytes.len;
+    if (!spd_sv_find(bytes, SPD_SV("|NE"), NULL)) spd_str_addz(ack, "MSH|^~\\&|Z\xfcrich\rMSA|AR\r");
+}
+
 static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from,
                         struct spd_str *out, int64_t *revision, struct spd_err *err)
 {
@@ -427,7 +440,8 @@ static struct world *world_new(const char *public_url)
                                 .metrics = metrics,
                                 .models_json = models,
                                 .observe = &observe,
-                                .n_observe = 1};
+                                .n_observe = 1,
+                                .message = message};
     host.site = (struct spd_web_site){.name = sv("Test"),
                                       .language = sv("nl"),
                                       .public_url = sv(public_url),
