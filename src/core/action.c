@@ -103,15 +103,17 @@ static enum spd_rc verdict(struct spd_tx *tx, struct spd_work *w, const struct s
 static enum spd_rc reopen(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
 {
     if (!e->reason.len) return needs_reason(tx);
+    if (w->item.unmatched) return spd_tx_refuse(tx, SPD_EXISTS, "unmatched", "Dit is een resultaat zonder aanvraag.", "This is a result without an order.");
     spd_life_apply(&w->item, SPD_LIFE_REOPEN);
     w->item.cancel_confirmed = 0;
     w->item.report_model = SPD_SV_NONE;
+    w->item.report_message = 0;
     return done(tx, e, w, SPD_WHY_ORDER);
 }
 
 static enum spd_rc confirm_cancel(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
 {
-    if (w->item.order != SPD_ORDER_CANCELLED)
+    if (spd_item_status(&w->item) != SPD_STATUS_CANCELLED_IMAGES) /* images that are still to come must show */
         return spd_tx_refuse(tx, SPD_EXISTS, "not-cancelled", "De aanvraag is niet geannuleerd.", "The order is not cancelled.");
     w->item.cancel_confirmed = 1;
     return done(tx, e, w, SPD_WHY_PERSON);
@@ -158,14 +160,34 @@ static enum spd_rc parked_act(struct spd_tx *tx, const struct spd_action_event *
 }
 
 /* ---- queue and models ------------------------------------------------------------------------------ */
+/* What was overtaken must not go out again: an old priority, a report of an item that moved on, a page of an alert
+ * that ended. */
+static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
+{
+    *ret = true;
+    if (row->kind == SPD_OUTBOX_REPORT) return spd_draft_retry(tx, row, ret);
+    if (row->kind == SPD_OUTBOX_PRIORITY) {
+        struct spd_work *w;
+        TRY(spd_tx_item(tx, row->item, &w));
+        for (size_t i = 0; i < w->item.sent.n; i++)
+            if (spd_sv_eq(w->item.sent.v[i].destination, row->destination)) *ret = spd_sv_eq(w->item.sent.v[i].wire, row->wire);
+        return SPD_OK;
+    }
+    if (row->kind == SPD_OUTBOX_PAGE) return spd_alert_page_stands(tx, row, ret);
+    return SPD_OK;
+}
+
 static enum spd_rc retry(struct spd_tx *tx, const struct spd_action_event *e)
 {
     struct spd_outbox row, old;
+    bool may;
     enum spd_rc rc = spd_get_outbox(tx->st, e->outbox, &old, tx->a, tx->err);
     if (rc == SPD_NOTFOUND) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.", "There is no such row.");
     if (rc) return rc;
     if (old.state != SPD_OUTBOX_DEAD && old.state != SPD_OUTBOX_DONE && old.state != SPD_OUTBOX_OBSERVED)
         return spd_tx_refuse(tx, SPD_EXISTS, "in-flight", "Deze regel is nog onderweg.", "This row is still under way.");
+    TRY(may_retry(tx, &old, &may));
+    if (!may) return spd_tx_refuse(tx, SPD_STALE, "overtaken", "Dit is achterhaald en gaat niet opnieuw uit.", "This was overtaken and is not sent again.");
     row = old;
     row.state = SPD_OUTBOX_QUEUED, row.attempts = 0, row.due = tx->now, row.done_at = 0;
     row.repeat = old.repeat + 1; /* whoever gets it again can see that it is a repeat */

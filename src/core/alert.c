@@ -577,6 +577,17 @@ static enum spd_rc next_member(struct spd_tx *tx, struct spd_alert *al, const st
     return SPD_OK;
 }
 
+/* Does what this page says still hold? A correction always goes out. */
+enum spd_rc spd_alert_page_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
+{
+    struct spd_alert al;
+    struct spd_page page;
+    TRY(spd_get_page(tx->st, row->page, &page, tx->a, tx->err));
+    TRY(spd_get_alert(tx->st, row->alert, &al, tx->a, tx->err));
+    *ret = page.kind != SPD_PAGE_ALERT || spd_alert_open((enum spd_alert_state)al.state);
+    return SPD_OK;
+}
+
 enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, enum spd_outcome outcome, spd_sv detail, bool final)
 {
     struct spd_page page, old_page;

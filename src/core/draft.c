@@ -85,12 +85,35 @@ static void check_models(struct spd_tx *tx, const struct spd_facts *f, const str
     else if (!normal) stop(j, "geen AI-model noemt het onderzoek normaal", "no AI model calls the study normal");
 }
 
-static void check_item(const struct spd_item *item, struct judged *j)
+/* A finding about this study that waits for a person, because it fits no patient: the study is not normal. */
+static enum spd_rc check_parked(struct spd_tx *tx, const struct spd_item *item, struct judged *j)
+{
+    for (size_t s = 0; s <= item->study_uids.n; s++) {
+        int64_t *ids;
+        size_t n;
+        if (s < item->study_uids.n) TRY(spd_tx_find(tx, SPD_KEY_PARKED_STUDY, item->study_uids.v[s], &ids, &n));
+        else if (item->accession.value.len) TRY(spd_tx_find(tx, SPD_KEY_PARKED_ACCESSION, spd_key_cx(tx->a, &item->accession), &ids, &n));
+        else break;
+        for (size_t i = 0; i < n; i++) {
+            struct spd_parked p;
+            struct spd_result r;
+            TRY(spd_get_parked(tx->st, ids[i], &p, tx->a, tx->err));
+            if (!p.result) continue;
+            TRY(spd_get_result(tx->st, p.result, &r, tx->a, tx->err));
+            if (spd_parked_stops_draft(tx, &r))
+                stop(j, "een AI-bevinding bij dit onderzoek wacht op toewijzing", "an AI finding about this study waits to be assigned");
+        }
+    }
+    return SPD_OK;
+}
+
+/* accepted: its own preliminary report does not stand in the way. */
+static void check_item(const struct spd_item *item, bool accepted, struct judged *j)
 {
     if (item->unmatched) stop(j, "er is geen aanvraag", "there is no order");
     if (item->order == SPD_ORDER_CANCELLED) stop(j, "de aanvraag is geannuleerd", "the order is cancelled");
     if (item->order == SPD_ORDER_HELD) stop(j, "de aanvraag is aangehouden", "the order is on hold");
-    if (item->report > SPD_REPORT_NONE) stop(j, "er is al een verslag", "there is a report already");
+    if (item->report > SPD_REPORT_NONE && !accepted) stop(j, "er is al een verslag", "there is a report already");
     if (item->contradiction) stop(j, "AI-resultaten spreken elkaar tegen", "AI results contradict each other");
     if (item->ask_person) stop(j, "de patiënt van de aanvraag is gewijzigd", "the order's patient was changed");
     if (item->images <= SPD_IMAGES_NONE) stop(j, "er zijn nog geen beelden", "there are no images yet");
@@ -148,22 +171,68 @@ enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char
     return spd_put_draft(tx->st, &d, &old, tx->err);
 }
 
-/* A positive or an unseen image while the accepted report can still be held back: it is. */
-static enum spd_rc hold_back(struct spd_tx *tx, struct spd_work *w, const struct spd_draft *old, const struct judged *j)
+static enum spd_rc unsent(struct spd_tx *tx, const struct spd_draft *d, bool *ret)
+{
+    struct spd_outbox row;
+    *ret = false;
+    if (d->state != SPD_DRAFT_ACCEPTED || !d->outbox) return SPD_OK;
+    TRY(spd_get_outbox(tx->st, d->outbox, &row, tx->a, tx->err));
+    *ret = row.state == SPD_OUTBOX_QUEUED && !row.attempts;
+    return SPD_OK;
+}
+
+/* The accepted report stays here. */
+static enum spd_rc keep_in(struct spd_tx *tx, const struct spd_draft *old, spd_sv note)
 {
     struct spd_draft d = *old;
-    struct spd_outbox row;
-    TRY(spd_get_outbox(tx->st, old->outbox, &row, tx->a, tx->err));
-    if (row.state != SPD_OUTBOX_QUEUED || row.attempts) return SPD_OK; /* gone: a person must correct it */
-    TRY(spd_outbox_cancel(tx, row.id));
+    TRY(spd_outbox_cancel(tx, old->outbox));
     d.state = SPD_DRAFT_WITHDRAWN;
     d.version = tx->seq;
-    d.note = spd_sv_from(j->en);
+    d.note = note;
+    return spd_put_draft(tx->st, &d, old, tx->err);
+}
+
+static enum spd_rc hold_back(struct spd_tx *tx, struct spd_work *w, const struct spd_draft *old, const struct judged *j)
+{
+    TRY(keep_in(tx, old, spd_sv_from(j->en)));
     spd_life_apply(&w->item, SPD_LIFE_REPORT_LOST);
     w->item.no_draft_nl = spd_sv_from(j->nl), w->item.no_draft_en = spd_sv_from(j->en);
-    TRY(spd_tx_alarm(tx, "draft-held-back", spd_key_i64(tx->a, w->item.id), "Een geaccepteerd conceptverslag is tegengehouden: er kwam iets bij.",
-                     "An accepted draft was held back: something new came in."));
-    return spd_put_draft(tx->st, &d, old, tx->err);
+    spd_tx_touch(tx, w, SPD_WHY_DELIVERY); /* on the list again: its waiting and its priority count anew */
+    return spd_tx_alarm(tx, "draft-held-back", spd_key_i64(tx->a, w->item.id), "Een geaccepteerd conceptverslag is tegengehouden: er kwam iets bij.",
+                        "An accepted draft was held back: something new came in.");
+}
+
+static bool any_positive(const struct spd_result *rs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rs[i].mode == SPD_MODE_LIVE && rs[i].state == SPD_AI_POSITIVE) return true;
+    return false;
+}
+
+/* An accepted draft when something about its item changed: what has not left yet is held back (also when the RIS
+ * has a report of its own by now, which ours would overwrite, or a person reopened the item); what has left as
+ * normal beside a finding needs a person. */
+static enum spd_rc reconsider_accepted(struct spd_tx *tx, struct spd_work *w, const struct spd_draft *old, const struct judged *j, const struct spd_result *rs, size_t n)
+{
+    bool here;
+    TRY(unsent(tx, old, &here));
+    if (w->item.report != SPD_REPORT_PRELIMINARY)
+        return here ? keep_in(tx, old, SPD_SV("the report was not sent: the item moved on")) : SPD_OK;
+    if (here && j->nl) return hold_back(tx, w, old, j);
+    if (!here && old->outbox && any_positive(rs, n))
+        return spd_tx_alarm(tx, "finding-after-accept", spd_key_i64(tx->a, w->item.id), "Na een geaccepteerd normaal verslag kwam een AI-bevinding: controleer het verslag.",
+                            "A finding came after a normal report was accepted: check the report.");
+    return SPD_OK;
+}
+
+/* More images than when it was last offered, of which only the number is known, and no result since: nobody saw them. */
+static bool unseen_since(const struct spd_draft *old, const struct judged *j, int64_t images)
+{
+    const int64_t *now = j->results.v;
+    if (!old->images || images <= old->images || old->results.n != j->results.n) return false;
+    for (size_t i = 0; i < j->results.n; i++)
+        if (!spd_list_has_i64(old->results.v, old->results.n, now[i])) return false;
+    return true;
 }
 
 enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *rs, size_t n, int why)
@@ -176,16 +245,12 @@ enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const stru
     if (exists && old.state == SPD_DRAFT_REJECTED && !bump) return SPD_OK;
     check_models(tx, f, rs, n, &j);
     if (!j.nl) TRY(check_images(tx, &w->item, rs, n, &images, &j));
-    if (exists && old.state == SPD_DRAFT_ACCEPTED) return j.nl && w->item.report == SPD_REPORT_PRELIMINARY && old.outbox ? hold_back(tx, w, &old, &j) : SPD_OK;
-    check_item(&w->item, &j);
-    if (!j.nl && exists && old.state == SPD_DRAFT_REJECTED) {
-        stop(&j, "het concept is afgewezen", "the draft was rejected");
-    } else if (!j.nl) {
-        /* More images than when it was offered, of which only the number is known: nobody saw them. */
-        if (exists && old.state == SPD_DRAFT_OFFERED && why == SPD_WHY_STUDY && images > old.images && old.images)
-            stop(&j, "er kwam een beeld bij na de AI", "an image came in after the AI looked");
-        else TRY(offer(tx, w, &j, images, &old, exists, bump));
-    }
+    if (!j.nl) TRY(check_parked(tx, &w->item, &j));
+    check_item(&w->item, exists && old.state == SPD_DRAFT_ACCEPTED, &j);
+    if (exists && old.state == SPD_DRAFT_ACCEPTED) return reconsider_accepted(tx, w, &old, &j, rs, n);
+    if (!j.nl && exists && old.state == SPD_DRAFT_REJECTED) stop(&j, "het concept is afgewezen", "the draft was rejected");
+    if (!j.nl && exists && unseen_since(&old, &j, images)) stop(&j, "er kwam een beeld bij na de AI", "an image came in after the AI looked");
+    if (!j.nl) TRY(offer(tx, w, &j, images, &old, exists, bump));
     if (j.nl) return spd_draft_withdraw(tx, w, j.nl, j.en);
     w->item.no_draft_nl = w->item.no_draft_en = SPD_SV_NONE;
     w->changed = true;
@@ -288,6 +353,31 @@ enum spd_rc spd_draft_act(struct spd_tx *tx, const struct spd_action_event *e)
     tx->r->did = SPD_DID_APPLY;
     spd_tx_touch(tx, w, 0);
     return spd_tx_audit(tx, e->by, "draft-reject", e->item, 0, SPD_SV_NONE);
+}
+
+/* A report that is to be sent again: accepted once more, unless the item moved on or something new stands in the
+ * way; then it has to be looked at and accepted anew. */
+enum spd_rc spd_draft_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret_may)
+{
+    struct spd_work *w;
+    struct spd_draft d, old;
+    bool exists;
+    *ret_may = false;
+    TRY(spd_tx_item(tx, row->item, &w));
+    TRY(load(tx, row->item, &old, &exists));
+    if (!exists || w->item.report_message != row->id) return SPD_OK;
+    if (old.state == SPD_DRAFT_ACCEPTED ? w->item.report != SPD_REPORT_PRELIMINARY
+                                        : old.state != SPD_DRAFT_OFFERED || w->item.report > SPD_REPORT_NONE) return SPD_OK;
+    d = old;
+    d.state = SPD_DRAFT_ACCEPTED;
+    d.by = row->to, d.decided = tx->now, d.final_text = row->payload, d.outbox = row->id;
+    TRY(spd_put_draft(tx->st, &d, &old, tx->err));
+    spd_life_apply(&w->item, SPD_LIFE_PRELIMINARY);
+    w->item.report_message = row->id;
+    w->item.report_model = SPD_SV_NONE;
+    spd_tx_touch(tx, w, SPD_WHY_ORDER);
+    *ret_may = true;
+    return SPD_OK;
 }
 
 enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, bool delivered, bool given_up, spd_sv detail)

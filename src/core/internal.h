@@ -137,6 +137,7 @@ enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char 
 enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en, const struct spd_patient *p, spd_sv peer, int64_t *ret_id);
 enum spd_rc spd_try_parked(struct spd_tx *tx, struct spd_work *w);
 enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *items, size_t n, spd_sv by, const char *how, spd_sv reason);
+bool spd_parked_stops_draft(struct spd_tx *tx, const struct spd_result *r);
 enum spd_rc spd_parked_timer(struct spd_tx *tx, int64_t parked);
 
 /* ---- decide.c ---- */
@@ -157,6 +158,7 @@ enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct 
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds);
 enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
 enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
+enum spd_rc spd_alert_page_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret);
 enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, enum spd_outcome outcome, spd_sv detail, bool final);
 enum spd_rc spd_alert_act(struct spd_tx *tx, const struct spd_action_event *e);
 /* Withdraws open (and tells acknowledged) alerts of the item with that concept ("" all), tells everyone who was paged. */
@@ -172,6 +174,7 @@ enum spd_rc spd_alerts_tell(struct spd_tx *tx, int64_t item, const char *nl, con
 enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *results, size_t n, int why);
 enum spd_rc spd_draft_act(struct spd_tx *tx, const struct spd_action_event *e);
 enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, bool delivered, bool given_up, spd_sv detail);
+enum spd_rc spd_draft_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret_may);
 enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en);
 
 /* ---- outbox.c ---- */

@@ -158,19 +158,23 @@ static enum spd_rc priority_outcome(struct spd_tx *tx, const struct spd_outbox *
 enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e)
 {
     struct spd_outbox row, old;
-    bool ok = e->outcome == SPD_OUTCOME_OK, seen = e->outcome == SPD_OUTCOME_OBSERVED, final;
+    bool ok = e->outcome == SPD_OUTCOME_OK, seen = e->outcome == SPD_OUTCOME_OBSERVED, stands = true, final;
     enum spd_rc rc = spd_get_outbox(tx->st, e->outbox, &old, tx->a, tx->err);
     if (rc == SPD_NOTFOUND) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Onbekende regel.", "No such row.");
     if (rc) return rc;
     if (old.state != SPD_OUTBOX_SENDING || (e->lease_until && e->lease_until != old.lease_until && !ok))
         return spd_tx_refuse(tx, SPD_STALE, "lease", "Een ander heeft deze regel al.", "Somebody else has this row by now.");
     row = old;
+    if (row.kind == SPD_OUTBOX_PAGE) TRY(spd_alert_page_stands(tx, &row, &stands));
     TRY(log_sent(tx, &row, e, &row.message));
     row.error = ok ? SPD_SV_NONE : e->detail;
     row.lease_until = 0;
     final = ok || seen || e->outcome == SPD_OUTCOME_PERMANENT || row.attempts >= attempts_allowed((enum spd_outbox_kind)row.kind);
     if (final) {
         row.state = ok ? SPD_OUTBOX_DONE : seen ? SPD_OUTBOX_OBSERVED : SPD_OUTBOX_DEAD;
+        row.done_at = tx->now, row.due = 0;
+    } else if (!stands) { /* acknowledged or withdrawn meanwhile: not again, least of all after its correction */
+        row.state = SPD_OUTBOX_CANCELLED;
         row.done_at = tx->now, row.due = 0;
     } else {
         row.state = SPD_OUTBOX_QUEUED;

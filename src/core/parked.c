@@ -46,6 +46,32 @@ static enum spd_rc unmatched_row(struct spd_tx *tx, const struct spd_result *r, 
     return SPD_OK;
 }
 
+bool spd_parked_stops_draft(struct spd_tx *tx, const struct spd_result *r)
+{
+    return r->state == SPD_AI_POSITIVE && !r->superseded_by && spd_result_mode(tx, r) == SPD_MODE_LIVE;
+}
+
+/* Items whose draft depends on what is parked about their study, whoever the patient: decided on again. They are
+ * not "touched": the result is not theirs. */
+static enum spd_rc reconsider(struct spd_tx *tx, spd_sv study_uid, const struct spd_cx *accession)
+{
+    for (int by = 0; by < 2; by++) {
+        spd_sv key = by ? accession->value.len ? spd_key_cx(tx->a, accession) : SPD_SV_NONE : study_uid;
+        int64_t *ids;
+        size_t n;
+        if (!key.len) continue;
+        TRY(spd_tx_find(tx, by ? SPD_KEY_ITEM_ACCESSION : SPD_KEY_ITEM_STUDY, key, &ids, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct spd_work *w;
+            TRY(spd_tx_item(tx, ids[i], &w));
+            if (w->item.unmatched) continue;
+            w->changed = true;
+            if (!w->decide) w->decide = SPD_WHY_RESULT;
+        }
+    }
+    return SPD_OK;
+}
+
 enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why, const char *nl, const char *en, bool known_peer)
 {
     struct spd_parked p = {0};
@@ -65,6 +91,7 @@ enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char 
     rc = spd_get_result(tx->st, r->id, &old, tx->a, NULL);
     if (rc && rc != SPD_NOTFOUND) return rc;
     TRY(spd_put_result(tx->st, r, rc ? NULL : &old, tx->err));
+    if (spd_parked_stops_draft(tx, r)) TRY(reconsider(tx, r->study_uid, &r->accession));
     if (known_peer && r->state == SPD_AI_POSITIVE && spd_result_mode(tx, r) == SPD_MODE_LIVE && alert_finding(tx, r, &c)) {
         TRY(unmatched_row(tx, r, c, &p));
         TRY(spd_tx_timer_set(tx, SPD_TIMER_UNMATCHED, p.id, SPD_SV_NONE, tx->now + tx->core->rules->settings.unmatched_after));
@@ -101,6 +128,7 @@ enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *i
     TRY(spd_tx_timer_clear(tx, SPD_TIMER_UNMATCHED, p->id, SPD_SV_NONE));
     p->closed = tx->now, p->closed_by = by, p->closed_how = spd_sv_from(how), p->closed_reason = reason;
     TRY(spd_put_parked(tx->st, p, &old, tx->err));
+    if (p->result) TRY(reconsider(tx, p->study_uid, &p->accession));
     if (n && p->result) {
         struct spd_result r, was;
         TRY(spd_get_result(tx->st, p->result, &was, tx->a, tx->err));

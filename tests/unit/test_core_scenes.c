@@ -836,6 +836,163 @@ static void a_new_finding_after_the_report_is_a_discrepancy(void **state)
     assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"), 1); /* ... but not nothing either */
 }
 
+/* ---- drafts that must not leave ------------------------------------------------------------------- */
+static void a_parked_finding_forbids_a_draft(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w);
+    assert_int_equal(world_view(w, 1).draft.id, 1);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .patient = ""}); /* of this study, no patient id */
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    assert_int_equal(w->r.n_items <= 1, 1);
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+    struct spd_parked p;
+    assert_int_equal(spd_get_parked(w->store, 1, &p, w->a, NULL), SPD_OK);
+    world_act(w, SPD_ACT_DISCARD, (struct spd_action_event){.parked = 1, .reason = sv("a phantom")});
+    assert_int_equal(world_view(w, 1).draft.id, 1);
+}
+
+static void held_back_reports_wait_like_others(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(2);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    world_until(w, w->now + SPD_HOUR(25));
+    assert_true(world_item(w, 1).level < 4); /* nobody starves */
+}
+
+static void a_cancel_in_the_undo_time_holds_the_report_back(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(2);
+    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true, .modality = "DX", .body_part = "CHEST"});
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
+}
+
+static void the_report_of_the_ris_in_the_undo_time_stands(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(2);
+    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL, .modality = "DX", .body_part = "CHEST"});
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0); /* ours would overwrite it */
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_FINAL);
+}
+
+static void a_reopened_item_sends_no_report(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(2);
+    world_act(w, SPD_ACT_REOPEN, (struct spd_action_event){.item = 1, .reason = sv("look again")});
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+}
+
+static void a_finding_after_the_report_left_alarms(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "finding-after-accept|1"), 1);
+}
+
+static int64_t last_outbox(struct world *w)
+{
+    int64_t id;
+    assert_int_equal(spd_store_max_id(w->store, SPD_T_OUTBOX, &id, NULL), SPD_OK);
+    return id;
+}
+
+static void a_failed_report_is_not_sent_again_beside_a_finding(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    world_deliver(w, "ris", SPD_OUTCOME_PERMANENT, rows, 8);
+    int64_t row = last_outbox(w);
+    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("the RIS is back")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_PRELIMINARY);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_PERMANENT, rows, 8), 1);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("again")});
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL, .modality = "DX", .body_part = "CHEST"});
+    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("again")});
+    assert_int_not_equal(w->r.rc, SPD_OK); /* the RIS has its own by now */
+}
+
+static void an_unseen_image_known_by_number_stays_unseen(void **state)
+{
+    struct world *w = *state;
+    struct spd_study_event e = {0};
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    for (int k = 1; k <= 2; k++) {
+        world_next(w);
+        e.study_uid = sv("1.2.1"), e.instance_count = k;
+        assert_int_equal(world_apply(w, SPD_EVENT_STUDY, &e), SPD_OK);
+        if (k == 2) break;
+        world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+        normal(w);
+        assert_int_equal(world_view(w, 1).draft.id, 1);
+    }
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+    world_until(w, w->now + SPD_MIN(2)); /* the study is complete now: nobody has seen that image all the same */
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+    world_order(w, (struct order){.accession = "A1", .control = "XO", .modality = "DX", .body_part = "CHEST"});
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+}
+
+static void a_page_is_not_tried_again_after_the_acknowledgement(void **state)
+{
+    struct world *w = *state;
+    struct spd_claim_event c = {0};
+    struct spd_outcome_event o = {0};
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    c.destination = sv("pager"), c.max = 8, c.lease = SPD_SEC(30);
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 1);
+    o.outbox = w->r.claimed[0].id, o.outcome = SPD_OUTCOME_TEMPORARY;
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1});
+    world_next(w);
+    assert_int_equal(world_apply(w, SPD_EVENT_OUTCOME, &o), SPD_OK);
+    w->now += SPD_MIN(10);
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 0);
+}
+
+static void a_cancel_without_images_cannot_be_confirmed_away(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true});
+    world_act(w, SPD_ACT_CONFIRM_CANCEL, (struct spd_action_event){.item = 1});
+    assert_int_equal(w->r.rc, SPD_EXISTS);
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -854,6 +1011,10 @@ int main(void)
         SCENE(a_failed_or_shadow_rerun_takes_no_finding_away), SCENE(what_is_parked_supersedes_nothing), SCENE(the_same_object_by_another_way_is_once),
         SCENE(a_changed_patient_leaves_the_linked_order_alone), SCENE(a_changed_patient_and_back_pages_again), SCENE(a_changed_patient_pages_as_unmatched),
         SCENE(an_update_of_a_linked_order_confirms_no_cancel), SCENE(a_new_finding_after_the_report_is_a_discrepancy),
+        SCENE(a_parked_finding_forbids_a_draft), SCENE(held_back_reports_wait_like_others), SCENE(a_cancel_in_the_undo_time_holds_the_report_back),
+        SCENE(the_report_of_the_ris_in_the_undo_time_stands), SCENE(a_reopened_item_sends_no_report), SCENE(a_finding_after_the_report_left_alarms),
+        SCENE(a_failed_report_is_not_sent_again_beside_a_finding), SCENE(an_unseen_image_known_by_number_stays_unseen),
+        SCENE(a_page_is_not_tried_again_after_the_acknowledgement), SCENE(a_cancel_without_images_cannot_be_confirmed_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
