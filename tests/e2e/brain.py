@@ -78,8 +78,15 @@ class Line:
         self.sock, self.rest = socket.create_connection(("127.0.0.1", port), timeout=20), b""
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def send(self, message):
+    def post(self, message):
+        """For what is not answered."""
         self.sock.sendall(b"\x0b" + (message.encode() if isinstance(message, str) else message) + b"\x1c\r")
+
+    def send(self, message):
+        self.post(message)
+        return self.read()
+
+    def read(self):
         text, self.rest = read_frame(self.sock, self.rest)
         return text
 
