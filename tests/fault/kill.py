@@ -7,7 +7,7 @@ doctor who acknowledges alerts; a RIS, a pager and a mail sink that outlive ever
 sender that gets no answer sends the same bytes again until it has one, as a RIS does. Some kills come while the brain
 starts. Every 20th kill the dead brain's files are copied and looked into before it is started again.
 
---kills N or SPOED_KILLS (default 200); --seed N. Prints one line for the ledger and "N passed, N failed".
+--kills N or SPOED_KILLS (default 200); --seed N; --life S. Prints one line for the ledger and "N passed, N failed".
 """
 import argparse
 import collections
@@ -292,7 +292,7 @@ class Check:
         self.holds("the database is sound", [] if rows(self.db, "PRAGMA integrity_check") == [("ok",)] else ["integrity_check"])
 
 
-def run(kills, seed):
+def run(kills, seed, life):
     dice, start_failures, missing, at_start, began = random.Random(seed), 0, [], 0, time.monotonic()
     with Hospital(speed=SPEED) as brain:
         brain.pager.delay = 0.02  # so that kills fall into deliveries
@@ -302,7 +302,7 @@ def run(kills, seed):
             if not brain.wait_up():
                 start_failures += 1
             elif n % 10:
-                time.sleep(dice.random() * 0.35)
+                time.sleep(dice.random() * life)
             brain.kill()
             if n % 20 == 0:
                 missing += missing_now(brain, load.acknowledged())
@@ -350,10 +350,11 @@ def open_rows(brain):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--kills", type=int, default=int(os.environ.get("SPOED_KILLS", "200")))
+    p.add_argument("--life", type=float, default=0.35, help="the longest that a brain lives, in seconds; %(default)s by default")
     p.add_argument("--seed", type=int, default=int(time.time()))
     a = p.parse_args()
     print(f"seed {a.seed}", flush=True)
-    return run(a.kills, a.seed)
+    return run(a.kills, a.seed, a.life)
 
 
 if __name__ == "__main__":
