@@ -993,6 +993,140 @@ static void a_cancel_without_images_cannot_be_confirmed_away(void **state)
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
 }
 
+/* The stray's page went to the radiologist only; whom the rule names is paged when the order is known. */
+static void a_strays_order_pages_the_rules_people(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_result(w, (struct airesult){.accession = "A1"});
+    world_until(w, world_start + SPD_SEC(60));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    world_order(w, (struct order){.accession = "A1"});
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* the radiologist is not paged twice */
+    world_until(w, world_start + SPD_SEC(60) + SPD_MIN(5));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* escalated as the rule says */
+    assert_non_null(strstr(rows[0].payload.ptr, "-bakker-"));
+    assert_null(strstr(rows[0].payload.ptr, "unmatched"));
+    world_until(w, world_start + SPD_SEC(60) + SPD_MIN(10));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_non_null(strstr(rows[0].payload.ptr, "-visser-"));
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "2"), 1); /* one sequence */
+}
+
+static void an_acknowledged_strays_order_pages_the_rules_people(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_result(w, (struct airesult){.accession = "A1"});
+    world_until(w, world_start + SPD_SEC(60));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1, .how = sv("page")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    world_order(w, (struct order){.accession = "A1"});
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
+    world_order(w, (struct order){.accession = "A1", .control = "XO", .wire = "A", .priority = SPD_PRIORITY_ASAP});
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* and only once */
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "2"), 2);
+}
+
+static void a_study_that_falls_quiet_keeps_the_drafts_version(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", false);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+    normal(w);
+    struct spd_view v = world_view(w, 1);
+    int64_t version = v.draft.version;
+    assert_int_equal(v.item.images, SPD_IMAGES_PARTIAL);
+    assert_true(version > 0);
+    world_until(w, world_start + SPD_SEC(120));
+    v = world_view(w, 1);
+    assert_int_equal(v.item.images, SPD_IMAGES_COMPLETE);
+    assert_int_equal(v.draft.version, version);
+}
+
+/* ---- linked orders, modes, reports ------------------------------------------------------------------ */
+static void a_verdict_on_a_linked_order_ends_the_page(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    int64_t other = open_alerts(w, "1") ? 2 : 1;
+    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = other, .verdict = sv("disagree")});
+    assert_int_equal(open_alerts(w, "1") + open_alerts(w, "2"), 0);
+}
+
+static void a_shadow_version_hides_no_live_one(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    world_result(w, (struct airesult){.version = "2"});
+    struct spd_view v = world_view(w, 1);
+    assert_int_equal(v.n_ai, 2);
+    assert_int_equal(v.ai[0].mode, SPD_MODE_SHADOW);
+    assert_int_equal(v.ai[1].state, SPD_AI_PENDING); /* the live version is still expected */
+    world_until(w, world_start + SPD_MIN(11));
+    assert_int_equal(world_view(w, 1).ai[1].state, SPD_AI_LATE);
+    world_result(w, (struct airesult){.state = SPD_AI_NEGATIVE});
+    v = world_view(w, 1);
+    assert_int_equal(v.ai[1].mode, SPD_MODE_LIVE);
+    assert_int_equal(v.ai[1].state, SPD_AI_NEGATIVE);
+}
+
+static void a_report_by_a_number_of_several_orders_closes_none(void **state)
+{
+    struct world *w = *state;
+    struct spd_report_event e = {0};
+    struct spd_order_in *in;
+    world_order(w, (struct order){.accession = "A1", .placer = "PL1"});
+    world_order(w, (struct order){.accession = "A2", .placer = "PL1"});
+    world_next(w);
+    envelope(w, &e.message, "ORU^R01", NULL, NULL);
+    in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->placer.value = sv("PL1"), in->placer.authority = sv("ZH"), in->report = SPD_REPORT_FINAL;
+    assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
+    world_next(w);
+    envelope(w, &e.message, "ORU^R01", NULL, NULL);
+    e.message.peer = sv("ai"); /* no role "reports" */
+    in->accession.value = sv("A1"), in->accession.authority = sv("ZH");
+    assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
+}
+
+static void a_final_report_beside_an_open_alert_is_a_discrepancy(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0});
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL});
+    assert_int_equal(open_alerts(w, "1"), 1); /* goes on, with "report available" */
+    assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"), 1);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL});
+    assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"), 1);
+}
+
+static void a_finding_shows_a_confirmed_cancel_again(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_study(w, "1.2.1", NULL, NULL, "i1", true);
+    w->now += SPD_SEC(1);
+    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true});
+    world_act(w, SPD_ACT_CONFIRM_CANCEL, (struct spd_action_event){.item = 1});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED);
+    world_result(w, (struct airesult){.state = SPD_AI_NEGATIVE});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED);
+    world_result(w, (struct airesult){0});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -1015,6 +1149,10 @@ int main(void)
         SCENE(the_report_of_the_ris_in_the_undo_time_stands), SCENE(a_reopened_item_sends_no_report), SCENE(a_finding_after_the_report_left_alarms),
         SCENE(a_failed_report_is_not_sent_again_beside_a_finding), SCENE(an_unseen_image_known_by_number_stays_unseen),
         SCENE(a_page_is_not_tried_again_after_the_acknowledgement), SCENE(a_cancel_without_images_cannot_be_confirmed_away),
+        SCENE(a_strays_order_pages_the_rules_people), SCENE(an_acknowledged_strays_order_pages_the_rules_people),
+        SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
+        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_by_a_number_of_several_orders_closes_none),
+        SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy), SCENE(a_finding_shows_a_confirmed_cancel_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
