@@ -114,18 +114,19 @@ struct spd_feed_counts spd_feed_counts(void)
 
 /* ---- to the brain ------------------------------------------------------------------------------
  */
-/* Says once when the brain stops answering, and once when it is back. */
-static void note(bool ok, int status, unsigned long *counter)
+bool spd_settled(int status)
+{
+    return status < 300 || status == 400 || status == 413 || status == 415 || status == 422;
+}
+
+void spd_feed_heard(bool ok, int status)
 {
     char line[160];
     bool changed;
     pthread_mutex_lock(&lock);
     changed = counts.up != ok && (ok || counts.up || !counts.failures);
     counts.up = ok;
-    if (!ok)
-        counts.failures++;
-    else
-        ++*counter;
+    counts.failures += !ok;
     pthread_mutex_unlock(&lock);
     if (!changed) return;
     if (ok)
@@ -137,25 +138,20 @@ static void note(bool ok, int status, unsigned long *counter)
     OrthancPluginLogWarning(spd_orthanc, line);
 }
 
-void spd_feed_noted(bool ok, int status)
+void spd_feed_count(bool instance)
 {
-    note(ok, status, &counts.instances);
+    pthread_mutex_lock(&lock);
+    ++*(instance ? &counts.instances : &counts.events);
+    pthread_mutex_unlock(&lock);
 }
 
-/* What is wrong with the object or event itself stays wrong; a role or a full disk is mended. */
-static bool settled(int status)
-{
-    return status < 300 || status == 400 || status == 413 || status == 415 || status == 422;
-}
-
-static bool post(const char *path, const char *type, spd_sv body, unsigned long *counter)
+static bool post(const char *path, const char *type, spd_sv body)
 {
     struct spd_str out = SPD_STR_INIT(65536);
     int status = 0;
-    enum spd_rc rc = spd_brain("POST", path, type, body, WAIT_USEC, &status, &out);
-    bool ok = !rc && settled(status);
+    bool ok = !spd_brain("POST", path, type, body, WAIT_USEC, &status, &out) && spd_settled(status);
     spd_str_done(&out);
-    note(ok, rc ? 0 : status, counter);
+    if (ok) spd_feed_count(type != NULL);
     return ok;
 }
 
@@ -178,7 +174,7 @@ bool spd_feed_post_study(const char *type, const struct spd_tags *t, const json_
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     if (!text) return false; /* no memory */
-    ok = post("/api/v1/events", NULL, spd_sv_from(text), &counts.events);
+    ok = post("/api/v1/events", NULL, spd_sv_from(text));
     free(text);
     return ok;
 }
@@ -188,7 +184,7 @@ bool spd_feed_post_position(int64_t seq)
     char body[200];
     snprintf(body, sizeof body, "{\"type\":\"position\",\"position\":\"%s=%lld\"}",
              spd_plugin.source, (long long)seq);
-    return post("/api/v1/events", NULL, spd_sv_from(body), &counts.events);
+    return post("/api/v1/events", NULL, spd_sv_from(body));
 }
 
 bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char *aet)
@@ -202,8 +198,7 @@ bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char 
     spd_str_addz(&path, aet[0] ? "/api/v1/instances?ae_title=" : "/api/v1/instances");
     spd_add_query(&path,
                   aet); /* none: it came over REST, and the brain knows the sender by our user */
-    if (spd_str_ok(&path))
-        ok = post(path.ptr, "application/dicom", spd_sv_of(b.data, b.size), &counts.instances);
+    if (spd_str_ok(&path)) ok = post(path.ptr, "application/dicom", spd_sv_of(b.data, b.size));
     if (ok) spd_committed_add(sop_uid);
     OrthancPluginFreeMemoryBuffer(spd_orthanc, &b);
     spd_str_done(&path);

@@ -69,7 +69,6 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
     }
     rc = spd_brain("POST", path.ptr, "application/dicom",
                    spd_sv_of((const char *)data, (size_t)size), 1000000, &status, &out);
-    spd_feed_noted(!rc && status < 500, rc ? 0 : status);
     if (rc) {
         spd_breaker_failed();
     } else {
@@ -79,6 +78,7 @@ int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *ins
             store = 0;
         } else if (status == 200) {
             spd_committed_add(t.sop_uid);
+            spd_feed_count(true);
         }
     }
     spd_str_done(&path);

@@ -48,7 +48,9 @@ enum spd_rc spd_brain(const char *method, const char *path, const char *type, sp
     struct spd_http_target t = {.socket = spd_plugin.socket,
                                 .connect_timeout = wait < 300000 ? wait : 300000,
                                 .total_timeout = wait};
-    return spd_http_call(&t, method, path, type, body, ret_status, out, NULL);
+    enum spd_rc rc = spd_http_call(&t, method, path, type, body, ret_status, out, NULL);
+    spd_feed_heard(!rc && spd_settled(*ret_status), rc ? 0 : *ret_status);
+    return rc;
 }
 
 /* ---- configuration

@@ -45,6 +45,10 @@ void spd_breaker_worked(void);
 enum spd_rc spd_brain(const char *method, const char *path, const char *type, spd_sv body,
                       int64_t wait, int *ret_status, struct spd_str *out);
 
+/* What is wrong with the object or event itself stays wrong and is settled; a missing role or a
+ * full disk is mended, and the call repeated. */
+bool spd_settled(int status);
+
 /* ---- feed.c: the worker and its queue ---------------------------------------------------------
  */
 void spd_feed_start(void);
@@ -53,7 +57,8 @@ void spd_feed_ending(void);                    /* Orthanc begins to stop: no new
 void spd_feed_started(void);                   /* Orthanc answers REST from now on */
 void spd_feed_image(const struct spd_tags *t); /* any of Orthanc's threads; never blocks */
 void spd_feed_sr(const char *orthanc_id, const char *sop_uid, const char *aet); /* likewise */
-void spd_feed_noted(bool ok, int status); /* an object given to the brain in the filter */
+void spd_feed_heard(bool ok, int status); /* every call: logs when the brain goes and comes */
+void spd_feed_count(bool instance);       /* taken by the brain: an object, or an event */
 void spd_feed_heal(void);                 /* a study became stable: look at /changes */
 struct spd_feed_counts {
     unsigned long events, instances, dropped, failures;

@@ -5,8 +5,10 @@ import glob
 import http.server
 import json
 import os
+import shutil
 import signal
 import socketserver
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -275,6 +277,37 @@ class Apart(unittest.TestCase):
             self.assertLessEqual(orthanc.get("/spoed/system")["InstancesSent"], sent)
             results = [a for a in brain.item("C1")["ai"] if a["state"] == "positive"]
             self.assertEqual(len(results), 1)
+
+    def test_an_orthanc_with_a_past_is_followed_from_a_day_ago(self):
+        with HookedBrain(speed=60) as brain, Orthanc(None) as orthanc:
+            old, fresh, later = (Order(f"H{i}", f"97000{i}", f"ZZPAST^P{i}") for i in range(3))
+            for order in (old, fresh, later):
+                self.assertEqual(brain.order(order), "AA")
+            self.assertTrue(orthanc.store_now(*slices(brain, old, 2), bleeding(brain, old)))
+            orthanc.stop()
+            index = sqlite3.connect(orthanc.dir + "/db/index")
+            index.execute("UPDATE Changes SET date = '20200101T000000'")
+            index.commit()
+            index.close()
+            orthanc.start()
+            self.assertTrue(orthanc.store_now(*slices(brain, fresh, 2), bleeding(brain, fresh)))
+            orthanc.stop()
+            orthanc.config["Spoed"] = brain.section()
+            orthanc.start()
+            self.assertTrue(until(lambda: positive(brain, "H1") and brain.item("H1")["images"] != "none", 20))
+            self.assertTrue(until(lambda: not orthanc.get("/spoed/system")["Behind"], 20))
+            self.assertEqual(brain.item("H0").get("images"), "none")
+            self.assertEqual(orthanc.get("/spoed/system")["InstancesSent"], 1)
+            # Another index under the same name: its changes begin at one again.
+            orthanc.stop()
+            shutil.rmtree(orthanc.dir + "/db")
+            orthanc.config.pop("Spoed")
+            orthanc.start()
+            self.assertTrue(orthanc.store_now(bleeding(brain, later)))
+            orthanc.stop()
+            orthanc.config["Spoed"] = brain.section()
+            orthanc.start()
+            self.assertTrue(until(lambda: positive(brain, "H2"), 20))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Orthanc:
             "Name": "test", "DicomAet": "ORTHANC", "DicomPort": self.dicom, "HttpPort": self.http,
             "StorageDirectory": self.dir + "/db", "IndexDirectory": self.dir + "/db", "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False, "DicomAlwaysAllowStore": True, "DicomAlwaysAllowFindWorklist": True,
-            "DicomThreadsCount": 12, "StableAge": 2, "DefaultEncoding": "Utf8", "SaveJobs": False, "HttpsCACertificates": "",
+            "DicomThreadsCount": 12, "StableAge": 2, "DefaultEncoding": "Utf8", "SaveJobs": False,
             "Plugins": [PLUGIN] if plugin else [], **settings}
         if section is not None:
             self.config["Spoed"] = section
