@@ -75,6 +75,7 @@ void spd_shown_metrics(void *self, struct spd_str *out);
 void spd_shown_models(void *self, bool dutch, struct spd_str *out);
 void spd_shown_policy(void *self, bool dutch, struct spd_str *out);
 void spd_shown_level(void *self, int level, char ret[32]);
+void spd_shown_observing(void *self, struct spd_str *out);
 void spd_shown_refresh(void *self, struct spd_core *core,
                        struct spd_store *store); /* writer's thread */
 

@@ -68,6 +68,25 @@ void spd_shown_level(void *self, int level, char ret[32])
     pthread_mutex_unlock(&d->shown_lock);
 }
 
+/* ---- what is watched only ---------------------------------------------------------------------- */
+static void observed(const struct spd_channel_config *v, size_t n, struct spd_str *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!spd_sv_is(v[i].mode, "observe")) continue;
+        if (out->len) spd_str_addc(out, ',');
+        spd_str_json(out, v[i].name);
+    }
+}
+
+void spd_shown_observing(void *self, struct spd_str *out)
+{
+    struct spd_daemon *d = self;
+    pthread_rwlock_rdlock(&d->config_lock);
+    observed(d->config->send, d->config->n_send, out);
+    observed(d->config->channels, d->config->n_channels, out);
+    pthread_rwlock_unlock(&d->config_lock);
+}
+
 /* ---- health ---------------------------------------------------------------------------------- */
 struct said {
     const char *name;

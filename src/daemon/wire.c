@@ -221,6 +221,7 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
         .models_json = spd_shown_models,
         .policy_json = spd_shown_policy,
         .level_name = spd_shown_level,
+        .observing = spd_shown_observing,
     };
     enum spd_rc rc;
     host.site = (struct spd_web_site){c->settings.site,

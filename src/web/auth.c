@@ -172,12 +172,14 @@ static bool load_user(struct spd_web_req *r, enum spd_key_kind kind, spd_sv key,
     struct spd_query *q = spd_web_db(r);
     int64_t id;
     if (!q) {
-        r->status = 0; /* the handler, or the missing login, says it better */
+        r->status = 0; /* the handler says it better, where it needs no login */
+        r->who_unknown = true;
         spd_str_clear(&r->out);
         return false;
     }
     enum spd_rc rc = spd_store_find_one(spd_query_store(q), kind, key, &id, &err);
     if (!rc) rc = spd_get_user(spd_query_store(q), id, ret, r->arena, &err);
+    if (rc && rc != SPD_NOTFOUND) r->who_unknown = true;
     if (rc && rc != SPD_NOTFOUND)
         spd_log(SPD_LOG_WARNING, "accounts cannot be read", SPD_LZ("rc", spd_rc_name(rc)));
     return !rc && !ret->disabled;
@@ -304,7 +306,7 @@ static void who_json(struct spd_web_req *r, spd_sv name, unsigned roles, spd_sv 
     spd_j_close(&r->out, ']');
     spd_j_text_or_null(&r->out, "csrf", csrf);
     spd_j_text(&r->out, "site", r->web->host.site.name);
-    spd_j_texts(&r->out, "observe", r->web->host.observe, r->web->host.n_observe);
+    spd_web_observe(r);
     spd_j_close(&r->out, '}');
     spd_web_json_done(r, 200);
 }

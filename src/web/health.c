@@ -12,12 +12,13 @@ void spd_web_h_healthz(struct spd_web_req *r)
 }
 
 static bool own_reason(struct spd_web_req *r, const char *name, bool ok, const char *nl,
-                       const char *en)
+                       const char *en, const char *todo_nl, const char *todo_en)
 {
     spd_j_open(&r->out, NULL, '{');
     spd_j_z(&r->out, "name", name);
     spd_j_bool(&r->out, "ok", ok);
     spd_j_z(&r->out, "text", r->dutch ? nl : en);
+    spd_j_text(&r->out, "todo", spd_sv_from(ok ? "" : r->dutch ? todo_nl : todo_en));
     spd_j_close(&r->out, '}');
     return ok;
 }
@@ -36,14 +37,19 @@ void spd_web_h_readyz(struct spd_web_req *r)
     spd_j_open(&r->out, "reasons", '[');
     ready = own_reason(r, "store", store,
                        store ? "De gegevens zijn leesbaar." : "De gegevens zijn niet leesbaar.",
-                       store ? "The store can be read." : "The store cannot be read.");
+                       store ? "The store can be read." : "The store cannot be read.",
+                       "controleer de schijf en het logboek", "check the disk and the log");
     bool listed = l && spd_list_revision(l) > 0;
     ready &= own_reason(r, "worklist", listed,
                         listed ? "De werklijst is gepubliceerd." : "Er is nog geen werklijst.",
-                        listed ? "The worklist is published." : "There is no worklist yet.");
+                        listed ? "The worklist is published." : "There is no worklist yet.",
+                        "wacht even; blijft het zo, zie het logboek",
+                        "wait a moment; if it stays so, see the log");
     if (l && !spd_list_complete(l)) /* shown, but the list serves: not a reason to take it away */
         own_reason(r, "complete", false, "De werklijst is mogelijk onvolledig.",
-                   "The worklist is possibly incomplete.");
+                   "The worklist is possibly incomplete.",
+                   "houd de open lijst van het RIS ernaast; de alarmen tonen welke aanvoer stil is",
+                   "keep the RIS's own open list at hand; the alarms show which feed is silent");
     if (h->health) {
         struct spd_str more = SPD_STR_INIT(1u << 20);
         ready &= h->health(h->self, r->dutch, &more);
@@ -54,7 +60,7 @@ void spd_web_h_readyz(struct spd_web_req *r)
     spd_j_bool(&r->out, "ready", ready);
     spd_j_bool(&r->out, "complete", l && spd_list_complete(l));
     spd_j_int(&r->out, "revision", l ? spd_list_revision(l) : 0);
-    spd_j_texts(&r->out, "observe", h->observe, h->n_observe);
+    spd_web_observe(r);
     spd_j_close(&r->out, '}');
     spd_list_unref(l);
     spd_web_json_done(r, ready ? 200 : 503);

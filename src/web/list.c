@@ -199,7 +199,7 @@ static bool fill(struct spd_web_req *r, struct wanted *w, const struct spd_list 
     bool more;
     spd_web_list_open(r, spd_list_revision(l), spd_web_now(r->web));
     spd_j_bool(&r->out, "complete", spd_list_complete(l));
-    spd_j_texts(&r->out, "observe", r->web->host.observe, r->web->host.n_observe);
+    spd_web_observe(r);
     spd_j_open(&r->out, "items", '[');
     more = ranked(r, w, l);
     if (!more && w->given < w->limit) {

@@ -189,6 +189,21 @@ void spd_web_store_failed(struct spd_web_req *r, enum spd_rc rc)
     spd_web_problem(r, 503, "no_store", SPD_SV_NONE);
 }
 
+void spd_web_observe(struct spd_web_req *r)
+{
+    const struct spd_web_host *h = &r->web->host;
+    struct spd_str names = SPD_STR_INIT(1u << 16);
+    if (!h->observing) {
+        spd_j_texts(&r->out, "observe", h->observe, h->n_observe);
+        return;
+    }
+    h->observing(h->self, &names);
+    spd_j_open(&r->out, "observe", '[');
+    spd_str_add(&r->out, spd_str_sv(&names));
+    spd_j_close(&r->out, ']');
+    spd_str_done(&names);
+}
+
 /* ---- which route ---------------------------------------------------------------------------- */
 static bool segment(spd_sv *rest, spd_sv *ret)
 {
@@ -364,7 +379,9 @@ static bool may(struct spd_web_req *r)
     const struct spd_web_route *t = r->route;
     bool changes = strcmp(t->method, "GET") != 0;
     if (t->roles & SPD_ROLE_PUBLIC) return true; /* a page link and a login look for themselves */
-    if (r->who.by == SPD_BY_NOBODY) {
+    if (r->who_unknown) { /* no reason to log in again, and to lose one's place */
+        spd_web_problem(r, 503, "no_store", SPD_SV_NONE);
+    } else if (r->who.by == SPD_BY_NOBODY) {
         spd_web_problem(r, 401, "login_needed", SPD_SV_NONE);
     } else if (!(r->who.roles & t->roles)) {
         spd_web_problem(r, 403, "forbidden", SPD_SV_NONE);

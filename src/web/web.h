@@ -111,6 +111,9 @@ struct spd_web_host {
      * acknowledgement (nothing where none is wanted). NULL: no such door. */
     void (*message)(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack,
                     struct spd_web_message *ret);
+    /* observe and n_observe, asked for every time, since a reload changes it: appends the strings of a JSON array,
+     * without brackets. NULL: observe. */
+    void (*observing)(void *self, struct spd_str *out);
 };
 
 struct spd_web;

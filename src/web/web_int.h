@@ -102,6 +102,7 @@ struct spd_web_req {
     int64_t id;                        /* {id} */
     spd_sv name;                       /* {token}, {name} */
     struct spd_web_who who;
+    bool who_unknown;                  /* the accounts could not be read */
     bool dutch;
     struct spd_query **db; /* the worker's handle; by spd_web_db */
 
@@ -174,6 +175,7 @@ void spd_web_set(struct spd_web_req *r, const char *header, spd_sv value);
 void spd_web_count(struct spd_web *w, const struct spd_web_req *r);
 int spd_web_code_at(size_t i); /* the status codes that are counted; 0 = other */
 spd_usec spd_web_now(const struct spd_web *w);
+void spd_web_observe(struct spd_web_req *r); /* the member "observe": names for the banner */
 /* The worker's store handle; NULL: answered 503. */
 struct spd_query *spd_web_db(struct spd_web_req *r);
 /* An unexpected answer of the store: 404 for NOTFOUND, else 503. The handle is opened anew next

@@ -272,6 +272,31 @@ static void a_reload_changes_the_peers(void **state)
     spd_daemon_stop(d);
 }
 
+/* The banner's names follow a reload. */
+static void what_is_observed(void **state)
+{
+    static const struct {
+        const char *mode, *expect;
+    } rows[] = {{"observe", "\"ris\""}, {"live", ""}, {"off", ""}};
+    struct spd_daemon *d = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct spd_str names = SPD_STR_INIT(1000);
+        char send[200];
+        snprintf(send, sizeof send, "send:\n  ris: {type: hl7, to: \"mllp://127.0.0.1:9\", events: [priority], mode: %s}\n",
+                 rows[i].mode);
+        write_config(send);
+        if (!d)
+            d = start(SPD_OK);
+        else
+            assert_int_equal(spd_daemon_reload(d, NULL), SPD_OK);
+        spd_shown_observing(d, &names);
+        if (!spd_sv_is(spd_str_sv(&names), rows[i].expect)) fail_msg("%s: %.*s", rows[i].mode, SPD_SV_ARG(spd_str_sv(&names)));
+        spd_str_done(&names);
+    }
+    spd_daemon_stop(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unchanged_configuration_is_not_journaled_again, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_bad_reload_keeps_the_old_one, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_bad_start, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(a_reload_changes_the_peers, make_dir, remove_dir)};
+        cmocka_unit_test_setup_teardown(a_reload_changes_the_peers, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_is_observed, make_dir, remove_dir)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

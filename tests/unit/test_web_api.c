@@ -450,6 +450,47 @@ static void test_not_ready(void **state)
     W->healthy = true;
 }
 
+static void publish(bool complete)
+{
+    const struct spd_list *l = spd_board_get(W->board);
+    int64_t revision = spd_list_revision(l);
+    spd_list_unref(l);
+    spd_board_publish(W->board, revision, WORLD_START, complete); /* nobody writes meanwhile */
+}
+
+static void test_incomplete(void **state)
+{
+    (void)state;
+    publish(false);
+    struct answer a = ask(W, "", "GET", "/readyz", "Accept-Language: en\r\n", NULL);
+    publish(true);
+    assert_int_equal(a.status, 200); /* the list serves */
+    assert_non_null(strstr(a.body, "\"complete\":false"));
+    assert_non_null(strstr(a.body, "\"todo\":\"keep the RIS's own open list"));
+    answer_free(&a);
+}
+
+/* While the accounts cannot be read nobody is told to log in again. */
+static void test_store_gone(void **state)
+{
+    char away[128];
+    int status = 0;
+    (void)state;
+    snprintf(away, sizeof away, "%s.away", W->folder.db);
+    assert_int_equal(rename(W->folder.db, away), 0);
+    for (int i = 0; i < 40 && status != 503; i++) { /* until a worker comes that must open it anew */
+        struct answer a = ask(W, "hook", "POST", "/api/v1/find", "", "{}");
+        assert_int_not_equal(a.status, 401);
+        status = a.status;
+        answer_free(&a);
+    }
+    assert_int_equal(rename(away, W->folder.db), 0);
+    assert_int_equal(status, 503);
+    struct answer a = ask(W, "nobody", "GET", "/api/v1/worklist", "", NULL);
+    assert_int_equal(a.status, 401);
+    answer_free(&a);
+}
+
 static void test_users(void **state)
 {
     struct answer a =
@@ -554,6 +595,8 @@ int main(void)
         cmocka_unit_test(test_instances),
         cmocka_unit_test(test_hl7),
         cmocka_unit_test(test_not_ready),
+        cmocka_unit_test(test_incomplete),
+        cmocka_unit_test(test_store_gone),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_page_link),
         cmocka_unit_test(test_assets),
