@@ -85,6 +85,25 @@ static enum spd_rc priority(struct spd_tx *tx, struct spd_work *w, const struct 
     return done(tx, e, w, SPD_WHY_PERSON);
 }
 
+/* A reader disagrees: withdrawn, and everyone who was paged is told. A study pages once, on any of its orders. */
+static enum spd_rc disagree(struct spd_tx *tx, struct spd_work *w, spd_sv finding)
+{
+    static const char nl[] = "Ingetrokken: de radioloog ziet deze bevinding niet.", en[] = "Withdrawn: the radiologist does not see this finding.";
+    TRY(spd_alerts_withdraw(tx, w->item.id, finding, SPD_SV_NONE, nl, en));
+    for (size_t s = 0; s < w->item.study_uids.n; s++) {
+        int64_t *ids;
+        size_t n;
+        TRY(spd_tx_find(tx, SPD_KEY_ITEM_STUDY, w->item.study_uids.v[s], &ids, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct spd_work *o;
+            TRY(spd_tx_item(tx, ids[i], &o));
+            if (o != w && spd_patient_shares_id(&o->item.patient, &w->item.patient))
+                TRY(spd_alerts_withdraw(tx, ids[i], finding, w->item.study_uids.v[s], nl, en));
+        }
+    }
+    return SPD_OK;
+}
+
 static enum spd_rc verdict(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
 {
     struct spd_verdict v = {0};
@@ -94,9 +113,7 @@ static enum spd_rc verdict(struct spd_tx *tx, struct spd_work *w, const struct s
     v.at = tx->now, v.item = w->item.id, v.by = e->by, v.verdict = what, v.finding = e->finding, v.note = e->text;
     TRY(spd_put_verdict(tx->st, &v, NULL, tx->err));
     tx->r->id = v.id;
-    if (what == SPD_VERDICT_DISAGREE) /* a reader disagrees: withdrawn, and everyone who was paged is told */
-        TRY(spd_alerts_withdraw(tx, w->item.id, e->finding, "Ingetrokken: de radioloog ziet deze bevinding niet.",
-                                "Withdrawn: the radiologist does not see this finding."));
+    if (what == SPD_VERDICT_DISAGREE) TRY(disagree(tx, w, e->finding));
     return done(tx, e, w, 0);
 }
 

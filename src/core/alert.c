@@ -220,7 +220,14 @@ enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert)
 /* ---- making ------------------------------------------------------------------------------------ */
 static spd_sv sequence_of(struct spd_tx *tx, const struct spd_item *item, spd_sv study, const struct spd_finding *f, spd_sv rule, spd_sv *ret_patient)
 {
-    *ret_patient = item->patient.ids.n ? spd_key_cx(tx->a, &item->patient.ids.v[0]) : SPD_SV_NONE;
+    const struct spd_cx *id = item->patient.ids.n ? &item->patient.ids.v[0] : NULL;
+    /* The hospital's own number, whichever came first: orders of one study name them in different order. */
+    for (size_t i = 0; i < item->patient.ids.n; i++)
+        if (spd_sv_eq(item->patient.ids.v[i].authority, tx->core->rules->settings.patient_authority)) {
+            id = &item->patient.ids.v[i];
+            break;
+        }
+    *ret_patient = id ? spd_key_cx(tx->a, id) : SPD_SV_NONE;
     return spd_arena_printf(tx->a, "%.*s|%.*s|%.*s|%.*s|%.*s", SPD_SV_ARG(*ret_patient), SPD_SV_ARG(study),
                             SPD_SV_ARG(f ? f->concept : rule), SPD_SV_ARG(f ? f->site : SPD_SV_NONE), SPD_SV_ARG(f ? f->laterality : SPD_SV_NONE));
 }
@@ -343,7 +350,7 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
     return SPD_OK;
 }
 
-enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *h, bool *ret)
+enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *h, struct spd_alert *ret)
 {
     struct spd_result r = {0};
     spd_sv patient;
@@ -351,8 +358,11 @@ enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct 
     size_t n;
     if (h->result) TRY(spd_get_result(tx->st, h->result->result_id, &r, tx->a, tx->err));
     TRY(spd_tx_find(tx, SPD_KEY_ALERT_SEQUENCE, sequence_of(tx, &w->item, r.study_uid, h->finding, h->rule, &patient), &ids, &n));
-    *ret = n > 0;
-    return SPD_OK;
+    for (size_t i = 0; i < n; i++) {
+        TRY(spd_get_alert(tx->st, ids[i], ret, tx->a, tx->err));
+        if (spd_alert_open((enum spd_alert_state)ret->state)) break;
+    }
+    return n ? SPD_OK : SPD_NOTFOUND;
 }
 
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds)
@@ -445,7 +455,7 @@ static enum spd_rc withdraw(struct spd_tx *tx, int64_t id, const char *nl, const
     return save(tx, &al, &old);
 }
 
-enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept, const char *nl, const char *en)
+enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept, spd_sv study, const char *nl, const char *en)
 {
     int64_t *ids;
     size_t n;
@@ -453,6 +463,7 @@ enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept,
     for (size_t i = 0; i < n; i++) {
         struct spd_alert al;
         TRY(spd_get_alert(tx->st, ids[i], &al, tx->a, tx->err));
+        if (study.len && !spd_sv_eq(al.study_uid, study)) continue;
         if (!concept.len || spd_sv_eq(al.concept, concept)) TRY(withdraw(tx, ids[i], nl, en));
     }
     return SPD_OK;
@@ -464,7 +475,7 @@ enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, c
 {
     int64_t *ids;
     size_t n;
-    TRY(spd_alerts_withdraw(tx, item, SPD_SV_NONE, nl, en));
+    TRY(spd_alerts_withdraw(tx, item, SPD_SV_NONE, SPD_SV_NONE, nl, en));
     TRY(spd_tx_find(tx, SPD_KEY_ALERT_ITEM, spd_key_i64(tx->a, item), &ids, &n));
     for (size_t i = 0; i < n; i++) {
         struct spd_alert al, old;

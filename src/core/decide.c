@@ -163,8 +163,8 @@ static enum spd_rc expect_models(struct spd_tx *tx, struct spd_work *w, const st
         const struct spd_model *m = spd_models_at(ms, i);
         bool heard = false;
         spd_usec due = f->start + m->expected_within;
-        for (size_t r = 0; r < f->n_results && !heard; r++) heard = spd_sv_eq(f->results[r].model, m->id);
-        if (heard || !m->expected_within || m->mode != SPD_MODE_LIVE || due <= tx->now) continue;
+        for (size_t r = 0; r < f->n_results && !heard; r++) heard = f->results[r].mode != SPD_MODE_SHADOW && spd_sv_eq(f->results[r].model, m->id);
+        if (heard || !m->expected_within || due <= tx->now || !spd_model_live(tx, m)) continue;
         if (spd_model_applies(m, f) == SPD_YES) want[k++] = (struct spd_wanted){m->id, due};
     }
     if (next > tx->now) want[k++] = (struct spd_wanted){SPD_SV_NONE, next};
@@ -217,11 +217,13 @@ static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct sp
                 known = had.result == h->result->result_id && spd_sv_eq(had.concept, h->finding ? h->finding->concept : SPD_SV_NONE);
             }
             if (known) continue;
-            TRY(spd_alert_known(tx, w, h, &known)); /* an alert that already runs goes on, with "report available" */
-            if (known) continue;
+            struct spd_alert al; /* an open one goes on, with "report available", and a person compares; a closed one is known */
+            enum spd_rc rc = spd_alert_known(tx, w, h, &al);
+            if (rc && rc != SPD_NOTFOUND) return rc;
+            if (!rc && !spd_alert_open((enum spd_alert_state)al.state)) continue;
             x.id = spd_tx_id(tx, SPD_T_DISCREPANCY);
             x.at = tx->now, x.item = w->item.id, x.result = h->result->result_id;
-            x.why = SPD_SV("positive-after-final");
+            x.why = rc ? SPD_SV("positive-after-final") : SPD_SV("final-with-open-alert");
             x.concept = h->finding ? h->finding->concept : SPD_SV_NONE;
             TRY(spd_put_discrepancy(tx->st, &x, NULL, tx->err));
         } else if (!final) {

@@ -57,7 +57,7 @@ static void check_models(struct spd_tx *tx, const struct spd_facts *f, const str
         const struct spd_model *m = spd_models_at(ms, i);
         enum spd_tri applies = spd_model_applies(m, f);
         bool heard = false, good = false;
-        if (!m->required || m->mode != SPD_MODE_LIVE || applies == SPD_NO) continue;
+        if (!m->required || applies == SPD_NO || !spd_model_live(tx, m)) continue;
         if (applies == SPD_CANNOT_TELL) {
             stop(j, "niet vast te stellen of het onderzoek binnen het beoogde gebruik van een vereist model valt",
                  "cannot tell whether the study is within a required model's intended use");
@@ -235,6 +235,13 @@ static bool unseen_since(const struct spd_draft *old, const struct judged *j, in
     return true;
 }
 
+/* There is a final report: what was asked of a person about the draft is done. */
+static enum spd_rc no_more_alarms(struct spd_tx *tx, int64_t item)
+{
+    TRY(spd_tx_alarm_clear(tx, "report-not-delivered", spd_key_i64(tx->a, item)));
+    return spd_tx_alarm_clear(tx, "draft-held-back", spd_key_i64(tx->a, item));
+}
+
 enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *rs, size_t n, int why)
 {
     struct judged j = {0};
@@ -242,6 +249,7 @@ enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const stru
     bool exists, bump = why != SPD_WHY_TIMER && why != SPD_WHY_PERSON && why != SPD_WHY_DELIVERY;
     int64_t images = 0;
     TRY(load(tx, w->item.id, &old, &exists));
+    if (exists && w->item.report >= SPD_REPORT_FINAL) TRY(no_more_alarms(tx, w->item.id));
     if (exists && old.state == SPD_DRAFT_REJECTED && !bump) return SPD_OK;
     check_models(tx, f, rs, n, &j);
     if (!j.nl) TRY(check_images(tx, &w->item, rs, n, &images, &j));

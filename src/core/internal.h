@@ -132,6 +132,7 @@ enum spd_rc spd_link_study(struct spd_tx *tx, struct spd_work *w, spd_sv study_u
 enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n); /* current ones */
 enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n);
 enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r);
+bool spd_model_live(struct spd_tx *tx, const struct spd_model *m); /* by its file, or a listed version by a person */
 /* ---- parked.c ---- */
 enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why, const char *nl, const char *en, bool known_peer);
 enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en, const struct spd_patient *p, spd_sv peer, int64_t *ret_id);
@@ -154,15 +155,16 @@ struct spd_alert_seed { /* alerts that one decision has made or joined */
 };
 enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, const struct spd_result *rs, size_t n,
                              struct spd_alert_seed **seeds);
-enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, bool *ret); /* was this result of this place alerted */
+enum spd_rc spd_alert_known(struct spd_tx *tx, struct spd_work *w, const struct spd_hit *hit, struct spd_alert *ret); /* of this place, an open one first; NOTFOUND */
 enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct spd_alert_seed *seeds);
 enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
 enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
 enum spd_rc spd_alert_page_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret);
 enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, enum spd_outcome outcome, spd_sv detail, bool final);
 enum spd_rc spd_alert_act(struct spd_tx *tx, const struct spd_action_event *e);
-/* Withdraws open (and tells acknowledged) alerts of the item with that concept ("" all), tells everyone who was paged. */
-enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept, const char *nl, const char *en);
+/* Withdraws open (and tells acknowledged) alerts of the item with that concept and of that study ("" all), tells
+ * everyone who was paged. */
+enum spd_rc spd_alerts_withdraw(struct spd_tx *tx, int64_t item, spd_sv concept, spd_sv study, const char *nl, const char *en);
 /* Withdraws those whose findings no current result supports any more. */
 enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_result *results, size_t n);
 enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from_item, int64_t to_item);

@@ -251,8 +251,10 @@ enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e)
             TRY(spd_tx_item(tx, ids[k], &w));
             if (!spd_item_open(&w->item) || w->item.unmatched) continue;
             take_patient(tx, &w->item, &e->patient);
-            take(&w->item.location, e->location, false);
-            take(&w->item.patient_class, e->patient_class, false);
+            if (!e->source_time || e->source_time >= w->item.source_time) { /* else flushed after a downtime */
+                take(&w->item.location, e->location, false);
+                take(&w->item.patient_class, e->patient_class, false);
+            }
             spd_tx_touch(tx, w, SPD_WHY_PATIENT);
             tx->r->did = SPD_DID_APPLY;
         }

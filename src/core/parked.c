@@ -118,7 +118,7 @@ enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *i
         struct spd_work *w;
         TRY(spd_tx_item(tx, p->item, &w));
         if (n) TRY(spd_alerts_move(tx, p->item, items[0]));
-        else TRY(spd_alerts_withdraw(tx, p->item, SPD_SV_NONE, "Het resultaat zonder aanvraag is afgehandeld.",
+        else TRY(spd_alerts_withdraw(tx, p->item, SPD_SV_NONE, SPD_SV_NONE, "Het resultaat zonder aanvraag is afgehandeld.",
                                      "The result without an order has been dealt with."));
         spd_life_apply(&w->item, SPD_LIFE_CANCEL);
         w->item.cancel_confirmed = 1;

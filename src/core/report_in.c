@@ -8,16 +8,36 @@ static bool any_positive(const struct spd_result *rs, size_t n)
     return false;
 }
 
+/* Named by a number that several orders have: it must not close one that is still to be read. */
+static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o, bool *ret)
+{
+    const struct spd_cx *by = o->filler.value.len ? &o->filler : &o->placer;
+    size_t n, orders = 0;
+    int64_t *ids;
+    *ret = false;
+    if (o->accession.value.len || !by->value.len) return SPD_OK;
+    TRY(spd_tx_find(tx, o->filler.value.len ? SPD_KEY_ITEM_FILLER : SPD_KEY_ITEM_PLACER, spd_key_cx(tx->a, by), &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_work *w;
+        TRY(spd_tx_item(tx, ids[i], &w));
+        orders += !w->item.unmatched && w->item.order != SPD_ORDER_CANCELLED;
+    }
+    *ret = orders > 1;
+    return SPD_OK;
+}
+
 static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e, const struct spd_order_in *o, bool *ret_found)
 {
     struct spd_work *w;
     int64_t id;
     enum spd_rc rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
     struct spd_item *item;
-    bool was_final;
+    bool was_final, unclear;
     *ret_found = false;
     if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
     TRY(spd_tx_item(tx, id, &w));
+    TRY(is_ambiguous(tx, o, &unclear));
+    if (unclear) return SPD_OK;
     item = &w->item;
     if (e->patient.ids.n && item->patient.ids.n && !spd_patient_shares_id(&item->patient, &e->patient)) return SPD_OK;
     *ret_found = true;
@@ -51,6 +71,10 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
     int64_t parked = 0;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
+    if (!spd_peer_has_role(tx, e->message.peer, "reports")) { /* a laboratory's or a vendor's F closes nothing */
+        tx->r->did = SPD_DID_IGNORE;
+        return spd_message_end(tx, &e->message, "no-role", 0);
+    }
     for (size_t i = 0; i < e->reports.n; i++) {
         TRY(one_report(tx, e, &e->reports.v[i], &found));
         any |= found;

@@ -19,6 +19,16 @@ enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r)
     return spd_model_mode(m, r->version);
 }
 
+bool spd_model_live(struct spd_tx *tx, const struct spd_model *m)
+{
+    if (m->mode == SPD_MODE_LIVE) return true;
+    for (size_t i = 0; i < m->n_versions; i++) {
+        struct spd_result r = {.model = m->id, .version = m->versions[i]};
+        if (spd_result_mode(tx, &r) == SPD_MODE_LIVE) return true;
+    }
+    return false;
+}
+
 enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n)
 {
     int64_t *ids;
@@ -189,11 +199,28 @@ static enum spd_rc count_model(struct spd_tx *tx, const struct spd_result *r)
     return spd_put_model_version(tx->st, &v, rc == SPD_OK ? &old : NULL, tx->err);
 }
 
+/* A finding on an order whose cancel a person had confirmed: nobody knew of it then. Not where another order shows it. */
+static enum spd_rc show_again(struct spd_tx *tx, const struct spd_result *r, const int64_t *items, size_t n)
+{
+    bool shown = r->state != SPD_AI_POSITIVE || spd_result_mode(tx, r) != SPD_MODE_LIVE;
+    struct spd_work *w;
+    for (size_t i = 0; i < n && !shown; i++) {
+        TRY(spd_tx_item(tx, items[i], &w));
+        shown = w->item.order != SPD_ORDER_CANCELLED || !w->item.cancel_confirmed;
+    }
+    for (size_t i = 0; i < n && !shown; i++) {
+        TRY(spd_tx_item(tx, items[i], &w));
+        w->item.cancel_confirmed = 0;
+    }
+    return SPD_OK;
+}
+
 /* Gives a result to items: they have arrived, and are decided on. */
 enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
 {
     r->parked = 0;
     TRY(settle_with_earlier(tx, r, items, n));
+    TRY(show_again(tx, r, items, n));
     SPD_LIST_OWN(&r->items, tx->a);
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;

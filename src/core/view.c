@@ -63,6 +63,12 @@ static void add_result(struct spd_view_ai *ai, const struct spd_result *r, struc
     if (r->notes.n) ai->notes = r->notes.v, ai->n_notes = r->notes.n;
 }
 
+static void name_model(struct spd_view_ai *x, const struct spd_model *m, const struct spd_item *item, spd_sv study, struct spd_arena *a)
+{
+    x->model = m->id, x->name = m->name, x->required = m->required, x->display = m->display;
+    x->link = m->link.len ? model_link(m, item, study, a) : SPD_SV_NONE;
+}
+
 static size_t ai_row(struct spd_core *core, const struct spd_item *item, const struct spd_result *rs, size_t n, spd_usec now,
                      struct spd_view_ai **ret, struct spd_arena *a)
 {
@@ -75,17 +81,24 @@ static size_t ai_row(struct spd_core *core, const struct spd_item *item, const s
     for (size_t i = 0; i < spd_models_n(ms); i++) {
         const struct spd_model *m = spd_models_at(ms, i);
         struct spd_view_ai *x = &ai[k];
+        /* What a version in shadow said stands apart, or it would hide what readers wait for or must see. */
         for (size_t r = 0; r < n; r++)
-            if (spd_sv_eq(rs[r].model, m->id)) add_result(x, &rs[r], a);
+            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode == SPD_MODE_SHADOW) add_result(x, &rs[r], a);
+        if (x->state != SPD_AI_STATE_UNSET) {
+            name_model(x, m, item, study, a);
+            x = &ai[++k];
+        }
+        for (size_t r = 0; r < n; r++)
+            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode != SPD_MODE_SHADOW) add_result(x, &rs[r], a);
         if (x->state == SPD_AI_STATE_UNSET) {
+            if (x > ai && spd_sv_eq(x[-1].model, m->id) && m->mode == SPD_MODE_SHADOW) continue; /* it spoke */
             if (m->mode == SPD_MODE_SUSPENDED || !f.start || !spd_item_listed(item) || item->unmatched || spd_model_applies(m, &f) != SPD_YES) continue;
             x->mode = m->mode;
             x->version = m->n_versions ? m->versions[0] : SPD_SV_NONE;
             x->expected_at = m->expected_within ? f.start + m->expected_within : 0;
             x->state = x->expected_at && x->expected_at <= now ? SPD_AI_LATE : SPD_AI_PENDING;
         }
-        x->model = m->id, x->name = m->name, x->required = m->required, x->display = m->display;
-        x->link = m->link.len ? model_link(m, item, study, a) : SPD_SV_NONE;
+        name_model(x, m, item, study, a);
         k++;
     }
     for (size_t r = 0; r < n; r++) { /* models that the registry does not know */
@@ -154,7 +167,7 @@ enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t i
     v->level_name = spd_policy_level_name(core->rules->policy, v->item.level);
     TRY(linked_items(st, &v->item, v, a, err));
     TRY(best_alert(st, id, &v->alert, a, err));
-    for (size_t i = 0; i < v->n_linked && !v->alert.id; i++) TRY(best_alert(st, v->linked[i], &v->alert, a, err));
+    for (size_t i = 0; i < v->n_linked; i++) TRY(best_alert(st, v->linked[i], &v->alert, a, err));
     rc = spd_get_draft(st, id, &d, a, err);
     if (rc && rc != SPD_NOTFOUND) return rc;
     if (!rc && d.state == SPD_DRAFT_OFFERED) v->draft = d;

@@ -306,6 +306,9 @@ static size_t world_deliver(struct world *w, const char *destination, enum spd_o
             static char wires[64][64];
             snprintf(wires[i], sizeof wires[i], "%.*s", SPD_SV_ARG(w->r.claimed[i].wire));
             ret_rows[i].wire = sv(wires[i]);
+            static char to[64][64];
+            snprintf(to[i], sizeof to[i], "%.*s", SPD_SV_ARG(w->r.claimed[i].to));
+            ret_rows[i].to = sv(to[i]);
         }
     }
     for (size_t i = 0; i < n; i++) {

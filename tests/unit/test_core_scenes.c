@@ -1091,8 +1091,11 @@ static void a_report_by_a_number_of_several_orders_closes_none(void **state)
     assert_int_equal(w->r.did, SPD_DID_PARK);
     assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
     world_next(w);
+    memset(&e, 0, sizeof e);
     envelope(w, &e.message, "ORU^R01", NULL, NULL);
     e.message.peer = sv("ai"); /* no role "reports" */
+    in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->report = SPD_REPORT_FINAL;
     in->accession.value = sv("A1"), in->accession.authority = sv("ZH");
     assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
     assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
