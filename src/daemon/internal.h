@@ -25,7 +25,6 @@ struct spd_daemon {
     struct spd_brain *brain;
     struct spd_web *web;
     struct spd_door_hl7 *hl7;
-    struct spd_door_dicom *dicom;
     struct spd_decoder *decoder;
     struct spd_dispatch *dispatch; /* under dispatch_lock: the writer's thread kicks it */
     pthread_mutex_t dispatch_lock;
@@ -37,6 +36,7 @@ struct spd_daemon {
     struct spd_config *config;
 
     pthread_mutex_t shown_lock; /* below: made in the writer's thread, read by the pages */
+    struct spd_door_dicom *dicom; /* comes after the pages and goes before them */
     struct spd_str models_json, policy_json[2]; /* [dutch] */
     char levels[8][32];
     bool reload_failed;

@@ -107,6 +107,17 @@ static void say(struct spd_str *out, bool *first, bool dutch, const struct said 
     spd_str_addc(out, '}');
 }
 
+/* False: there is no such door, not yet or no longer. */
+static bool dicom_figures(struct spd_daemon *d, struct spd_door_dicom_stats *ret)
+{
+    bool is;
+    pthread_mutex_lock(&d->shown_lock);
+    is = d->dicom != NULL;
+    if (is) *ret = spd_door_dicom_stats(d->dicom);
+    pthread_mutex_unlock(&d->shown_lock);
+    return is;
+}
+
 /* A daemon of its own survives the death of the PACS; one in Orthanc's control group does not. */
 static bool in_orthanc_cgroup(void)
 {
@@ -125,6 +136,7 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
     char config_nl[400], config_en[400];
     bool first = true, alive = spd_daemon_alive(d), fast = w.last_commit_usec < SLOW_COMMIT, bad;
     bool stores = !w.losing;
+    struct spd_door_dicom_stats dicom;
     pthread_mutex_lock(&d->shown_lock);
     bad = d->reload_failed;
     snprintf(config_nl, sizeof config_nl, "het nieuwe bestand is geweigerd: %s", d->reload_error);
@@ -149,8 +161,8 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
                        bad ? config_en : "loaded",
                        "verbeter het bestand, dan systemctl reload spoed",
                        "correct the file, then systemctl reload spoed"});
-    if (d->dicom) {
-        bool up = spd_door_dicom_stats(d->dicom).up;
+    if (dicom_figures(d, &dicom)) {
+        bool up = dicom.up;
         say(out, &first, dutch,
             &(struct said){
                 "dicom", up, up ? "luistert" : "luistert niet", up ? "listens" : "does not listen",
@@ -200,7 +212,8 @@ static void hl7_metrics(struct spd_daemon *d, struct spd_str *out)
 
 static void dicom_metrics(struct spd_daemon *d, struct spd_str *out)
 {
-    struct spd_door_dicom_stats s = spd_door_dicom_stats(d->dicom);
+    struct spd_door_dicom_stats s;
+    if (!dicom_figures(d, &s)) return;
     metric(out, "spoed_dicom_up", "gauge", "1 while the DICOM front listens.", s.up);
     metric(out, "spoed_dicom_associations_total", "counter", "DICOM associations.", s.associations);
     metric(out, "spoed_dicom_stores_total", "counter", "DICOM objects taken.", s.stores);
@@ -229,7 +242,7 @@ void spd_shown_metrics(void *self, struct spd_str *out)
     metric(out, "spoed_config_last_reload_successful", "gauge",
            "1 when the configuration in the files is the one that runs.", ok);
     if (d->hl7) hl7_metrics(d, out);
-    if (d->dicom) dicom_metrics(d, out);
+    dicom_metrics(d, out);
 }
 
 bool spd_daemon_alive(struct spd_daemon *d)

@@ -286,7 +286,13 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
                                          spd_brain_board(d->brain),
                                          d->codes,
                                          d->zone};
-    return spd_door_dicom_start(&o, host, &d->dicom, err);
+    struct spd_door_dicom *door;
+    enum spd_rc rc = spd_door_dicom_start(&o, host, &door, err);
+    if (rc) return rc;
+    pthread_mutex_lock(&d->shown_lock);
+    d->dicom = door;
+    pthread_mutex_unlock(&d->shown_lock);
+    return SPD_OK;
 }
 
 /* Without its decoder the brain still takes orders: an alarm, and no door for objects over HTTP. */
@@ -381,11 +387,21 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
     return SPD_OK;
 }
 
+static void stop_dicom(struct spd_daemon *d)
+{
+    struct spd_door_dicom *door;
+    pthread_mutex_lock(&d->shown_lock);
+    door = d->dicom;
+    d->dicom = NULL; /* the pages may still ask for its figures */
+    pthread_mutex_unlock(&d->shown_lock);
+    spd_door_dicom_stop(door);
+}
+
 void spd_daemon_stop(struct spd_daemon *d)
 {
     if (!d) return;
     if (d->hl7) spd_door_hl7_stop(d->hl7);
-    spd_door_dicom_stop(d->dicom);
+    stop_dicom(d);
     stop_channels(d);
     spd_web_stop(d->web);
     spd_decoder_free(d->decoder);

@@ -21,7 +21,7 @@ struct listener {
 struct spd_door_hl7 {
     struct spd_door_hl7_host host;
     struct listener listeners[LISTENERS];
-    size_t n;
+    size_t n, shown; /* shown: whose figures may be asked for; under starting */
     pthread_mutex_t starting; /* held while a listener's mllp pointer is not set yet */
     char prefix[9];           /* of our control ids: differs at every start */
     atomic_uint_fast64_t counter, aa, ae, ar, silent, queue_full, unlisted;
@@ -312,13 +312,16 @@ enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
     l->door = d;
     pthread_mutex_lock(&d->starting);
     rc = spd_mllp_start(fd, options, on_frame, l, &l->mllp, err);
+    if (!rc) d->shown = ++d->n;
     pthread_mutex_unlock(&d->starting);
-    if (!rc) d->n++;
     return rc;
 }
 
 void spd_door_hl7_stop(struct spd_door_hl7 *d)
 {
+    pthread_mutex_lock(&d->starting);
+    d->shown = 0; /* the pages may still ask */
+    pthread_mutex_unlock(&d->starting);
     for (size_t i = 0; i < d->n; i++)
         spd_mllp_stop(d->listeners[i].mllp);
     d->n = 0;
@@ -339,11 +342,13 @@ struct spd_door_hl7_stats spd_door_hl7_stats(struct spd_door_hl7 *d)
 struct spd_mllp_stats spd_door_hl7_connections(struct spd_door_hl7 *d)
 {
     struct spd_mllp_stats all = {0};
-    for (size_t i = 0; i < d->n; i++) {
+    pthread_mutex_lock(&d->starting);
+    for (size_t i = 0; i < d->shown; i++) {
         struct spd_mllp_stats s = spd_mllp_stats(d->listeners[i].mllp);
         all.accepted += s.accepted, all.frames += s.frames, all.refused += s.refused;
         all.evicted += s.evicted, all.timed_out += s.timed_out;
         all.connections += s.connections, all.paused += s.paused;
     }
+    pthread_mutex_unlock(&d->starting);
     return all;
 }
