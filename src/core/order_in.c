@@ -141,6 +141,13 @@ static void take_fields(struct spd_tx *tx, struct spd_work *w, const struct spd_
     }
 }
 
+/* A result of one order is one of another too: its patient is the same, not only a number that both orders have;
+ * where a person assigned it, that word counts for the order's patient. */
+static bool fits_too(const struct spd_result *r, const struct spd_item *from, const struct spd_item *to)
+{
+    return spd_patient_shares_id(&r->patient, &to->patient) || !spd_patient_shares_id(&r->patient, &from->patient);
+}
+
 /* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the Study UID) inherits
  * what a cancelled one left behind as well; any other message leaves that on the list for a person to confirm. */
 static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
@@ -158,7 +165,7 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
             if (o->item.unmatched || !spd_patient_shares_id(&o->item.patient, &w->item.patient)) continue;
             TRY(spd_results_of_item(tx, ids[i], &rs, &n_rs));
             for (size_t k = 0; k < n_rs; k++)
-                if (!spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id)) {
+                if (!spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id) && fits_too(&rs[k], &o->item, &w->item)) {
                     struct spd_result r = rs[k];
                     *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
                     TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));

@@ -114,13 +114,13 @@ static void world_settings(struct spd_settings *s, struct spd_arena *a)
     *SPD_LIST_PUSH(&p->roles, a) = sv("reports");
 }
 
-static void world_config(struct world *w)
+static void world_config_with(struct world *w, const char *policy, const char *models)
 {
     struct spd_arena *a = spd_arena_new(1 << 20);
     struct spd_config_event e = {0};
     struct spd_settings s = {0};
     struct spd_str enc = SPD_STR_INIT(1 << 20);
-    const char *const docs[3][2] = {{"policy:p.yaml", world_policy}, {"models:m.yaml", world_models}, {"people:people.yaml", world_people}};
+    const char *const docs[3][2] = {{"policy:p.yaml", policy}, {"models:m.yaml", models}, {"people:people.yaml", world_people}};
     for (int i = 0; i < 3; i++) {
         struct spd_document_event *d = SPD_LIST_PUSH(&e.documents, a);
         d->kind = sv(docs[i][0]), d->content = sv(docs[i][1]), d->hash = spd_sha256_hex(a, d->content);
@@ -131,6 +131,11 @@ static void world_config(struct world *w)
     assert_int_equal(world_apply(w, SPD_EVENT_CONFIG, &e), SPD_OK);
     spd_str_done(&enc);
     spd_arena_free(a);
+}
+
+static void world_config(struct world *w)
+{
+    world_config_with(w, world_policy, world_models);
 }
 
 static void world_open(struct world *w, const char *url)

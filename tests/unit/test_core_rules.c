@@ -31,6 +31,24 @@ static struct text name(const char *prefix, unsigned n)
     return t;
 }
 
+static const char other_policy[] =
+    "policy: 1\n"
+    "levels: [critical, urgent, expedited, routine]\n"
+    "max_wait: {critical: 10m, urgent: 30m, expedited: 2h, routine: 12h}\n"
+    "order_levels: {stat: urgent, asap: expedited, urgent: expedited, routine: routine}\n"
+    "ai_age: 1h\nrepeat: 3m\nunmatched_to: backup\n"
+    "rules:\n"
+    "  - id: ich\n"
+    "    title: {nl: 'AI: bloeding', en: 'AI: haemorrhage'}\n"
+    "    when: {modality: CT, finding: intracranial-hemorrhage, probability: '>= 0.40'}\n"
+    "    level: critical\n"
+    "    alert: [{to: rads, when: on_ai, escalate: [{after: 4m, to: ed}]}]\n"
+    "  - id: ptx\n"
+    "    title: {nl: 'AI: pneumothorax', en: 'AI: pneumothorax'}\n"
+    "    when: {modality: [CR, DX], finding: pneumothorax}\n"
+    "    level: urgent\n"
+    "    alert: [{to: rads, when: on_ai}]\n";
+
 static void random_order(struct world *w)
 {
     static const char *const controls[] = {"NW", "NW", "NW", "XO", "SC", "CA", "RO"};
@@ -78,16 +96,104 @@ static void random_action(struct world *w)
     world_act(w, verbs[rnd(sizeof verbs / sizeof *verbs)], e);
 }
 
+static void random_report(struct world *w)
+{
+    static const enum spd_report_axis axes[] = {SPD_REPORT_FINAL, SPD_REPORT_PRELIMINARY, SPD_REPORT_AMENDED, SPD_REPORT_NONE, SPD_REPORT_AXIS_UNSET};
+    struct spd_report_event e = {0};
+    struct spd_order_in *in;
+    struct text acc = name("A", rnd(9)), patient = name("P", rnd(4));
+    world_next(w);
+    envelope(w, &e.message, "ORU^R01", NULL, NULL);
+    if (chance(10)) e.message.peer = sv("ai");
+    if (chance(80)) {
+        struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
+        id->value = spd_arena_dup(w->a, sv(patient.z)), id->authority = sv("ZH");
+    }
+    in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->accession.value = spd_arena_dup(w->a, sv(acc.z)), in->accession.authority = sv("ZH");
+    in->report = (int32_t)axes[rnd(5)];
+    e.text = sv("seen"), e.by = sv("dr.ris");
+    world_apply(w, SPD_EVENT_REPORT, &e);
+}
+
+static void random_patient(struct world *w)
+{
+    struct spd_patient_event e = {0};
+    struct text patient = name("P", rnd(4)), bsn = name("B", rnd(4));
+    world_next(w);
+    envelope(w, &e.message, "ADT^A08", NULL, NULL);
+    for (unsigned k = 0; k < 1 + rnd(2); k++) {
+        struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
+        id->value = spd_arena_dup(w->a, sv(k ? bsn.z : patient.z)), id->authority = k ? sv("NL") : sv("ZH");
+    }
+    e.location = chance(50) ? sv("IC") : sv("SEH"), e.trigger = sv("A08");
+    e.source_time = w->now - (chance(20) ? SPD_HOUR(2) : 0);
+    world_apply(w, SPD_EVENT_PATIENT, &e);
+}
+
+/* By accession, with the right patient, another, or none; sometimes only counted. */
+static void random_study(struct world *w)
+{
+    struct text s = name("1.2.", rnd(5)), i = name("i", rnd(4)), acc = name("A", rnd(8)), patient = name("P", rnd(3));
+    bool by_accession = chance(40);
+    if (chance(80)) {
+        world_study(w, s.z, by_accession ? acc.z : NULL, by_accession && chance(70) ? patient.z : NULL, chance(80) ? i.z : NULL, chance(40));
+    } else {
+        struct spd_study_event e = {0};
+        world_next(w);
+        e.study_uid = sv(s.z), e.instance_count = 1 + (int64_t)rnd(4);
+        world_apply(w, SPD_EVENT_STUDY, &e);
+    }
+}
+
+/* What a manager, an administrator or a restart does. */
+static void random_rule_change(struct world *w)
+{
+    static const char *const ids[] = {"ich-a", "csp-a", "cxr-n", "ptx-a"}, *const modes[] = {"live", "live", "shadow", "acceptance", "suspended"};
+    struct spd_start_event start = {0};
+    switch (rnd(4)) {
+    case 0:
+        world_act(w, SPD_ACT_SET_MODE, (struct spd_action_event){.model = sv(ids[rnd(4)]), .model_version = chance(70) ? sv("1") : sv("2"),
+                                                                 .mode = sv(modes[rnd(5)]), .reason = sv("because")});
+        break;
+    case 1: /* the same rules, and others: pneumothorax raises as well, and waiting is shorter */
+        world_next(w);
+        if (chance(50)) world_config(w);
+        else world_config_with(w, other_policy, world_models);
+        break;
+    case 2:
+        world_next(w);
+        start.version = sv("test"), start.secret = sv("fedcba9876543210fedcba9876543210"), start.alone = chance(50);
+        world_apply(w, SPD_EVENT_START, &start);
+        break;
+    default: {
+        struct spd_action_event e = {.outbox = 1 + (int64_t)rnd(12), .message = 1 + (int64_t)rnd(60), .reason = sv("again")};
+        world_act(w, chance(60) ? SPD_ACT_RETRY : SPD_ACT_RESEND, e);
+    }
+    }
+}
+
 static void random_event(struct world *w)
 {
-    unsigned k = rnd(100);
+    unsigned k = rnd(120);
+    if (k >= 112) {
+        random_rule_change(w);
+        return;
+    }
+    if (k >= 106) {
+        random_patient(w);
+        return;
+    }
+    if (k >= 100) {
+        random_report(w);
+        return;
+    }
     if (k < 25) {
         random_order(w);
     } else if (k < 50) {
         random_result(w);
     } else if (k < 60) {
-        struct text s = name("1.2.", rnd(5)), i = name("i", rnd(4));
-        world_study(w, s.z, NULL, NULL, i.z, chance(40));
+        random_study(w);
     } else if (k < 75) {
         random_action(w);
     } else if (k < 85) {
