@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 os.environ["TCP_NODELAY"] = "1"  # DCMTK waits for small packets otherwise, 40 ms each
 import hospital  # noqa: E402
 from ris import read_frame  # noqa: E402
-from hospital import ROOT, Order, Ris, fields, free_port, send, sr_file, stamp, until  # noqa: E402,F401
+from hospital import BUILD, ROOT, Order, Ris, fields, free_port, send, sr_file, stamp, until  # noqa: E402,F401
 
 DATA = os.path.join(os.path.dirname(ROOT), "shared", "data")
 ICH, PTX = ("1386000", "Intracranial hemorrhage"), ("36118008", "Pneumothorax")
@@ -116,6 +116,17 @@ class Brain(hospital.Brain):
                 print("".join("    log: " + line for line in f.readlines()[-25:]), flush=True)
         super().__exit__(kind, value, trace)
 
+    def stop(self, sig=signal.SIGTERM):
+        """A brain that had ended by itself, or does not end as told (a sanitizer's complaint, say), fails the test."""
+        if not self.process:
+            return
+        ended = self.process.poll()
+        super().stop(sig)
+        code, self.process = self.process.returncode, None
+        if ended is not None or code != (0 if sig == signal.SIGTERM else -sig):
+            with open(self.log, errors="replace") as f:
+                check("the brain ends when told to, and only then", False, f"exit code {code}\n" + f.read()[-4000:])
+
     def write(self):
         super().write()
         for sub in ("policy.d", "models.d"):
@@ -141,7 +152,7 @@ class Brain(hospital.Brain):
             f.write(text)
 
     def alive(self):
-        return self.process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def kill(self):
         self.stop(signal.SIGKILL)

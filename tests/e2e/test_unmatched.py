@@ -2,9 +2,10 @@
 """A bleeding of a patient that nobody ordered anything for: on the list as unmatched at once, the radiologist is paged
 and never the emergency doctor, until an order or a person says whose it is. A stranger's result only waits."""
 import json
+import subprocess
 import time
 
-from brain import ICH, Brain, Order, check, done, equal, scene, until
+from brain import BUILD, ICH, Brain, Order, check, done, equal, scene, sr_file, until
 
 MODEL = ("ICH Triage", "2.1.0", ICH)
 
@@ -120,7 +121,6 @@ def discarded():
 def a_stranger_only_waits():
     with brain(wait="1s") as b:
         o = Order("STRAY5", "870005", "ZZSTRAY^Test")
-        from brain import sr_file
         path = sr_file(b.path("stranger.dcm"), o, *MODEL, probability=0.94)
         code, said = b.store(path, ae="STRANGER")
         check("an unlisted peer's object is kept", code == 0, said)
@@ -136,10 +136,9 @@ def the_default_is_a_minute():
     with brain() as b:
         text = b.text("spoed.yaml").replace("unmatched_after: 2s", "")
         b.put("plain.yaml", text.replace(", ,", ",").replace(",  }", "}").replace(", }", "}"))
-        import subprocess
-        from hospital import BUILD
         shown = subprocess.run([BUILD + "/spoed", "-c", b.path("plain.yaml"), "config", "show", "--effective"], capture_output=True, text=True)
-        check("site.unmatched_after is a minute where nothing is said", any(f"unmatched_after: {v}" in shown.stdout for v in ("60s", "1m")), shown.stdout[:600] + shown.stderr)
+        check("site.unmatched_after is a minute where nothing is said",
+              any(f"unmatched_after: {v}" in shown.stdout for v in ("60s", "1m")), shown.stdout[:600] + shown.stderr)
 
 
 for scene_of in (resolved_by_an_order, acknowledged_before_the_order, resolved_before_the_page, resolved_by_a_person, discarded, a_stranger_only_waits, the_default_is_a_minute):
