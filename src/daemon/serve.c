@@ -76,6 +76,7 @@ enum spd_rc spd_daemon_serve(const char *config, bool quiet)
     sigaddset(&set, SIGHUP), sigaddset(&set, SIGTERM), sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a full quota is answered like a full disk: not stored */
     allow_descriptors();
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     o.n_fds = spd_net_inherited(&o.first_fd);
