@@ -164,12 +164,16 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
             TRY(spd_tx_item(tx, ids[i], &o));
             if (o->item.unmatched || !spd_patient_shares_id(&o->item.patient, &w->item.patient)) continue;
             TRY(spd_results_of_item(tx, ids[i], &rs, &n_rs));
-            for (size_t k = 0; k < n_rs; k++)
+            for (size_t k = 0; k < n_rs; k++) {
                 if (!spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id) && fits_too(&rs[k], &o->item, &w->item)) {
                     struct spd_result r = rs[k];
                     *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
                     TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));
+                    /* A result proves the images of this order as of the other's (domain §2), or it stays unlisted. */
+                    if (!w->item.images_first) w->item.images_first = o->item.images_first ? o->item.images_first : tx->now;
+                    if (spd_life_apply(&w->item, SPD_LIFE_IMAGE)) spd_tx_touch(tx, w, SPD_WHY_RESULT);
                 }
+            }
             if (replaces && o->item.order == SPD_ORDER_CANCELLED && !o->item.cancel_confirmed) {
                 TRY(spd_alerts_move(tx, ids[i], w->item.id));
                 o->item.cancel_confirmed = 1; /* nothing is hidden: the new order shows the images */
