@@ -112,7 +112,7 @@ static enum spd_rc page_person(struct spd_tx *tx, const struct paging *p, spd_sv
         row.control_id = page.page_id, row.to = page.address, row.repeat = page.repeat, row.due = tx->now;
         spd_str_addz(&json, "{\"page_id\":");
         spd_str_json(&json, page.page_id);
-        spd_str_addf(&json, ",\"repeat\":%lld,\"alert_id\":%lld,\"step\":%lld,\"level\":", (long long)page.repeat, (long long)page.alert, (long long)page.step);
+        spd_str_addf(&json, ",\"repeat\":%s,\"alert_id\":%lld,\"step\":%lld,\"level\":", page.repeat ? "true" : "false", (long long)page.alert, (long long)page.step);
         spd_str_json(&json, spd_policy_level_name(tx->core->rules->policy, p->al->level));
         spd_str_addz(&json, ",\"text\":");
         spd_str_json(&json, p->text);
