@@ -350,8 +350,9 @@ enum spd_rc spd_draft_act(struct spd_tx *tx, const struct spd_action_event *e)
     TRY(load(tx, e->item, &old, &exists));
     if (!exists) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-draft", "Er is geen concept.", "There is no draft.");
     if (e->verb == SPD_ACT_DRAFT_UNDO) return undo(tx, w, &old, e);
-    if (!e->version) return spd_tx_refuse(tx, SPD_UNKNOWN, "if-match", "If-Match met de versie ontbreekt.", "If-Match with the version is missing.");
-    if (old.state != SPD_DRAFT_OFFERED || e->version != old.version)
+    if (!e->version && e->verb == SPD_ACT_DRAFT_ACCEPT) return spd_tx_refuse(tx, SPD_UNKNOWN, "if-match", "If-Match met de versie ontbreekt.", "If-Match with the version is missing.");
+    /* Only what is signed must be what was read; a rejection stands for whatever is offered. */
+    if (old.state != SPD_DRAFT_OFFERED || (e->version ? e->version != old.version : e->verb == SPD_ACT_DRAFT_ACCEPT))
         return spd_tx_refuse(tx, SPD_STALE, "changed", "Er is intussen iets veranderd: bekijk het onderzoek opnieuw.", "Something changed meanwhile: look at the study again.");
     if (e->verb == SPD_ACT_DRAFT_ACCEPT) return accept(tx, w, &old, e);
     d = old;
