@@ -71,7 +71,9 @@ void spd_web_h_draft_act(struct spd_web_req *r)
     a.verb = strcmp(word, "accept") == 0   ? SPD_ACT_DRAFT_ACCEPT
              : strcmp(word, "reject") == 0 ? SPD_ACT_DRAFT_REJECT
                                            : SPD_ACT_DRAFT_UNDO;
-    if (a.verb == SPD_ACT_DRAFT_ACCEPT && !if_match(r, &a.version)) return;
+    spd_sv named = spd_sv_trim(spd_web_header(r, "If-Match"));
+    bool any = a.verb != SPD_ACT_DRAFT_ACCEPT && (!named.len || spd_sv_is(named, "*"));
+    if (a.verb != SPD_ACT_DRAFT_UNDO && !any && !if_match(r, &a.version)) return;
     json_t *o = spd_web_body(r);
     if (!o) return;
     if (a.verb == SPD_ACT_DRAFT_ACCEPT)

@@ -84,12 +84,12 @@ static void paging_until_acknowledged(void **state)
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
     world_until(w, t0 + SPD_MIN(5));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* backup */
-    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":0"));
+    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":false"));
     world_until(w, t0 + SPD_MIN(10));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* emergency doctor: still unread */
     world_until(w, t0 + SPD_MIN(15));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* again, marked */
-    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":1"));
+    assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":true"));
     assert_int_equal(world_count(w, SPD_KEY_ALARM_ANY_OPEN, "1") > 0, 1);
     assert_int_equal(world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1, .how = sv("phone")}), SPD_OK);
     assert_int_equal(w->r.rc, SPD_OK);
@@ -305,6 +305,23 @@ static void two_accessions_one_study(void **state)
     assert_int_equal(spd_item_status(&b), SPD_STATUS_ARRIVED); /* closes only the order it names */
 }
 
+static void an_order_after_the_result_of_its_study_is_listed(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){0}); /* nothing else says that the images are there */
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.1", .body_part = "CSPINE"});
+    struct spd_item a = world_item(w, 1), b = world_item(w, 2);
+    assert_int_equal(b.level, 1);
+    assert_int_equal(spd_item_status(&b), SPD_STATUS_ARRIVED);
+    assert_true(b.images_first == a.images_first);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "CA", .cancel = true});
+    world_order(w, (struct order){.accession = "A3", .study = "1.2.1"}); /* replaces it */
+    a = world_item(w, 1), b = world_item(w, 3);
+    assert_false(spd_item_listed(&a));
+    assert_true(spd_item_listed(&b));
+}
+
 static void further_results_join_the_sequence(void **state)
 {
     struct world *w = *state;
@@ -498,6 +515,21 @@ static void draft_offered_and_accepted(void **state)
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
     world_act(w, SPD_ACT_DRAFT_UNDO, (struct spd_action_event){.item = 1});
     assert_int_equal(w->r.rc, SPD_EXISTS);
+}
+
+static void draft_rejected(void **state)
+{
+    struct world *w = *state;
+    chest(w), normal(w);
+    int64_t version = world_view(w, 1).draft.version;
+    world_act(w, SPD_ACT_DRAFT_REJECT, (struct spd_action_event){.item = 1, .version = version + 1, .reason = sv("not normal")});
+    assert_int_equal(w->r.rc, SPD_STALE); /* whoever names a version means that one */
+    world_act(w, SPD_ACT_DRAFT_REJECT, (struct spd_action_event){.item = 1, .reason = sv("not normal")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    struct spd_view v = world_view(w, 1);
+    assert_true(spd_sv_is(v.item.no_draft_en, "the draft was rejected"));
+    world_act(w, SPD_ACT_DRAFT_REJECT, (struct spd_action_event){.item = 1, .reason = sv("again")});
+    assert_int_equal(w->r.rc, SPD_STALE);
 }
 
 static void accept_at(struct world *w)
@@ -1130,6 +1162,50 @@ static void a_finding_shows_a_confirmed_cancel_again(void **state)
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
 }
 
+static void a_sender_of_one_number_is_heard(void **state)
+{
+    struct world *w = *state;
+    char bytes[64];
+    for (int k = 0; k < 400; k++) {
+        snprintf(bytes, sizeof bytes, "MSH|same number|%d", k);
+        w->now += SPD_SEC(1);
+        world_order(w, (struct order){.accession = "A1", .message = "1", .bytes = bytes});
+        assert_int_equal(w->r.did, SPD_DID_APPLY);
+        world_order(w, (struct order){.accession = "A1", .message = "1", .bytes = bytes});
+        assert_int_equal(w->r.did, SPD_DID_DUPLICATE);
+    }
+}
+
+static void a_normal_result_that_names_a_finding_forbids_a_draft(void **state)
+{
+    struct world *w = *state;
+    chest(w);
+    world_result(w, (struct airesult){.name = "CXRN", .concept = "pneumothorax", .state = SPD_AI_NORMAL, .present = SPD_PRESENT_YES, .image = "i1"});
+    assert_int_equal(world_view(w, 1).draft.id, 0);
+}
+
+static void what_waits_for_an_order_is_once_and_corrected(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    struct spd_result_event e = {0};
+    struct spd_result old;
+    world_result(w, (struct airesult){.sop = "1.5.1", .image = "i1"});
+    world_next(w);
+    envelope(w, &e.message, "C-STORE", "1.5.1", "other bytes");
+    e.message.peer = sv("orthanc"), e.known_peer = 1;
+    assert_int_equal(spd_get_result(w->store, 1, &old, w->a, NULL), SPD_OK);
+    e.result = old;
+    e.result.id = e.result.at = e.result.mode = e.result.parked = 0;
+    assert_int_equal(world_apply(w, SPD_EVENT_RESULT, &e), SPD_OK);
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 1);
+    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE});
+    struct spd_item i = world_item(w, 1);
+    assert_false(spd_item_listed(&i)); /* its sender took it back */
+    world_until(w, w->now + SPD_MIN(2));
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
+}
+
 int main(void)
 {
 #define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
@@ -1138,9 +1214,10 @@ int main(void)
         SCENE(decline_and_handover), SCENE(permanent_failure_goes_to_the_next_member), SCENE(duplicates_change_nothing),
         SCENE(older_messages_are_stale), SCENE(result_before_its_order), SCENE(unmatched_pages_the_radiologist_after_a_minute),
         SCENE(wrong_patient_is_parked), SCENE(order_that_names_another_patient), SCENE(two_accessions_one_study),
+        SCENE(an_order_after_the_result_of_its_study_is_listed),
         SCENE(further_results_join_the_sequence), SCENE(rerun_that_turns_negative_is_a_contradiction), SCENE(correction_travels),
         SCENE(disagree_withdraws_and_tells), SCENE(no_ping_pong), SCENE(cancel_never_hides_images),
-        SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted),
+        SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted), SCENE(draft_rejected),
         SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
         SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
         SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
@@ -1156,6 +1233,8 @@ int main(void)
         SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
         SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_by_a_number_of_several_orders_closes_none),
         SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy), SCENE(a_finding_shows_a_confirmed_cancel_again),
+        SCENE(a_sender_of_one_number_is_heard), SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
+        SCENE(what_waits_for_an_order_is_once_and_corrected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
