@@ -268,7 +268,9 @@ class Check:
         for m in self.brain.mail.mails:
             if m["headers"].get("X-Spoed-Page-Id"):
                 sent[m["headers"]["X-Spoed-Page-Id"]].append(any(w in m["headers"].get("Subject", "") + m["body"] for w in ("HERHALING", "REPEAT")))
-        self.holds("every alert was paged", {i for i, _, _, _ in sequences} - {p[1] for p in planned if p[0] in sent})
+        # Who acknowledged before the first page had left is not paged any more: those rows were taken back.
+        taken_back = {i for i, _, _, at in sequences if at} - {p[1] for p in planned if p[7] != "cancelled"}
+        self.holds("every alert was paged", {i for i, _, _, _ in sequences} - taken_back - {p[1] for p in planned if p[0] in sent})
         self.holds("every page that is done was sent", [p[0] for p in planned if p[7] == "done" and p[0] not in sent])
         self.holds("no page is left over", [p[0] for p in planned if p[7] not in ("done", "cancelled")])
         self.holds("no page but those planned", set(sent) - {p[0] for p in planned})
