@@ -38,26 +38,10 @@ const struct spd_zone *spd_zone_utc(void)
     return spd_zone_get("UTC");
 }
 
-static int64_t days_from_civil(int64_t y, int m, int d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-bool spd_civil_valid(int y, int mon, int d)
-{
-    static const int len[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-    return y >= 1 && y <= 9999 && mon >= 1 && mon <= 12 && d >= 1 &&
-           d <= len[mon - 1] + (mon == 2 && leap);
-}
-
 spd_usec spd_zone_to_utc(const struct spd_zone *zone, int y, int mon, int d, int h, int min, int s,
                          int usec)
 {
-    int64_t local = days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + s;
+    int64_t local = spd_days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + s;
     int i = g_time_zone_find_interval(zone->tz, G_TIME_TYPE_DAYLIGHT, local);
     int32_t off;
     if (i >= 0 && g_time_zone_is_dst(zone->tz, i)) {
@@ -102,55 +86,6 @@ spd_sv spd_time_iso(struct spd_arena *arena, const struct spd_zone *zone, spd_us
     return spd_arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02d:%02d", c.year, c.month,
                             c.day, c.hour, c.minute, c.second, c.usec / 1000, off < 0 ? '-' : '+',
                             (off < 0 ? -off : off) / 60, (off < 0 ? -off : off) % 60);
-}
-
-/* Reads n digits at *i. */
-static bool digits(spd_sv v, size_t *i, int n, int *ret)
-{
-    int x = 0;
-    for (int k = 0; k < n; k++, (*i)++) {
-        if (*i >= v.len || v.ptr[*i] < '0' || v.ptr[*i] > '9') return false;
-        x = x * 10 + (v.ptr[*i] - '0');
-    }
-    *ret = x;
-    return true;
-}
-
-static bool one(spd_sv v, size_t *i, char c)
-{
-    if (*i >= v.len || v.ptr[*i] != c) return false;
-    (*i)++;
-    return true;
-}
-
-bool spd_time_parse_iso(spd_sv v, spd_usec *ret)
-{
-    int y, mo, d, h, mi, s = 0, us = 0, oh, om, sign = 0;
-    size_t i = 0;
-    if (!digits(v, &i, 4, &y) || !one(v, &i, '-') || !digits(v, &i, 2, &mo) || !one(v, &i, '-') ||
-        !digits(v, &i, 2, &d) || !(one(v, &i, 'T') || one(v, &i, ' ')) || !digits(v, &i, 2, &h) ||
-        !one(v, &i, ':') || !digits(v, &i, 2, &mi))
-        return false;
-    if (one(v, &i, ':') && !digits(v, &i, 2, &s)) return false;
-    if (one(v, &i, '.')) {
-        int scale = 100000;
-        if (i >= v.len || v.ptr[i] < '0' || v.ptr[i] > '9') return false;
-        for (; i < v.len && v.ptr[i] >= '0' && v.ptr[i] <= '9'; i++, scale /= 10)
-            us += (v.ptr[i] - '0') * scale;
-    }
-    if (!spd_civil_valid(y, mo, d) || h > 23 || mi > 59 || s > 60) return false;
-    if (one(v, &i, 'Z')) {
-        oh = om = 0;
-    } else {
-        sign = one(v, &i, '+') ? 1 : one(v, &i, '-') ? -1 : 0;
-        if (!sign || !digits(v, &i, 2, &oh)) return false;
-        one(v, &i, ':');
-        if (!digits(v, &i, 2, &om) || oh > 14 || om > 59) return false;
-    }
-    if (i != v.len) return false;
-    *ret = (days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + s -
-            sign * (oh * 3600 + om * 60)) * 1000000 + us;
-    return true;
 }
 
 bool spd_duration_parse(spd_sv text, spd_usec *ret)

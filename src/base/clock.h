@@ -32,6 +32,7 @@ struct spd_civil {
 };
 struct spd_civil spd_zone_civil(const struct spd_zone *zone, spd_usec t);
 bool spd_civil_valid(int y, int mon, int d);
+int64_t spd_days_from_civil(int64_t y, int mon, int d); /* since 1970-01-01 */
 
 /* ISO 8601 with offset, milliseconds: "2026-11-22T14:32:08.123+01:00"; "" for 0. In arena. */
 spd_sv spd_time_iso(struct spd_arena *arena, const struct spd_zone *zone, spd_usec t);

@@ -72,7 +72,7 @@ static void answers(void **state)
         {"no end of the head", "HTTP/1.1 200 OK\r\nContent-Le", 0, SPD_PROTO, 0, ""},
         {"not HTTP", "220 mail.example.org ESMTP\r\n\r\n", 0, SPD_PROTO, 0, ""},
         {"no status", "HTTP/1.1 abc OK\r\n\r\n", 0, SPD_PROTO, 0, ""},
-        {"nothing", "", 0, SPD_PROTO, 0, ""},
+        {"nothing", "", 0, SPD_UNKNOWN, 0, ""},
         {"too late", "HTTP/1.0 200 OK\r\n\r\n", 400000, SPD_UNKNOWN, 0, ""},
     };
     (void)state;
