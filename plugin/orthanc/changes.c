@@ -91,8 +91,7 @@ static bool hand_over(const char *instance, const char *sop_uid)
     return spd_feed_hand_over(instance, sop_uid, aet);
 }
 
-/* ---- a study as Orthanc has it now --------------------------------------------------------------
- */
+/* ---- a study as Orthanc has it now ------------------------------------------------------- */
 /* Its issuer is no main tag in Orthanc: read off one image. */
 static void issuer_of(const char *instance, struct spd_tags *t)
 {
@@ -168,8 +167,7 @@ static bool whole_study(const char *id, bool complete)
     return ok && !spd_feed_stopping();
 }
 
-/* ---- a page of changes
- * ---------------------------------------------------------------------------- */
+/* ---- a page of changes ----------------------------------------------------------------------- */
 static const struct series *series_of(struct page *p, const char *id, const char *instance)
 {
     struct series *s;
@@ -237,8 +235,7 @@ static bool one_page(int64_t *since, bool thorough, bool *ret_done, bool *ret_wo
     return p.ok;
 }
 
-/* ---- where to begin
- * ----------------------------------------------------------------------------------- */
+/* ---- where to begin -------------------------------------------------------------------------- */
 /* The position that the brain remembers; -1: none. */
 static bool position(int64_t *ret)
 {

@@ -112,8 +112,7 @@ struct spd_feed_counts spd_feed_counts(void)
     return c;
 }
 
-/* ---- to the brain ------------------------------------------------------------------------------
- */
+/* ---- to the brain ------------------------------------------------------------------------ */
 bool spd_settled(int status)
 {
     return status < 300 || status == 400 || status == 413 || status == 415 || status == 422;
@@ -205,8 +204,7 @@ bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char 
     return ok;
 }
 
-/* ---- the queue
- * ----------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 static bool same_study(const struct entry *a, const struct entry *b)
 {
     return !b->sr && !strcmp(a->tags.study_uid, b->tags.study_uid) &&
@@ -248,11 +246,16 @@ static bool hand_in(const struct entry *work, size_t n)
     return ok;
 }
 
-/* False: something was not taken; it is in the queue again. */
+/* What is in the queue now; what comes meanwhile is gathered for the next time. False: something
+ * was not taken; it is in the queue again. */
 static bool drain(struct entry *work)
 {
-    size_t n;
-    while (!spd_feed_stopping() && (n = take(work)) > 0) {
+    size_t n, todo;
+    pthread_mutex_lock(&lock);
+    todo = count;
+    pthread_mutex_unlock(&lock);
+    while (todo && !spd_feed_stopping() && (n = take(work)) > 0) {
+        todo -= n < todo ? n : todo;
         if (hand_in(work, n)) continue;
         pthread_mutex_lock(&lock);
         for (size_t i = 0; i < n; i++)
@@ -263,8 +266,7 @@ static bool drain(struct entry *work)
     return true;
 }
 
-/* ---- the thread
- * -------------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 /* lock is held. Until something is there to do (unless failed: then in any case) or the time is
  * over. */
 static void wait_until(spd_usec when, bool until_sr, bool until_any)

@@ -53,8 +53,7 @@ enum spd_rc spd_brain(const char *method, const char *path, const char *type, sp
     return rc;
 }
 
-/* ---- configuration
- * -------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 static void warn(const char *fmt, const char *what)
 {
     char line[300];
@@ -153,8 +152,7 @@ static bool read_configuration(void)
     return spd_plugin.enable;
 }
 
-/* ---- entry points
- * ----------------------------------------------------------------------------------- */
+/* ---- entry points ---------------------------------------------------------------------------- */
 ORTHANC_PLUGINS_API int32_t OrthancPluginInitialize(OrthancPluginContext *context);
 ORTHANC_PLUGINS_API void OrthancPluginFinalize(void);
 ORTHANC_PLUGINS_API const char *OrthancPluginGetName(void);

@@ -49,8 +49,7 @@ enum spd_rc spd_brain(const char *method, const char *path, const char *type, sp
  * full disk is mended, and the call repeated. */
 bool spd_settled(int status);
 
-/* ---- feed.c: the worker and its queue ---------------------------------------------------------
- */
+/* ---- feed.c: the worker and its queue ---------------------------------------------------- */
 void spd_feed_start(void);
 void spd_feed_stop(void);                      /* waits for the worker; Finalize */
 void spd_feed_ending(void);                    /* Orthanc begins to stop: no new work */
@@ -75,24 +74,20 @@ bool spd_feed_post_position(int64_t seq);
 bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char *aet);
 bool spd_feed_stopping(void);
 
-/* ---- changes.c: catch-up over /changes; the worker only -----------------------------------------
- */
+/* ---- changes.c: catch-up over /changes; the worker only ---------------------------------- */
 /* thorough: look at single instances too, not only at studies that became stable. False: the brain
  * or Orthanc did not answer; again later. */
 bool spd_changes_follow(bool thorough, int64_t *ret_since);
 /* GET of Orthanc's own REST API as JSON; NULL: not there. Owned: json_decref. */
 json_t *spd_rest(const char *uri);
 
-/* ---- filter.c: SR objects that the brain has committed, the last thousand
- * ------------------------- */
+/* ---- filter.c: SR objects that the brain has committed, the last thousand -------------------- */
 void spd_committed_add(const char *sop_uid);
 bool spd_committed(const char *sop_uid);
 /* Appends text so that it may stand as a value in a query. */
 void spd_add_query(struct spd_str *s, const char *text);
 
-/* ---- the callbacks
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the callbacks ---------------------------------------------------------------------- */
 int32_t spd_filter(uint16_t *dimse_status, const OrthancPluginDicomInstance *instance);
 OrthancPluginErrorCode spd_stored(const OrthancPluginDicomInstance *instance,
                                   const char *orthanc_id);

@@ -59,14 +59,24 @@ class Orthanc:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self):
+        for _ in range(4):
+            if self.try_start():
+                return
+            # A port that was free may have become somebody's since.
+            self.http, self.dicom = free_port(), free_port()
+            self.base = f"http://127.0.0.1:{self.http}"
+            self.config.update(HttpPort=self.http, DicomPort=self.dicom)
+        raise RuntimeError("Orthanc did not come up")
+
+    def try_start(self):
         os.makedirs(self.dir + "/db", exist_ok=True)
         with open(self.dir + "/orthanc.json", "w") as f:
             json.dump(self.config, f)
         env = dict(os.environ, TCP_NODELAY="1")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["Orthanc", self.dir + "/orthanc.json"], stdout=log, stderr=log, env=env)
-        if not until(lambda: self.process.poll() is not None or self.get("/system"), 30) or self.process.poll() is not None:
-            raise RuntimeError("Orthanc did not come up")
+        until(lambda: self.process.poll() is not None or self.get("/system"), 60)
+        return self.process.poll() is None
 
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
