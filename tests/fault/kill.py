@@ -2,7 +2,7 @@
 """Kills the brain (SIGKILL) again and again under mixed load, and compares what was acknowledged with what is stored and
 sent (design rules 1 and 2).
 
-Load: HL7 orders, changes and resends over several MLLP connections; AI results by C-STORE, some before their order; a
+Load: HL7 orders, changes, final reports and resends over several MLLP connections; AI results by C-STORE, some before their order; a
 doctor who acknowledges alerts; a RIS, a pager and a mail sink that outlive every brain and keep all they were sent. A
 sender that gets no answer sends the same bytes again until it has one, as a RIS does. Some kills come while the brain
 starts. Every 20th kill the dead brain's files are copied and looked into before it is started again.
@@ -27,7 +27,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fakes"))
 import hospital  # noqa: E402
-from hospital import Brain, Order, fields, uid, until  # noqa: E402
+from hospital import Brain, Order, fields, stamp, uid, until  # noqa: E402
 from ris import frame, read_frame  # noqa: E402
 from scu import Association, report  # noqa: E402
 
@@ -61,10 +61,10 @@ class Hospital(Brain):
 class Load:
     def __init__(self, brain, seed):
         self.brain, self.stop, self.lock = brain, threading.Event(), threading.Lock()
-        self.orders, self.results, self.alerts = {}, {}, set()  # what was acknowledged
+        self.orders, self.results, self.alerts, self.reports = {}, {}, set(), {}  # what was acknowledged
         self.positive, self.location = {}, {}
         self.refused, self.again, self.twice = [], 0, 0
-        self.waiting, self.seed, self.number = queue.Queue(), seed, 0
+        self.waiting, self.read, self.seed = queue.Queue(), queue.Queue(), seed  # studies for the AI, and for a report
         self.threads = [threading.Thread(target=t, args=(i,), name=f"{t.__name__} {i}", daemon=True)
                         for n, t in ((MLLP, self.ris), (SCU, self.ai), (1, self.doctor)) for i in range(n)]
 
@@ -99,14 +99,17 @@ class Load:
                 link = None
                 time.sleep(0.005)
 
-    def say(self, link, accession, control_id, text, location):
+    def say(self, link, control_id, text, accession, location=None):
+        """An order with its location, or a final report."""
         link, msa = self.deliver(link, text)
         with self.lock:
             if msa[1:3] != ["AA", control_id]:
                 self.refused.append((control_id, msa))
-            else:
+            elif location:
                 self.orders[control_id] = accession
                 self.location[accession] = location
+            else:
+                self.reports[control_id] = accession
         return link
 
     def ris(self, me):
@@ -115,20 +118,25 @@ class Load:
             n += 1
             accession = f"K{me}-{n}"
             order = Order(accession, f"P{me}-{n}", location="SEH")
-            early = dice.random() < 0.1 and self.waiting.qsize() < 100
-            if early:
+            what = dice.random() if self.waiting.qsize() < 100 else 1
+            if what < 0.1:  # the result is faster than the order
                 self.waiting.put(order)
             text = order.hl7(control_id=f"C{me}-{n}")
-            link = self.say(link, accession, f"C{me}-{n}", text, "SEH")
-            if not early and dice.random() < 0.5 and self.waiting.qsize() < 100:
-                self.waiting.put(order)
+            link = self.say(link, f"C{me}-{n}", text, accession, "SEH")
             if dice.random() < 0.1:  # a RIS that lost our answer
-                link = self.say(link, accession, f"C{me}-{n}", text, "SEH")
+                link = self.say(link, f"C{me}-{n}", text, accession, "SEH")
                 with self.lock:
                     self.twice += 1
-            if dice.random() < 0.15:
-                order.location = f"OK{n}"
-                link = self.say(link, accession, f"X{me}-{n}", order.hl7("XO", control_id=f"X{me}-{n}"), order.location)
+            if what >= 0.1:
+                if dice.random() < 0.15:
+                    order.location = f"OK{n}"
+                    link = self.say(link, f"X{me}-{n}", order.hl7("XO", control_id=f"X{me}-{n}"), accession, order.location)
+                (self.waiting if what < 0.5 else self.read).put(order)
+            try:
+                done = self.read.get_nowait()
+                link = self.say(link, f"R{done.accession}", final(done), done.accession)
+            except queue.Empty:
+                pass
             time.sleep(dice.random() * 0.02)
         if link:
             link.close()
@@ -154,6 +162,8 @@ class Load:
                     self.results[instance] = order.accession
                     if positive:
                         self.positive[order.accession] = instance
+                    elif order.accession in self.location:
+                        self.read.put(order)
             if dice.random() < 0.05:  # the same object again
                 link, _ = self.store(link, instance, data)
             if link and dice.random() < 0.1:
@@ -187,7 +197,15 @@ class Load:
 
     def acknowledged(self):
         with self.lock:
-            return set(self.orders), set(self.results), set(self.alerts)
+            return set(self.orders) | set(self.reports), set(self.results), set(self.alerts)
+
+
+def final(order):
+    t = stamp()
+    return "\r".join([f"MSH|^~\\&|RIS|ZH|SPOED|ZH|{t}||ORU^R01^ORU_R01|R{order.accession}|P|2.5",
+                      f"PID|1||{order.patient}^^^ZH^PI||{order.name}||{order.birth}|{order.sex}",
+                      f"OBR|1|P{order.accession}|F{order.accession}|{order.code}^{order.text}^L|||{t}|||||||||||{order.accession}||||{t}||CT|F",
+                      f"OBX|1|TX|{order.code}^{order.text}^L||Geen bloeding.||||||F", ""])
 
 
 # ---- looking ----------------------------------------------------------------------------------
@@ -204,7 +222,7 @@ def missing_now(brain, acknowledged):
                 shutil.copy(brain.path("spoed.db" + end), os.path.join(folder, "spoed.db" + end))
         db = sqlite3.connect(os.path.join(folder, "spoed.db"))
         orders, results, alerts = acknowledged
-        missing = [("order", i) for i in orders - {i for i, in rows(db, "SELECT control_id FROM message WHERE direction='in'")}]
+        missing = [("message", i) for i in orders - {i for i, in rows(db, "SELECT control_id FROM message WHERE direction='in'")}]
         missing += [("result", i) for i in results - {i for i, in rows(db, "SELECT sop_uid FROM result")}]
         missing += [("alert", i) for i in alerts - {i for i, in rows(db, "SELECT id FROM alert WHERE ack_at > 0")}]
         if rows(db, "PRAGMA integrity_check") != [("ok",)]:
@@ -223,10 +241,10 @@ class Check:
     def __init__(self, load, brain, db):
         self.load, self.brain, self.db, self.passed, self.failed = load, brain, db, 0, 0
         self.control = {c: (n, item) for c, n, item in rows(
-            db, "SELECT control_id, count(*), max(item) FROM message WHERE direction='in' AND type LIKE 'ORM%' GROUP BY control_id")}
+            db, "SELECT control_id, count(*), max(item) FROM message WHERE direction='in' AND (type LIKE 'ORM%' OR type LIKE 'ORU%') GROUP BY control_id")}
         self.items = collections.defaultdict(list)
-        for accession, location, level in rows(db, "SELECT accession_value, location, level FROM item WHERE unmatched = 0"):
-            self.items[accession].append((location, level))
+        for accession, location, level, report in rows(db, "SELECT accession_value, location, level, report FROM item WHERE unmatched = 0"):
+            self.items[accession].append((location, level, report))
         self.result = collections.defaultdict(list)
         for sop, items, parked, state in rows(db, "SELECT sop_uid, items, parked, state FROM result"):
             self.result[sop].append((json.loads(items), parked, state))
@@ -244,6 +262,11 @@ class Check:
         self.holds("no item twice", [a for a, i in self.items.items() if len(i) > 1])
         self.holds("the last change of an order is what stands",
                    [a for a, where in load.location.items() if self.items.get(a) and self.items[a][0][0] != where])
+
+    def reports(self):
+        sent = self.load.reports
+        self.holds("every acknowledged report has its message, once", [c for c in sent if self.control.get(c, (0, 0))[0] != 1])
+        self.holds("and has closed its item", [a for a in sent.values() if not self.items.get(a) or self.items[a][0][2] != "final"])
 
     def results(self):
         load = self.load
@@ -324,16 +347,16 @@ def run(kills, seed, life):
         check.holds("what a dead brain left has all that it acknowledged", missing)
         check.holds("every sender gets its answer in the end", ended)
         check.holds("the outbox empties", [] if settled else ["rows are left"])
-        for part in (check.orders, check.results, check.pages, check.priorities, check.journal):
+        for part in (check.orders, check.reports, check.results, check.pages, check.priorities, check.journal):
             part()
         db.close()
         if check.failed:
             kept = os.path.join(tempfile.gettempdir(), f"spoed-kill-{seed}.db")
             shutil.copy(brain.path("spoed.db"), kept)
             print("the database is kept:", kept)
-    messages = len(load.orders) + len(load.results) + len(load.alerts)
+    messages = len(load.orders) + len(load.reports) + len(load.results) + len(load.alerts)
     print(f"kill -9: {kills + at_start} kills ({at_start} while starting) in {took:.0f} s under {messages / took:.0f} acknowledged messages/s: "
-          f"{len(load.orders)} orders, {len(load.results)} results, {len(load.alerts)} acknowledgements; {load.again} sent again unanswered, "
+          f"{len(load.orders)} orders, {len(load.reports)} reports, {len(load.results)} results, {len(load.alerts)} acknowledgements; {load.again} sent again unanswered, "
           f"{load.twice} again all the same; {check.alerts} alerts, {check.sent} pages, {check.repeats} of them sent again; "
           f"{len(load.positive)} priorities, {check.resent} of them sent again; "
           f"{'nothing lost, nothing twice' if not check.failed else 'FAILED'}")
