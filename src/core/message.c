@@ -4,22 +4,40 @@
  * effect. Same key with other content: a new message, and a warning about the peer. */
 #include "core/internal.h"
 
+enum { OLDEST = 64, RECENT = 256 };
+
 static spd_sv message_key(struct spd_tx *tx, const struct spd_message_in *m)
 {
     return spd_key_join(tx->a, spd_key_join(tx->a, m->peer, m->sender), m->control_id);
 }
 
+/* Earlier messages with this key: the newest few hundred of all messages, and the oldest of the key. A sender that
+ * gives every message the same number must not make each one cost more than the last. */
+static enum spd_rc earlier(struct spd_tx *tx, const struct spd_message_in *m, int64_t *ids, size_t *ret_n)
+{
+    int64_t recent = tx->core->next_id[SPD_T_MESSAGE] - 1 - RECENT;
+    spd_sv key = message_key(tx, m);
+    size_t n;
+    TRY(spd_store_find(tx->st, SPD_KEY_MESSAGE_IN, key, 0, ids, OLDEST, &n, tx->err));
+    *ret_n = n;
+    if (n < OLDEST) return SPD_OK;
+    if (recent < ids[n - 1]) recent = ids[n - 1];
+    TRY(spd_store_find(tx->st, SPD_KEY_MESSAGE_IN, key, recent, ids + n, RECENT, &n, tx->err));
+    *ret_n += n;
+    return SPD_OK;
+}
+
 enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m, bool *ret_dup)
 {
-    int64_t *ids;
+    int64_t ids[OLDEST + RECENT];
     size_t n;
     *ret_dup = false;
     if (!m->hash.len) return SPD_OK; /* no message behind this event */
     if (m->control_id.len) {
-        TRY(spd_tx_find(tx, SPD_KEY_MESSAGE_IN, message_key(tx, m), &ids, &n));
-        for (size_t i = 0; i < n; i++) {
+        TRY(earlier(tx, m, ids, &n));
+        for (size_t i = n; i > 0; i--) {
             struct spd_message old;
-            TRY(spd_get_message(tx->st, ids[i], &old, tx->a, tx->err));
+            TRY(spd_get_message(tx->st, ids[i - 1], &old, tx->a, tx->err));
             if (!spd_sv_eq(old.hash, m->hash)) continue;
             *ret_dup = true;
             tx->journal = false;
