@@ -46,12 +46,25 @@ static enum spd_rc check_images(struct spd_tx *tx, const struct spd_item *item, 
     return SPD_OK;
 }
 
+/* A result that calls itself normal or negative and names something all the same. */
+static bool names_finding(struct spd_tx *tx, const struct spd_result *r)
+{
+    for (size_t i = 0; i < r->findings.n; i++) {
+        const struct spd_finding *f = &r->findings.v[i];
+        const struct spd_concept *c = f->concept.len ? spd_codes_concept(tx->core->codes, f->concept) : NULL;
+        if (f->present == SPD_PRESENT_YES && c && (c->alert || c->default_level)) return true;
+    }
+    return false;
+}
+
 static void check_models(struct spd_tx *tx, const struct spd_facts *f, const struct spd_result *rs, size_t n, struct judged *j)
 {
     const struct spd_models *ms = tx->core->rules->models;
     bool normal = false, required = false;
     for (size_t i = 0; i < n; i++)
         if (rs[i].mode != SPD_MODE_SHADOW && rs[i].mode != SPD_MODE_SUSPENDED && rs[i].state == SPD_AI_POSITIVE)
+            stop(j, "een AI-model meldt een bevinding", "an AI model reports a finding");
+        else if (rs[i].mode != SPD_MODE_SHADOW && rs[i].mode != SPD_MODE_SUSPENDED && names_finding(tx, &rs[i]))
             stop(j, "een AI-model meldt een bevinding", "an AI model reports a finding");
     for (size_t i = 0; i < spd_models_n(ms); i++) {
         const struct spd_model *m = spd_models_at(ms, i);
@@ -290,7 +303,7 @@ static enum spd_rc accept(struct spd_tx *tx, struct spd_work *w, const struct sp
     struct spd_draft d = *old;
     struct spd_outbox row = {0};
     spd_usec opened = opened_at(&w->item, e->by);
-    if (!opened)
+    if (!opened || tx->now - opened > SPD_HOUR(10)) /* another shift's look is not this one's */
         return spd_tx_refuse(tx, SPD_INVALID, "not-opened", "Open eerst de beelden van dit onderzoek.", "Open the images of this study first.");
     if (tx->now - opened < set->min_dwell)
         return spd_tx_refuse(tx, SPD_INVALID, "too-soon", "Te kort na het openen om gelezen te hebben.", "Too soon after opening to have read it.");
