@@ -125,7 +125,7 @@ static bool finds_less(const struct spd_result *r, const struct spd_result *old)
 static bool may_replace(struct spd_tx *tx, const struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
 {
     bool common = spd_patient_shares_id(&r->patient, &old->patient);
-    if (old->id >= r->id || old->superseded_by) return false;
+    if (old->id >= r->id || old->superseded_by || (!n && old->items.n)) return false;
     for (size_t i = 0; i < n && !common; i++) common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
     return common && (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
 }
@@ -148,7 +148,8 @@ static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r, const st
     return SPD_OK;
 }
 
-/* Earlier results that this one, which fits these items, replaces or contradicts. */
+/* Earlier results that this one, which fits these items, replaces or contradicts; without items, only those that
+ * wait for an order as well. */
 static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r, const int64_t *items, size_t n_items)
 {
     int64_t *ids, *more;
@@ -248,6 +249,7 @@ static enum spd_rc place(struct spd_tx *tx, struct spd_result *r, bool known_pee
         tx->r->did = SPD_DID_APPLY;
         return spd_result_apply(tx, r, NULL, ids, n);
     }
+    TRY(settle_with_earlier(tx, r, NULL, 0));
     if (!r->patient.ids.n)
         return spd_park_result(tx, r, "no-identifier", "Het resultaat noemt geen patiëntnummer.",
                                "The result names no patient identifier.", true);
@@ -269,7 +271,9 @@ static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, 
     for (size_t i = 0; i < n && !*ret; i++) {
         struct spd_result old;
         TRY(spd_get_result(tx->st, ids[i], &old, tx->a, tx->err));
-        if (old.superseded_by || !old.items.n || old.state != r->state || old.findings.n != r->findings.n ||
+        struct spd_parked p = {0};
+        if (!old.items.n && (!old.parked || spd_get_parked(tx->st, old.parked, &p, tx->a, NULL) || spd_sv_is(p.why, "unlisted-peer"))) continue;
+        if (old.superseded_by || old.state != r->state || old.findings.n != r->findings.n ||
             !spd_sv_eq(old.study_uid, r->study_uid) || !spd_sv_eq(old.version, r->version) ||
             !spd_desc_equal(&spd_patient_desc, &old.patient, &r->patient)) continue;
         *ret = ids[i];
