@@ -193,7 +193,8 @@ size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *q,
     if (q->reporting) {
         for (size_t i = 0; i < spd_list_count(list); i++) {
             v.row = spd_list_at(list, i);
-            if (!v.row || !row_matches(asked, n, &v)) continue;
+            if (!v.row || v.row->view.item.reading != SPD_READING_UNREAD) continue; /* somebody has it open */
+            if (!row_matches(asked, n, &v)) continue;
             answers++;
             if (!answer(ctx, v.row)) break;
         }

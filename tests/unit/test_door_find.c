@@ -51,9 +51,10 @@ static int setup(void **state)
     board = spd_board_new();
     put(1, true, 4, "routine", "ACC1", "Jansen, Piet", "CT", "1.2.3.1", SPD_READING_UNREAD);
     put(2, true, 1, "critical", "ACC2", "Óbidos, María", "CT", "1.2.3.2", SPD_READING_UNREAD);
-    put(3, true, 2, "urgent", "ACC3", "Jansen, Klaas", "DX", "", SPD_READING_CLAIMED);
+    put(3, true, 2, "urgent", "ACC3", "Jansen, Klaas", "DX", "", SPD_READING_UNREAD);
     put(4, false, 4, "routine", "ACC4", "de Vries, Anna", "CT", "", SPD_READING_UNREAD);
     put(5, false, 3, "expedited", "", "Jansen, Piet", "MR", "1.2.3.5", SPD_READING_UNREAD);
+    put(6, true, 1, "critical", "ACC6", "Jansen, Joris", "CT", "", SPD_READING_CLAIMED); /* being read: on neither list */
     spd_board_publish(board, 7, SPD_SEC(1), true);
     return 0;
 }
