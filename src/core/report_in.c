@@ -26,7 +26,8 @@ static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o,
     return SPD_OK;
 }
 
-static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e, const struct spd_order_in *o, bool *ret_found)
+static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e, const struct spd_order_in *o,
+                               bool *ret_found, bool *ret_differs)
 {
     struct spd_work *w;
     int64_t id;
@@ -39,7 +40,10 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     TRY(is_ambiguous(tx, o, &unclear));
     if (unclear) return SPD_OK;
     item = &w->item;
-    if (e->patient.ids.n && item->patient.ids.n && !spd_patient_shares_id(&item->patient, &e->patient)) return SPD_OK;
+    if (e->patient.ids.n && item->patient.ids.n && !spd_patient_shares_id(&item->patient, &e->patient)) {
+        *ret_differs = true;
+        return SPD_OK;
+    }
     *ret_found = true;
     was_final = item->report == SPD_REPORT_FINAL || item->report == SPD_REPORT_AMENDED;
     spd_tx_touch(tx, w, SPD_WHY_REPORT);
@@ -67,7 +71,7 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
 
 enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
 {
-    bool dup, any = false, found;
+    bool dup, any = false, found, differs = false;
     int64_t parked = 0;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
@@ -76,16 +80,18 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
         return spd_message_end(tx, &e->message, "no-role", 0);
     }
     for (size_t i = 0; i < e->reports.n; i++) {
-        TRY(one_report(tx, e, &e->reports.v[i], &found));
+        TRY(one_report(tx, e, &e->reports.v[i], &found, &differs));
         any |= found;
     }
     tx->r->did = SPD_DID_APPLY;
     if (!any) {
-        const char *nl = "Verslag bij geen bekende aanvraag.", *en = "Report of no order that is known.";
-        TRY(spd_park_message(tx, SPD_SV("no-order"), spd_sv_from(nl), spd_sv_from(en), &e->patient, e->message.peer, &parked));
+        const char *why = differs ? "patient-differs" : "no-order";
+        const char *nl = differs ? "Verslag bij een bekende aanvraag, van een andere patiënt." : "Verslag bij geen bekende aanvraag.";
+        const char *en = differs ? "Report of an order that is known, of another patient." : "Report of no order that is known.";
+        TRY(spd_park_message(tx, spd_sv_from(why), spd_sv_from(nl), spd_sv_from(en), &e->patient, e->message.peer, &parked));
         tx->r->did = SPD_DID_PARK;
         tx->r->id = parked;
-        spd_tx_say(tx, "no-order", nl, en);
+        spd_tx_say(tx, why, nl, en);
     }
-    return spd_message_end(tx, &e->message, any ? "" : "no-order", parked);
+    return spd_message_end(tx, &e->message, any ? "" : differs ? "patient-differs" : "no-order", parked);
 }

@@ -1133,6 +1133,25 @@ static void a_report_by_a_number_of_several_orders_closes_none(void **state)
     assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
 }
 
+static void a_report_of_another_patient_is_parked_as_such(void **state)
+{
+    struct world *w = *state;
+    struct spd_report_event e = {0};
+    struct spd_parked p;
+    world_order(w, (struct order){.accession = "A1"});
+    world_next(w);
+    envelope(w, &e.message, "ORU^R01", NULL, NULL);
+    struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
+    id->value = sv("P2"), id->authority = sv("ZH");
+    struct spd_order_in *in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"), in->report = SPD_REPORT_FINAL;
+    assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
+    assert_int_equal(spd_get_parked(w->store, w->r.id, &p, w->a, NULL), SPD_OK);
+    assert_true(spd_sv_is(p.why, "patient-differs"));
+}
+
 static void a_final_report_beside_an_open_alert_is_a_discrepancy(void **state)
 {
     struct world *w = *state;
@@ -1231,7 +1250,8 @@ int main(void)
         SCENE(a_page_is_not_tried_again_after_the_acknowledgement), SCENE(a_cancel_without_images_cannot_be_confirmed_away),
         SCENE(a_strays_order_pages_the_rules_people), SCENE(an_acknowledged_strays_order_pages_the_rules_people),
         SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
-        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_by_a_number_of_several_orders_closes_none),
+        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_of_another_patient_is_parked_as_such),
+        SCENE(a_report_by_a_number_of_several_orders_closes_none),
         SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy), SCENE(a_finding_shows_a_confirmed_cancel_again),
         SCENE(a_sender_of_one_number_is_heard), SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
         SCENE(what_waits_for_an_order_is_once_and_corrected),
