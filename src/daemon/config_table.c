@@ -69,7 +69,7 @@ const struct spd__field spd__config_fields[] = {
     ROW("site", "accession_issuer", TEXT, AT(spd_settings, accession_issuer), "ZH",
         "issuer of accession numbers without one"),
     ROW("site", "public_url", TEXT, AT(spd_settings, public_url), NULL,
-        "begin of the links in pages, https://…"),
+        "begin of the links in pages, https://…; default the first TCP listener"),
     ROW("site", "min_dwell", DURATION, AT(spd_settings, min_dwell), "15s",
         "a draft must have been open this long before it is accepted"),
     ROW("site", "undo", DURATION, AT(spd_settings, undo), "10s",

@@ -63,6 +63,20 @@ static enum spd_rc check(const struct spd_rules_files *f, struct spd_err *err)
     return rc;
 }
 
+/* The settings that decisions see. Without a public_url the links of pages lead to the first TCP listener: right on
+ * this machine, and a whole address wherever it is read. */
+static struct spd_settings settings_of(const struct spd_config *c, struct spd_arena *arena)
+{
+    struct spd_settings s = c->settings;
+    for (size_t i = 0; i < c->n_http && !s.public_url.len; i++)
+        if (!c->http[i].socket.len) {
+            bool six = memchr(c->http[i].address.ptr, ':', c->http[i].address.len) != NULL;
+            s.public_url = spd_arena_printf(arena, six ? "http://[%.*s]:%d" : "http://%.*s:%d",
+                                            SPD_SV_ARG(c->http[i].address), c->http[i].port);
+        }
+    return s;
+}
+
 enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event *ret,
                             unsigned char hash[32], struct spd_arena *arena, struct spd_err *err)
 {
@@ -78,7 +92,8 @@ enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event 
     for (size_t i = 0; i < files.n_models; i++)
         add(ret, "models", &files.models[i], arena);
     if (files.people.text.len) add(ret, "people", &files.people, arena);
-    spd_desc_encode(&spd_settings_desc, &c->settings, &settings);
+    struct spd_settings seen = settings_of(c, arena);
+    spd_desc_encode(&spd_settings_desc, &seen, &settings);
     if (!spd_str_ok(&settings))
         rc = spd_fail(err, SPD_LIMIT, "spoed.yaml", "the settings are too long");
     else
