@@ -139,6 +139,8 @@ void spd_web_h_message(struct spd_web_req *r)
     spd_j_bool(&r->out, "masked", !raw);
     if (is_hl7(m.raw))
         spd_j_text(&r->out, "raw", raw ? m.raw : masked(r->arena, m.raw));
+    else if (raw && m.direction == SPD_DIRECTION_OUT && m.raw.len < (1u << 20)) /* a page: JSON or mail */
+        spd_j_text(&r->out, "raw", m.raw);
     else
         spd_j_null(&r->out, "raw");
     if (raw && m.raw.len)
