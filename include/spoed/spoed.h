@@ -3,7 +3,7 @@
  * Spoed's brain (`spoed serve`) decides in which order the studies of a department are to be read. This
  * library is a thin client of it: every call is one HTTP request over the brain's Unix socket. It keeps
  * no state of its own, starts no thread, calls nobody back, installs no signal handler, writes to no
- * stream and needs libc and jansson only. The brain need not run when a session is opened.
+ * stream and needs libc only. The brain need not run when a session is opened.
  *
  *     struct spoed_options o = SPOED_OPTIONS_INIT;
  *     if (spoed_open(&o, &s, NULL) == SPOED_OK && spoed_list_open(s, NULL, &list, NULL) == SPOED_OK)

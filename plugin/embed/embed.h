@@ -1,13 +1,11 @@
 /* plugin/embed/embed.h: what the files of libspoed share; nobody else includes it.
  *
  * This code lives in other people's processes: nothing here aborts, logs, starts a thread, keeps a
- * global, or changes one (jansson's allocator, the locale, signals). Memory that is not there is
+ * global, or changes one (locale, signals). Memory that is not there is
  * SPOED_NO_MEMORY. The public header is the contract; the first version of each struct is its least
  * size for ever. */
 #ifndef SPD_EMBED_H
 #define SPD_EMBED_H
-
-#include <jansson.h>
 
 #include "client/http.h"
 #include "spoed/spoed.h"
@@ -37,10 +35,39 @@ enum spoed_code spd_embed_problem(struct spoed_error *err, int status, spd_sv bo
 enum spoed_code spd_embed_call(const struct spoed *s, const char *method, const char *path,
                                const char *type, spd_sv body, spd_usec extra,
                                struct spd_str *answer, struct spoed_error *err);
-/* A JSON object within limits; owned, json_decref. SPOED_PROTOCOL, SPOED_NO_MEMORY. */
-enum spoed_code spd_embed_json(spd_sv text, json_t **ret, struct spoed_error *err);
-const char *spd_embed_text(const json_t *o, const char *key); /* "" where it is none */
-int64_t spd_embed_int(const json_t *o, const char *key);      /* 0 likewise */
-void spd_embed_copy(char *to, size_t room, const char *from); /* cut between letters */
+/* An answer as a tree: nodes and texts in a block each. Reading it changes nothing. */
+enum spd_embed_kind {
+    SPD_EMBED_OTHER, /* null, false, a number that is not whole */
+    SPD_EMBED_TRUE,
+    SPD_EMBED_INT,
+    SPD_EMBED_TEXT,
+    SPD_EMBED_ARRAY,
+    SPD_EMBED_OBJECT
+};
+struct spd_embed_node {
+    enum spd_embed_kind kind;
+    size_t n; /* of an array or object: members */
+    int64_t number;
+    const char *key, *text; /* key: within an object */
+    struct spd_embed_node *first, *next;
+};
+struct spd_embed_doc { /* nodes[0] is the root, an object */
+    struct spd_embed_node *nodes;
+    char *texts;
+    size_t n_nodes, n_texts;
+};
+/* SPOED_PROTOCOL, SPOED_NO_MEMORY. spd_embed_done wipes and frees; a zeroed one does no harm. */
+enum spoed_code spd_embed_json(spd_sv text, struct spd_embed_doc *ret, struct spoed_error *err);
+void spd_embed_done(struct spd_embed_doc *d);
+/* All take NULL and a node of another kind, and then give NULL, 0 or "". */
+const struct spd_embed_node *spd_embed_get(const struct spd_embed_node *o, const char *key);
+const struct spd_embed_node *spd_embed_at(const struct spd_embed_node *a, size_t i);
+size_t spd_embed_size(const struct spd_embed_node *a);
+const char *spd_embed_string(const struct spd_embed_node *v);
+const char *spd_embed_text(const struct spd_embed_node *o, const char *key);
+int64_t spd_embed_int(const struct spd_embed_node *o, const char *key);
+
+/* What does not fit is cut between letters. */
+void spd_embed_copy(char *to, size_t room, const char *from);
 
 #endif

@@ -7,13 +7,14 @@
 #include "embed.h"
 
 enum { ROWS_MAX = 5000 };
-#define LIST_MAX ((size_t)128 << 20)
+#define LIST_MAX ((size_t)64 << 20)
 #define AT_LEAST_WAIT SPD_SEC(10) /* the brain's own limit */
 
 struct spoed_list {
     struct spd_str text;
-    json_t *root;
-    const json_t *items; /* in root */
+    struct spd_embed_doc doc;
+    const struct spd_embed_node **rows; /* in doc, n of them */
+    size_t n;
 };
 
 /* ---- open ------------------------------------------------------------------------------------- */
@@ -36,17 +37,19 @@ static bool path_of(const struct spoed_query *q, struct spd_str *path)
 
 static enum spoed_code read_list(struct spoed_list *l, struct spoed_error *err)
 {
-    const json_t *row;
-    size_t i;
-    enum spoed_code code = spd_embed_json(spd_str_sv(&l->text), &l->root, err);
+    const struct spd_embed_node *items, *revision;
+    enum spoed_code code = spd_embed_json(spd_str_sv(&l->text), &l->doc, err);
     if (code) return code;
-    l->items = json_object_get(l->root, "items");
-    if (!json_is_array(l->items) || !json_is_integer(json_object_get(l->root, "revision")))
+    items = spd_embed_get(l->doc.nodes, "items");
+    revision = spd_embed_get(l->doc.nodes, "revision");
+    if (!items || items->kind != SPD_EMBED_ARRAY || !revision || revision->kind != SPD_EMBED_INT)
         return spd_embed_fail(err, SPOED_PROTOCOL, "the answer is not a worklist");
-    json_array_foreach(l->items, i, row)
-    {
-        if (!json_is_object(row))
+    l->rows = calloc(items->n + 1, sizeof *l->rows);
+    if (!l->rows) return spd_embed_fail(err, SPOED_NO_MEMORY, "out of memory");
+    for (const struct spd_embed_node *row = items->first; row; row = row->next) {
+        if (row->kind != SPD_EMBED_OBJECT)
             return spd_embed_fail(err, SPOED_PROTOCOL, "the answer is not a worklist");
+        l->rows[l->n++] = row;
     }
     return SPOED_OK;
 }
@@ -81,7 +84,8 @@ enum spoed_code spoed_list_open(const struct spoed *s, const struct spoed_query 
 void spoed_list_free(struct spoed_list *l)
 {
     if (!l) return;
-    json_decref(l->root);
+    free(l->rows);
+    spd_embed_done(&l->doc);
     spd_str_done(&l->text);
     free(l);
 }
@@ -89,22 +93,23 @@ void spoed_list_free(struct spoed_list *l)
 /* ---- read ------------------------------------------------------------------------------------- */
 size_t spoed_list_count(const struct spoed_list *l)
 {
-    return l ? json_array_size(l->items) : 0;
+    return l ? l->n : 0;
 }
 
 int64_t spoed_list_revision(const struct spoed_list *l)
 {
-    return l ? spd_embed_int(l->root, "revision") : 0;
+    return l ? spd_embed_int(l->doc.nodes, "revision") : 0;
 }
 
 int spoed_list_complete(const struct spoed_list *l)
 {
-    return l && json_is_true(json_object_get(l->root, "complete"));
+    const struct spd_embed_node *v = l ? spd_embed_get(l->doc.nodes, "complete") : NULL;
+    return v && v->kind == SPD_EMBED_TRUE;
 }
 
 const char *spoed_list_next(const struct spoed_list *l)
 {
-    return spd_embed_text(l ? l->root : NULL, "next");
+    return spd_embed_text(l ? l->doc.nodes : NULL, "next");
 }
 
 const char *spoed_list_json(const struct spoed_list *l)
@@ -112,12 +117,12 @@ const char *spoed_list_json(const struct spoed_list *l)
     return l && l->text.ptr ? l->text.ptr : "";
 }
 
-static const json_t *row(const struct spoed_list *l, size_t i)
+static const struct spd_embed_node *row(const struct spoed_list *l, size_t i)
 {
-    return l ? json_array_get(l->items, i) : NULL;
+    return l && i < l->n ? l->rows[i] : NULL;
 }
 
-static int64_t time_of(const json_t *o, const char *key)
+static int64_t time_of(const struct spd_embed_node *o, const char *key)
 {
     spd_usec t;
     return spd_time_parse_iso(spd_sv_from(spd_embed_text(o, key)), &t) ? t : 0;
@@ -155,17 +160,17 @@ int64_t spoed_list_arrived(const struct spoed_list *l, size_t i)
 
 const char *spoed_list_accession(const struct spoed_list *l, size_t i)
 {
-    return spd_embed_text(json_object_get(row(l, i), "accession"), "value");
+    return spd_embed_text(spd_embed_get(row(l, i), "accession"), "value");
 }
 
 const char *spoed_list_accession_issuer(const struct spoed_list *l, size_t i)
 {
-    return spd_embed_text(json_object_get(row(l, i), "accession"), "issuer");
+    return spd_embed_text(spd_embed_get(row(l, i), "accession"), "issuer");
 }
 
-static const json_t *first_id(const json_t *item)
+static const struct spd_embed_node *first_id(const struct spd_embed_node *item)
 {
-    return json_array_get(json_object_get(json_object_get(item, "patient"), "ids"), 0);
+    return spd_embed_at(spd_embed_get(spd_embed_get(item, "patient"), "ids"), 0);
 }
 
 const char *spoed_list_patient_id(const struct spoed_list *l, size_t i)
@@ -190,21 +195,20 @@ const char *spoed_list_reader(const struct spoed_list *l, size_t i)
 
 size_t spoed_list_study_count(const struct spoed_list *l, size_t i)
 {
-    return json_array_size(json_object_get(row(l, i), "study_uids"));
+    return spd_embed_size(spd_embed_get(row(l, i), "study_uids"));
 }
 
 const char *spoed_list_study_uid(const struct spoed_list *l, size_t i, size_t n)
 {
-    const char *z = json_string_value(json_array_get(json_object_get(row(l, i), "study_uids"), n));
-    return z ? z : "";
+    return spd_embed_string(spd_embed_at(spd_embed_get(row(l, i), "study_uids"), n));
 }
 
 size_t spoed_list_reason_count(const struct spoed_list *l, size_t i)
 {
-    return json_array_size(json_object_get(row(l, i), "reasons"));
+    return spd_embed_size(spd_embed_get(row(l, i), "reasons"));
 }
 
 const char *spoed_list_reason(const struct spoed_list *l, size_t i, size_t n)
 {
-    return spd_embed_text(json_array_get(json_object_get(row(l, i), "reasons"), n), "text");
+    return spd_embed_text(spd_embed_at(spd_embed_get(row(l, i), "reasons"), n), "text");
 }

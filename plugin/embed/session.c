@@ -4,7 +4,7 @@
 
 #include "embed.h"
 
-enum { DEPTH_MAX = 32, MS_MAX = 3600000 };
+enum { MS_MAX = 3600000 };
 
 /* ---- structs that begin with their size ------------------------------------------------------- */
 bool spd_embed_take(const void *from, void *to, size_t known)
@@ -148,67 +148,16 @@ static enum spoed_code of_status(int status)
 enum spoed_code spd_embed_problem(struct spoed_error *err, int status, spd_sv body)
 {
     struct spoed_error e = {.code = of_status(status), .http_status = status};
-    json_t *o = NULL;
-    if (err && !spd_embed_json(body, &o, NULL)) { /* what cannot be read adds nothing */
+    struct spd_embed_doc d = {0};
+    if (err && !spd_embed_json(body, &d, NULL)) { /* what cannot be read adds nothing */
+        const struct spd_embed_node *o = d.nodes;
         const char *reason = spd_embed_text(o, "reason");
         spd_embed_copy(e.reason, sizeof e.reason, *reason ? reason : spd_embed_text(o, "code"));
         spd_embed_copy(e.text, sizeof e.text, spd_embed_text(o, "detail"));
         spd_embed_copy(e.holder, sizeof e.holder, spd_embed_text(o, "holder"));
-        json_decref(o);
+        spd_embed_done(&d);
     }
     return fail(err, &e);
-}
-
-/* ---- JSON in ---------------------------------------------------------------------------------- */
-/* jansson descends by recursion, and this may be a small stack. */
-static bool shallow(spd_sv t)
-{
-    size_t depth = 0;
-    bool text = false;
-    for (size_t i = 0; i < t.len; i++) {
-        char c = t.ptr[i];
-        if (text) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                text = false;
-        } else if (c == '"') {
-            text = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > DEPTH_MAX) return false;
-        } else if ((c == '}' || c == ']') && depth) {
-            depth--;
-        }
-    }
-    return true;
-}
-
-enum spoed_code spd_embed_json(spd_sv text, json_t **ret, struct spoed_error *err)
-{
-    json_error_t e = {0};
-    json_t *o = NULL;
-    if (text.len && shallow(text)) o = json_loadb(text.ptr, text.len, 0, &e);
-    if (o && json_is_object(o)) {
-        *ret = o;
-        return SPOED_OK;
-    }
-    /* Not every place in jansson that runs out of memory says so; those that do not say nothing. */
-    if (!o && text.len && shallow(text) &&
-        (!e.text[0] || json_error_code(&e) == json_error_out_of_memory))
-        return spd_embed_fail(err, SPOED_NO_MEMORY, "out of memory");
-    json_decref(o);
-    return spd_embed_fail(err, SPOED_PROTOCOL, "the answer is not a JSON object");
-}
-
-const char *spd_embed_text(const json_t *o, const char *key)
-{
-    const char *z = json_string_value(json_object_get(o, key));
-    return z ? z : "";
-}
-
-int64_t spd_embed_int(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
 }
 
 /* ---- one request ------------------------------------------------------------------------------ */

@@ -9,7 +9,7 @@ enum { EVENT_MAX = 1 << 20 };
 
 /* Posts, and reads the answer as JSON: owned. */
 static enum spoed_code post(const struct spoed *s, const char *path, const char *type, spd_sv body,
-                            json_t **ret, struct spoed_error *err)
+                            struct spd_embed_doc *ret, struct spoed_error *err)
 {
     struct spd_str answer = SPD_STR_INIT(SPD_EMBED_ANSWER_MAX);
     enum spoed_code code = spd_embed_call(s, "POST", path, type, body, 0, &answer, err);
@@ -33,23 +33,23 @@ enum spoed_code spoed_submit_order(const struct spoed *s, const void *hl7, size_
 {
     struct spoed_order_answer a;
     const char *ack;
-    json_t *o = NULL;
+    struct spd_embed_doc d = {0};
     enum spoed_code code = usable(s, hl7, size, err);
     if (code) return code;
     if (!ret || !spd_embed_take(ret, &a, sizeof a) || (a.ack && !a.ack_room))
         return spd_embed_fail(err, SPOED_INVALID, "there is no room for the answer");
-    code = post(s, "/api/v1/messages/hl7", "application/hl7-v2", spd_sv_of(hl7, size), &o, err);
+    code = post(s, "/api/v1/messages/hl7", "application/hl7-v2", spd_sv_of(hl7, size), &d, err);
     if (code) return code;
-    spd_embed_copy(a.answer, sizeof a.answer, spd_embed_text(o, "answer"));
-    spd_embed_copy(a.reason, sizeof a.reason, spd_embed_text(o, "reason"));
-    a.revision = spd_embed_int(o, "revision");
-    ack = spd_embed_text(o, "ack");
+    spd_embed_copy(a.answer, sizeof a.answer, spd_embed_text(d.nodes, "answer"));
+    spd_embed_copy(a.reason, sizeof a.reason, spd_embed_text(d.nodes, "reason"));
+    a.revision = spd_embed_int(d.nodes, "revision");
+    ack = spd_embed_text(d.nodes, "ack");
     a.ack_size = strlen(ack);
     if (a.ack && a.ack_size < a.ack_room)
         memcpy(a.ack, ack, a.ack_size + 1);
     else if (a.ack)
         a.ack[0] = 0;
-    json_decref(o);
+    spd_embed_done(&d);
     spd_embed_give(ret, &a, sizeof a);
     return SPOED_OK;
 }
@@ -69,7 +69,7 @@ enum spoed_code spoed_submit_result(const struct spoed *s, const void *dicom, si
 {
     struct spoed_result_answer a = {0};
     struct spd_str path = SPD_STR_INIT(256);
-    json_t *o = NULL;
+    struct spd_embed_doc d = {0};
     enum spoed_code code = usable(s, dicom, size, err);
     if (code) return code;
     if (!spd_embed_room(ret, sizeof a))
@@ -79,15 +79,15 @@ enum spoed_code spoed_submit_result(const struct spoed *s, const void *dicom, si
     spd_str_addz(&path, "/api/v1/instances");
     if (ae_title) spd_http_query(&path, "ae_title", spd_sv_from(ae_title));
     code = spd_str_ok(&path)
-               ? post(s, path.ptr, "application/dicom", spd_sv_of(dicom, size), &o, err)
+               ? post(s, path.ptr, "application/dicom", spd_sv_of(dicom, size), &d, err)
                : spd_embed_rc(err, path.rc, "out of memory");
     spd_str_done(&path);
     if (code) return code;
-    a.outcome = outcome_of(spd_embed_text(o, "outcome"));
-    a.id = spd_embed_int(o, "id");
-    a.revision = spd_embed_int(o, "revision");
-    spd_embed_copy(a.reason, sizeof a.reason, spd_embed_text(o, "reason"));
-    json_decref(o);
+    a.outcome = outcome_of(spd_embed_text(d.nodes, "outcome"));
+    a.id = spd_embed_int(d.nodes, "id");
+    a.revision = spd_embed_int(d.nodes, "revision");
+    spd_embed_copy(a.reason, sizeof a.reason, spd_embed_text(d.nodes, "reason"));
+    spd_embed_done(&d);
     spd_embed_give(ret, &a, sizeof a);
     return SPOED_OK;
 }
@@ -156,11 +156,11 @@ static bool study_json(const struct spoed_study *e, struct spd_str *b)
 static enum spoed_code act(const struct spoed *s, const char *path, spd_sv body,
                            int64_t *ret_revision, struct spoed_error *err)
 {
-    json_t *o = NULL;
-    enum spoed_code code = post(s, path, NULL, body, &o, err);
+    struct spd_embed_doc d = {0};
+    enum spoed_code code = post(s, path, NULL, body, &d, err);
     if (code) return code;
-    if (ret_revision) *ret_revision = spd_embed_int(o, "revision");
-    json_decref(o);
+    if (ret_revision) *ret_revision = spd_embed_int(d.nodes, "revision");
+    spd_embed_done(&d);
     return SPOED_OK;
 }
 
