@@ -72,6 +72,9 @@ static int take_options(struct spd_cli *cli, int argc, char **argv)
     return n;
 }
 
+/* Announced and not yet there: whoever types them hears that, and not that they are misspelt. */
+static const char *const later[] = {"send", "simulate", "oncall", "template", "import", "reconcile"};
+
 int main(int argc, char **argv)
 {
     static char self[PATH_MAX];
@@ -91,6 +94,14 @@ int main(int argc, char **argv)
             }
             return c->run(&cli, argc - 1, argv + 1);
         }
-    fprintf(stderr, "spoed: no such command: %s (see spoed --help)\n", argv[1]);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (!strcmp(later[i], argv[1])) {
+            fprintf(stderr, "spoed: %s is not in this version; README.md says what follows\n", argv[1]);
+            return SPD_EXIT_USAGE;
+        }
+    if (!strcmp(argv[1], "-c"))
+        fputs("spoed: -c needs the path of a configuration\n", stderr);
+    else
+        fprintf(stderr, "spoed: no such command: %s (see spoed --help)\n", argv[1]);
     return SPD_EXIT_USAGE;
 }
