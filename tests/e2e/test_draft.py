@@ -147,11 +147,11 @@ def something_changed():
 
 
 def nothing_changed():
-    with brain(complete_after="1s") as b:
+    with brain(complete_after="4s") as b:
         film(b, "FILM11", "860011")
         item, _, tag = draft(b, "FILM11")
         read(b, item)
-        equal("the study counts as complete", until(lambda: b.item("FILM11").get("images") == "complete" and "complete", 5), "complete")
+        equal("the study counts as complete", until(lambda: b.item("FILM11").get("images") == "complete" and "complete", 10), "complete")
         equal("which takes no draft away from its reader", accept(b, item, tag), 200)
 
 
