@@ -216,6 +216,39 @@ static enum spd_rc show_again(struct spd_tx *tx, const struct spd_result *r, con
     return SPD_OK;
 }
 
+static void note(struct spd_tx *tx, struct spd_result *r, const char *text)
+{
+    spd_sv v = spd_sv_from(text);
+    if (spd_list_has_text(r->notes.v, r->notes.n, v)) return;
+    SPD_LIST_OWN(&r->notes, tx->a);
+    *SPD_LIST_PUSH(&r->notes, tx->a) = v;
+}
+
+static bool is_placeholder(spd_sv v)
+{
+    static const char *const words[] = {"onbekend", "unknown", "anonymous", "anoniem", "noname", "nn"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (spd_sv_ieq(v, spd_sv_from(words[i]))) return true;
+    return !v.len;
+}
+
+/* A number in common decides; name, birth date and sex only warn, and a placeholder contradicts nothing (domain §1). */
+static void warn_of_person(struct spd_tx *tx, struct spd_result *r, const struct spd_patient *order)
+{
+    const struct spd_patient *p = &r->patient;
+    size_t at;
+    spd_sv a = spd_sv_trim(spd_sv_find(p->name, SPD_SV(","), &at) ? spd_sv_of(p->name.ptr, at) : p->name);
+    spd_sv b = spd_sv_trim(spd_sv_find(order->name, SPD_SV(","), &at) ? spd_sv_of(order->name.ptr, at) : order->name);
+    if (!is_placeholder(a) && !is_placeholder(b) && !spd_sv_ieq(a, b))
+        note(tx, r, "the name differs from that of the order: check the patient");
+    a = p->birth_date, b = order->birth_date;
+    if (a.len == 8 && b.len == 8 && !spd_sv_is(a, "19000101") && !spd_sv_is(b, "19000101") && !spd_sv_eq(a, b))
+        note(tx, r, "the birth date differs from that of the order: check the patient");
+    a = p->sex, b = order->sex;
+    if ((spd_sv_is(a, "M") && spd_sv_is(b, "F")) || (spd_sv_is(a, "F") && spd_sv_is(b, "M")))
+        note(tx, r, "the sex differs from that of the order: check the patient");
+}
+
 /* Gives a result to items: they have arrived, and are decided on. */
 enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
 {
@@ -231,6 +264,7 @@ enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const stru
         spd_life_apply(&w->item, SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
         TRY(spd_link_study(tx, w, r->study_uid));
         if (!w->item.modality.len) w->item.modality = r->modality;
+        warn_of_person(tx, r, &w->item.patient);
         spd_tx_touch(tx, w, SPD_WHY_RESULT);
     }
     return spd_put_result(tx->st, r, old, tx->err);

@@ -247,6 +247,7 @@ struct airesult {
     enum spd_present present;
     int64_t probability; /* millionths; 0 = 900000 */
     bool unlisted;
+    const char *person, *birth_date, *sex;
 };
 
 static enum spd_rc world_result(struct world *w, struct airesult x)
@@ -265,6 +266,8 @@ static enum spd_rc world_result(struct world *w, struct airesult x)
         struct spd_cx *id = SPD_LIST_PUSH(&e.result.patient.ids, w->a);
         id->value = sv(x.patient ? x.patient : "P1"), id->authority = sv("ZH");
     }
+    e.result.patient.name = sv(x.person ? x.person : ""), e.result.patient.birth_date = sv(x.birth_date ? x.birth_date : "");
+    e.result.patient.sex = sv(x.sex ? x.sex : "");
     e.result.modality = sv("CT"), e.result.body_part = sv("HEAD");
     e.result.content_at = w->now;
     e.result.state = (int32_t)(x.state ? x.state : SPD_AI_POSITIVE);

@@ -265,6 +265,32 @@ static void wrong_patient_is_parked(void **state)
     assert_int_equal(world_item(w, 1).level, 4);
 }
 
+static void name_birth_date_and_sex_only_warn(void **state)
+{
+    struct world *w = *state;
+    static const struct { const char *row; struct airesult x; size_t notes; } rows[] = {
+        {"the same", {.person = "zzcanary, T.", .birth_date = "19600101", .sex = "F"}, 0},
+        {"placeholders", {.person = "Onbekend", .birth_date = "19000101", .sex = "O"}, 0},
+        {"nothing known", {.person = NULL}, 0},
+        {"another name", {.person = "ZZOTHER, Test", .birth_date = "19600101"}, 1},
+        {"all three", {.person = "ZZOTHER, Test", .birth_date = "19600102", .sex = "M"}, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct airesult x = rows[i].x;
+        struct spd_view v;
+        char study[16], accession[16];
+        snprintf(study, sizeof study, "1.2.%zu", i + 1), snprintf(accession, sizeof accession, "A%zu", i + 1);
+        x.study = study, x.state = SPD_AI_NEGATIVE;
+        world_order(w, (struct order){.accession = accession, .study = study});
+        world_result(w, x);
+        assert_int_equal(w->r.did, SPD_DID_APPLY);
+        v = world_view(w, (int64_t)i + 1);
+        size_t notes = 0;
+        for (size_t k = 0; k < v.n_ai; k++) notes += v.ai[k].n_notes;
+        if (notes != rows[i].notes) fail_msg("%s: %zu notes", rows[i].row, notes);
+    }
+}
+
 static void order_that_names_another_patient(void **state)
 {
     struct world *w = *state;
@@ -1232,7 +1258,8 @@ int main(void)
         SCENE(order_to_critical), SCENE(paging_until_acknowledged), SCENE(if_unread_step_is_skipped_when_read), SCENE(link_needs_a_named_person),
         SCENE(decline_and_handover), SCENE(permanent_failure_goes_to_the_next_member), SCENE(duplicates_change_nothing),
         SCENE(older_messages_are_stale), SCENE(result_before_its_order), SCENE(unmatched_pages_the_radiologist_after_a_minute),
-        SCENE(wrong_patient_is_parked), SCENE(order_that_names_another_patient), SCENE(two_accessions_one_study),
+        SCENE(wrong_patient_is_parked), SCENE(name_birth_date_and_sex_only_warn),
+        SCENE(order_that_names_another_patient), SCENE(two_accessions_one_study),
         SCENE(an_order_after_the_result_of_its_study_is_listed),
         SCENE(further_results_join_the_sequence), SCENE(rerun_that_turns_negative_is_a_contradiction), SCENE(correction_travels),
         SCENE(disagree_withdraws_and_tells), SCENE(no_ping_pong), SCENE(cancel_never_hides_images),
