@@ -47,6 +47,7 @@ const char *const abstract_syntaxes[] = {
 };
 
 T_ASC_Association *association;
+volatile int *place; // this child's state, seen by the listener
 
 enum spd_pdv next_pdv(void *, int seconds, unsigned char *context, bool *command, bool *last,
                       const char **data, size_t *len)
@@ -54,7 +55,9 @@ enum spd_pdv next_pdv(void *, int seconds, unsigned char *context, bool *command
     DUL_PDV pdv;
     OFCondition cond = DUL_NextPDV(&association->DULassociation, &pdv);
     if (cond.bad()) {
+        if (seconds > SOCKET_SECONDS) *place = SPD_PLACE_IDLE; // the wait between two requests
         cond = DUL_ReadPDVs(&association->DULassociation, NULL, DUL_NOBLOCK, seconds);
+        *place = SPD_PLACE_BUSY;
         if (cond == DUL_READTIMEOUT) return SPD_PDV_NONE;
         if (cond == DUL_PEERREQUESTEDRELEASE) return SPD_PDV_RELEASE;
         if (cond != DUL_PDATAPDUARRIVED) return SPD_PDV_END;
@@ -137,7 +140,7 @@ bool negotiate(const spd_front *f, bool *reporting, char *calling, char *called)
 } // namespace
 
 int spd_dicom_association(const spd_front *f, int connection, int brain, const char *peer,
-                          volatile int *established)
+                          volatile int *state)
 {
     T_ASC_Network *network = NULL;
     char calling[17] = {0}, called[17] = {0};
@@ -152,7 +155,8 @@ int spd_dicom_association(const spd_front *f, int connection, int brain, const c
     if (cond.bad()) return 0;
     if (!negotiate(f, &reporting, calling, called)) return 0;
     alarm(0);
-    *established = 1;
+    place = state;
+    *place = SPD_PLACE_IDLE;
     spd_pdv_io io = {NULL, next_pdv, write_pdv, context_of, association->sendPDVLength};
     if (io.max_fragment > 16384 || io.max_fragment == 0) io.max_fragment = 16384;
     if (spd_dicom_serve(&io, brain, reporting, called, calling, peer) == SPD_PDV_RELEASE)

@@ -32,7 +32,7 @@ static struct place {
     char peer[INET6_ADDRSTRLEN];
     unsigned long started; /* a counter: the smaller the older */
 } places[PLACES];
-static volatile int *established; /* PLACES of them, in shared memory */
+static volatile int *states; /* enum spd_place, PLACES of them, in shared memory */
 static volatile sig_atomic_t stop;
 
 static void on_term(int sig)
@@ -107,32 +107,33 @@ static void peer_text(const struct sockaddr_storage *from, char *ret, size_t siz
     if (!strncmp(ret, "::ffff:", 7)) memmove(ret, ret + 7, strlen(ret + 7) + 1);
 }
 
+/* The one that gives way: the oldest silent one, else the oldest idle one; never one with a message in hand. -1: none.
+ * peer NULL: whoever. */
+static int gives_way(const char *peer)
+{
+    int best = -1;
+    for (int i = 0; i < PLACES; i++) {
+        if (!places[i].pid || states[i] == SPD_PLACE_BUSY || (peer && strcmp(places[i].peer, peer))) continue;
+        if (best < 0 || states[i] < states[best] || (states[i] == states[best] && places[i].started < places[best].started)) best = i;
+    }
+    return best;
+}
+
 /* A place for a new child, -1: none. */
 static int find_place(const char *peer)
 {
-    int same = 0, empty = -1, oldest = -1;
+    int same = 0, empty = -1, way;
     for (int i = 0; i < PLACES; i++) {
-        if (!places[i].pid)
-            empty = i;
-        else if (!strcmp(places[i].peer, peer))
-            same++;
-        if (places[i].pid && !established[i] &&
-            (oldest < 0 || places[i].started < places[oldest].started))
-            oldest = i;
+        if (!places[i].pid) empty = i;
+        else if (!strcmp(places[i].peer, peer)) same++;
     }
-    if (same >= PER_PEER) { /* its own oldest silent one gives way, nobody else's */
-        oldest = -1;
-        for (int i = 0; i < PLACES; i++)
-            if (places[i].pid && !strcmp(places[i].peer, peer) && !established[i] &&
-                (oldest < 0 || places[i].started < places[oldest].started))
-                oldest = i;
-    } else if (empty >= 0)
-        return empty;
-    if (oldest < 0) return -1;
-    kill(places[oldest].pid, SIGKILL);
-    waitpid(places[oldest].pid, NULL, 0);
-    places[oldest].pid = 0;
-    return oldest;
+    if (same < PER_PEER && empty >= 0) return empty;
+    way = gives_way(same >= PER_PEER ? peer : NULL); /* too many of its own: one of its own goes, nobody else's */
+    if (way < 0) return -1;
+    kill(places[way].pid, SIGKILL);
+    waitpid(places[way].pid, NULL, 0);
+    places[way].pid = 0;
+    return way;
 }
 
 static void child(const struct spd_front *f, int connection, int brain, int place)
@@ -142,7 +143,7 @@ static void child(const struct spd_front *f, int connection, int brain, int plac
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(f->fd);
     mine.fd = -1;
-    _exit(spd_dicom_association(&mine, connection, brain, places[place].peer, &established[place]));
+    _exit(spd_dicom_association(&mine, connection, brain, places[place].peer, &states[place]));
 }
 
 static int take(const struct spd_front *f, int listener, unsigned long count)
@@ -163,7 +164,7 @@ static int take(const struct spd_front *f, int listener, unsigned long count)
     }
     int rc = tell(f, 'A', peer, pair[1]);
     close(pair[1]);
-    established[place] = 0;
+    states[place] = SPD_PLACE_SILENT;
     snprintf(places[place].peer, sizeof places[place].peer, "%s", peer);
     pid_t pid = rc ? -1 : fork();
     if (pid == 0) {
@@ -230,9 +231,9 @@ int spd_dicom_front_main(int argc, char **argv)
         sigaction(SIGCHLD, &chld, NULL);
     signal(SIGPIPE, SIG_IGN);
     setenv("TCP_NODELAY", "1", 1); /* DCMTK reads it; without, every message waits 40 ms */
-    established = mmap(NULL, PLACES * sizeof *established, PROT_READ | PROT_WRITE,
+    states = mmap(NULL, PLACES * sizeof *states, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int listener = established == MAP_FAILED ? -1 : listen_on(&f);
+    int listener = states == MAP_FAILED ? -1 : listen_on(&f);
     if (listener < 0) {
         tell(&f, 'N', strerror(errno), -1);
         return 1;

@@ -11,10 +11,13 @@ struct spd_front {
     int port, fd; /* fd: control socket to the brain */
 };
 int spd_dicom_front_main(int argc, char **argv);
-/* In the child: serves one accepted connection; brain is the association's own socket. established is in
- * shared memory and is set once the association stands. Returns the exit code. */
+/* How a child is, so that the listener knows who can give way when all places are taken. */
+enum spd_place { SPD_PLACE_SILENT = 0, SPD_PLACE_IDLE = 1, SPD_PLACE_BUSY = 2 };
+/* In the child: serves one accepted connection; brain is the association's own socket. state is in shared
+ * memory: idle while an association stands and asks for nothing, busy while it has a message in hand.
+ * Returns the exit code. */
 int spd_dicom_association(const struct spd_front *f, int connection, int brain, const char *peer,
-                          volatile int *established);
+                          volatile int *state);
 #ifdef __cplusplus
 }
 #endif

@@ -329,6 +329,44 @@ static void silent_peers_cost_nobody_else(void **state)
     }
 }
 
+/* A-ASSOCIATE-RQ for Verification, implicit little endian (PS3.8 §9.3.2). */
+static size_t associate_request(unsigned char *p)
+{
+    static const unsigned char items[] = "\x10\0\0\x15" "1.2.840.10008.3.1.1.1"
+        "\x20\0\0\x2e\x01\0\0\0" "\x30\0\0\x11" "1.2.840.10008.1.1" "\x40\0\0\x11" "1.2.840.10008.1.2"
+        "\x50\0\0\x08" "\x51\0\0\x04\0\0\x40\0";
+    size_t n = sizeof items - 1;
+    memset(p, 0, 74);
+    p[0] = 1, p[4] = (unsigned char)((68 + n) >> 8), p[5] = (unsigned char)(68 + n), p[7] = 1;
+    memcpy(p + 10, "SPOED           HOLDER          ", 32);
+    memcpy(p + 74, items, n);
+    return 74 + n;
+}
+
+/* Associations that stand and ask for nothing give way to one that has something to say. */
+static void idle_associations_give_way(void **state)
+{
+    (void)state;
+    NEED_TOOLS();
+    enum { HOLDERS = 40 };
+    int fds[HOLDERS];
+    unsigned char request[300], answer[300];
+    size_t n = associate_request(request);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int64_t port;
+    spd_sv_to_i64(spd_sv_from(w.port), &port);
+    a.sin_port = htons((uint16_t)port);
+    for (int i = 0; i < HOLDERS; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (void *)&a, sizeof a), 0);
+        assert_int_equal(send(fds[i], request, n, MSG_NOSIGNAL), (ssize_t)n);
+        assert_true(recv(fds[i], answer, sizeof answer, 0) > 0);
+        assert_int_equal(answer[0], 2); /* accepted, also beyond the places */
+    }
+    assert_int_equal(TOOL("echoscu", "-aec", "SPOED", "127.0.0.1", w.port), 0);
+    for (int i = 0; i < HOLDERS; i++) close(fds[i]);
+}
+
 /* Rubbish instead of DICOM costs one connection. */
 static void rubbish_costs_one_connection(void **state)
 {
@@ -453,7 +491,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_titles_answer_an_echo_and_no_other), cmocka_unit_test(a_result_is_stored_after_its_commit),
         cmocka_unit_test(what_cannot_be_committed_is_refused), cmocka_unit_test(the_two_lists_are_kept_apart),
-        cmocka_unit_test(silent_peers_cost_nobody_else), cmocka_unit_test(rubbish_costs_one_connection),
+        cmocka_unit_test(silent_peers_cost_nobody_else),
+        cmocka_unit_test(idle_associations_give_way), cmocka_unit_test(rubbish_costs_one_connection),
         cmocka_unit_test(a_crash_costs_one_association_and_alarms),
         cmocka_unit_test(a_killed_front_is_started_again), cmocka_unit_test(the_pool_decodes_and_survives),
         cmocka_unit_test(threads_may_come_and_go)};
