@@ -64,13 +64,13 @@ def after_kill():
         check("the page of the stray that was due goes out", until(lambda: [p for p in b.pager.pages if "unmatched" in p["text"]], 8), b.pager.pages[pages:])
         time.sleep(1)
         equal("the report once, or again under its own MSH-10", len({fields(m, "MSH")[10] for m in b.ris.of_type("ORU")}), 1)
-        equal("one priority message for the bleeding", len(b.ris.of_type("ORM")), 1)
+        equal("one priority message for the bleeding, or again under its own MSH-10", len({fields(m, "MSH")[10] for m in b.ris.of_type("ORM")}), 1)
         ids = [(p["page_id"], p["to"]) for p in b.pager.pages if p["repeat"] == 0]
         equal("no page twice without being marked as a repeat", len(ids), len(set(ids)))
         equal("a browser has to log in again", b.raw("GET", "/api/v1/session", None, cookie)[0], 401)
         equal("and can, with the password of before", b.raw("GET", "/api/v1/session", None, b.login("lezer"))[0], 200)
         equal("tokens still hold", b.call("GET", "/api/v1/worklist", who="smit")[0], 200)
-        check("the list is served by C-FIND again", until(lambda: "HEAD1" in b.find("SPOED_READ"), 30))
+        check("the list is served by C-FIND again", until(lambda: "FILM2" in b.find("SPOED_READ"), 30), b.find("SPOED_READ"))
 
 
 def page_due_while_down():
@@ -126,11 +126,10 @@ def the_same_message_again():
         b.start()
         check("and after a restart", until(lambda: b.store(path)[0] == 0, 10))
         time.sleep(0.5)
-        item = b.get(f"/api/v1/items/{b.item('TWICE1')['id']}")
         equal("is one result", len([a for a in b.item("TWICE1")["ai"] if a["state"] == "positive" for f in a["findings"]]), 1)
         equal("one alert", len(b.get("/api/v1/alerts")["alerts"]), 1)
         equal("one page for each", len({p["page_id"] for p in b.pager.pages}), len([p for p in b.pager.pages if p["repeat"] == 0]))
-        check("and one priority message", item and len(b.ris.of_type("ORM")) == 1, b.ris.of_type("ORM"))
+        equal("and one priority message, or again under its own MSH-10", len({fields(m, "MSH")[10] for m in b.ris.of_type("ORM")}), 1)
 
 
 def a_bad_configuration():
