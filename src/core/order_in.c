@@ -294,22 +294,36 @@ static enum spd_rc study_row(struct spd_tx *tx, const struct spd_study_event *e,
     return SPD_OK;
 }
 
+/* Puts a UID into a table of places (0 = free, else index + 1). False: it was there. */
+static bool remember(size_t *table, size_t mask, const spd_sv *uids, size_t at)
+{
+    size_t k = (size_t)spd_sv_hash(uids[at]) & mask;
+    for (; table[k]; k = (k + 1) & mask)
+        if (spd_sv_eq(uids[table[k] - 1], uids[at])) return false;
+    table[k] = at + 1;
+    return true;
+}
+
 /* Adds what is new among the instances. Returns how many images are new. */
 static int64_t add_instances(struct spd_tx *tx, struct spd_study *s, const struct spd_study_event *e)
 {
-    size_t n = s->instances.n, fresh = 0;
+    size_t n = s->instances.n, mask = 15, *table;
     if (!e->instances.n) {
         int64_t more = e->instance_count > s->instance_count ? e->instance_count - s->instance_count : 0;
         if (more) s->instance_count = e->instance_count;
         return more;
     }
     spd_list_push((struct spd_list *)(void *)&s->instances, sizeof(spd_sv), e->instances.n, tx->a);
-    for (size_t i = 0; i < e->instances.n; i++)
-        if (!spd_list_has_text(s->instances.v, n + fresh, e->instances.v[i]))
-            s->instances.v[n + fresh++] = e->instances.v[i];
-    s->instances.n = n + fresh;
+    while (mask < s->instances.n * 2) mask = mask * 2 + 1;
+    table = SPD_NEW_N(tx->a, size_t, mask + 1);
+    for (size_t i = 0; i < n; i++) remember(table, mask, s->instances.v, i);
+    s->instances.n = n;
+    for (size_t i = 0; i < e->instances.n; i++) {
+        s->instances.v[s->instances.n] = e->instances.v[i];
+        if (remember(table, mask, s->instances.v, s->instances.n)) s->instances.n++;
+    }
     if (s->instance_count < (int64_t)s->instances.n) s->instance_count = (int64_t)s->instances.n;
-    return (int64_t)fresh;
+    return (int64_t)(s->instances.n - n);
 }
 
 enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e)
