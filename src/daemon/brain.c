@@ -148,8 +148,11 @@ static void committed(void *self, struct spd_store *store, spd_usec now)
     (void)store, (void)now;
     SPD_FAULT("after-commit");
     spd_core_committed(b->core);
-    b->committed = b->applied;
     n = spd_core_take_dirty(b->core, &ids);
+    /* A claim that found nothing changed nothing: publishing it would kick the channels, which would
+     * claim again, for as long as a row waits for another one of its order. */
+    if (b->applied == b->committed && !n) return;
+    b->committed = b->applied;
     for (size_t i = 0; i < n; i++)
         mark_dirty(b, ids[i]);
     n = spd_core_take_notes(b->core, &notes);
