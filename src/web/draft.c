@@ -77,7 +77,9 @@ void spd_web_h_draft_act(struct spd_web_req *r)
     json_t *o = spd_web_body(r);
     if (!o) return;
     if (a.verb == SPD_ACT_DRAFT_ACCEPT)
-        ok = spd_web_only(r, o, accept) && spd_web_text(r, o, "text", false, 65536, &a.text);
+        /* An edited text that is blank is no report, and must not become the pre-filled one. */
+        ok = spd_web_only(r, o, accept) &&
+             spd_web_text(r, o, "text", json_is_string(json_object_get(o, "text")), 65536, &a.text);
     else if (a.verb == SPD_ACT_DRAFT_REJECT)
         ok = spd_web_only(r, o, reject) && spd_web_text(r, o, "reason", true, 2000, &a.reason);
     else
