@@ -40,18 +40,53 @@ enum spd_rc spd_outbox_cancel(struct spd_tx *tx, int64_t id)
 }
 
 /* ---- leases ----------------------------------------------------------------------------------- */
-static enum spd_rc group_is_taken(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
+/* Until when another row of the group goes before this one: an older one, or one in flight. 0: nobody does. */
+static enum spd_rc group_blocked(struct spd_tx *tx, const struct spd_outbox *row, spd_usec *ret_until)
 {
     int64_t *ids;
     size_t n;
-    *ret = false;
+    *ret_until = 0;
     if (!row->group_key.len) return SPD_OK;
     TRY(spd_tx_find(tx, SPD_KEY_OUTBOX_GROUP, row->group_key, &ids, &n));
-    for (size_t i = 0; i < n && !*ret; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct spd_outbox o;
         if (ids[i] == row->id) continue;
         TRY(spd_get_outbox(tx->st, ids[i], &o, tx->a, tx->err));
-        *ret = (o.state == SPD_OUTBOX_SENDING && o.lease_until > tx->now) || o.id < row->id;
+        if (!(o.state == SPD_OUTBOX_SENDING && o.lease_until > tx->now) && o.id > row->id) continue;
+        if (o.due > *ret_until) *ret_until = o.due;
+        if (!*ret_until) *ret_until = 1;
+    }
+    return SPD_OK;
+}
+
+/* A row that another one goes before sleeps until that one is due, so that nobody asks for it in vain. Its own due
+ * is kept where a row in flight has its lease. */
+static enum spd_rc sleep_until(struct spd_tx *tx, const struct spd_outbox *old, spd_usec until, bool *ret_moved)
+{
+    struct spd_outbox row = *old;
+    if (until <= tx->now) return SPD_OK;
+    row.lease_until = old->lease_until ? old->lease_until : old->due;
+    row.due = until;
+    *ret_moved = true;
+    return spd_put_outbox(tx->st, &row, old, tx->err);
+}
+
+/* The row before them has had its outcome: the others of its group are due now, or after its next try. */
+static enum spd_rc wake_group(struct spd_tx *tx, const struct spd_outbox *done)
+{
+    int64_t *ids;
+    size_t n;
+    if (!done->group_key.len) return SPD_OK;
+    TRY(spd_tx_find(tx, SPD_KEY_OUTBOX_GROUP, done->group_key, &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_outbox row, old;
+        if (ids[i] <= done->id) continue;
+        TRY(spd_get_outbox(tx->st, ids[i], &old, tx->a, tx->err));
+        if (old.state != SPD_OUTBOX_QUEUED || !old.lease_until) continue; /* has not slept */
+        row = old;
+        row.due = done->state == SPD_OUTBOX_QUEUED && done->due > old.lease_until ? done->due : old.lease_until;
+        row.lease_until = 0;
+        TRY(spd_put_outbox(tx->st, &row, &old, tx->err));
     }
     return SPD_OK;
 }
@@ -62,16 +97,20 @@ enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e)
     int64_t ids[PAGE], after_id = 0;
     spd_usec dues[PAGE], after_due = 0;
     size_t n, max = e->max > 0 && e->max < 64 ? (size_t)e->max : 16, got = 0;
+    bool moved = false;
     struct spd_outbox *rows = SPD_NEW_N(tx->a, struct spd_outbox, max);
     do {
         TRY(spd_store_due(tx->st, SPD_T_OUTBOX, tx->now, after_due, after_id, ids, dues, PAGE, &n, tx->err));
         for (size_t i = 0; i < n && got < max; i++) {
             struct spd_outbox row, old;
-            bool taken;
+            spd_usec until;
             TRY(spd_get_outbox(tx->st, ids[i], &old, tx->a, tx->err));
             if (!spd_sv_eq(old.destination, e->destination)) continue;
-            TRY(group_is_taken(tx, &old, &taken));
-            if (taken) continue;
+            TRY(group_blocked(tx, &old, &until));
+            if (until) {
+                TRY(sleep_until(tx, &old, until, &moved));
+                continue;
+            }
             row = old;
             row.state = SPD_OUTBOX_SENDING;
             row.attempts++;
@@ -83,7 +122,7 @@ enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e)
     } while (n == PAGE && got < max);
     tx->r->claimed = rows, tx->r->n_claimed = got;
     tx->r->did = SPD_DID_APPLY;
-    tx->journal = got > 0;
+    tx->journal = got > 0 || moved;
     return SPD_OK;
 }
 
@@ -181,6 +220,7 @@ enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e)
         row.due = tx->now + (e->retry_after > 0 && e->retry_after < SPD_MIN(5) ? e->retry_after : back_off(row.attempts));
     }
     TRY(spd_put_outbox(tx->st, &row, &old, tx->err));
+    TRY(wake_group(tx, &row));
     if (ok) TRY(spd_tx_alarm_clear(tx, "destination-down", row.destination));
     else if (!seen) TRY(spd_tx_alarm(tx, "destination-down", row.destination, "Een bestemming neemt niets aan.", "A destination does not take messages."));
     tx->r->did = SPD_DID_APPLY;

@@ -688,6 +688,39 @@ static void a_change_of_rules_reaches_every_item(void **state)
     for (int64_t id = 1; id <= 600; id++) assert_int_equal(world_item(w, id).level, 1);
 }
 
+static size_t due_rows(struct world *w)
+{
+    int64_t ids[32];
+    spd_usec dues[32];
+    size_t n;
+    assert_int_equal(spd_store_due(w->store, SPD_T_OUTBOX, w->now, 0, 0, ids, dues, 32, &n, NULL), SPD_OK);
+    return n;
+}
+
+static void rows_of_one_order_go_one_by_one(void **state)
+{
+    struct world *w = *state;
+    struct spd_claim_event c = {.destination = sv("ris"), .max = 8, .lease = SPD_SEC(20)};
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.sop = "1.5.5"});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_TEMPORARY, rows, 8), 1); /* the RIS is down */
+    world_result(w, (struct airesult){.predecessor = "1.5.5", .state = SPD_AI_NEGATIVE});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    assert_int_equal(due_rows(w), 1); /* the second message, behind the first */
+    world_next(w);
+    world_apply(w, SPD_EVENT_CLAIM, &c);
+    assert_int_equal(w->r.n_claimed, 0);
+    assert_int_equal(due_rows(w), 0); /* it sleeps: nobody asks in vain */
+    w->now += SPD_SEC(3);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_true(spd_sv_is(rows[0].wire, "S"));
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1); /* and is due as soon as that one is gone */
+    assert_true(spd_sv_is(rows[0].wire, "R"));
+    assert_int_equal(due_rows(w), 0);
+}
+
 static void claims_are_leases(void **state)
 {
     struct world *w = *state;
@@ -1266,7 +1299,7 @@ int main(void)
         SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted), SCENE(draft_rejected),
         SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
         SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
-        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(a_change_of_rules_reaches_every_item),
+        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(rows_of_one_order_go_one_by_one), SCENE(a_change_of_rules_reaches_every_item),
         SCENE(lost_lease_is_sent_again_and_marked), SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
         SCENE(a_failed_or_shadow_rerun_takes_no_finding_away), SCENE(what_is_parked_supersedes_nothing), SCENE(the_same_object_by_another_way_is_once),
         SCENE(a_changed_patient_leaves_the_linked_order_alone), SCENE(a_changed_patient_and_back_pages_again), SCENE(a_changed_patient_pages_as_unmatched),
