@@ -151,7 +151,9 @@ static void user_event(const struct wanted *w, struct spd_arena *arena, struct s
     }
 }
 
-static int by_store(const struct spd_config *c, const struct wanted *w, char **ret_token)
+/* last: a lock that a brain holds is an error; else LOCKED says that it is worth asking the brain again. */
+enum { LOCKED = -2 };
+static int by_store(const struct spd_config *c, const struct wanted *w, bool last, char **ret_token)
 {
     struct spd_arena *arena = spd_arena_new(ARENA_MAX);
     struct spd_core *core = spd_core_new(NULL, NULL);
@@ -169,11 +171,13 @@ static int by_store(const struct spd_config *c, const struct wanted *w, char **r
         user_event(w, arena, &u, ret_token);
         rc = apply(store, core, &u, arena, &err);
     }
-    if (rc) fprintf(stderr, "spoed: %s: %s\n", err.place, err.text);
+    bool locked = rc == SPD_EXISTS && lock < 0 && !last;
+    if (rc && !locked) fprintf(stderr, "spoed: %s: %s\n", err.place, err.text);
     spd_core_free(core);
     spd_store_close(store);
     spd_lock_release(lock);
     spd_arena_free(arena);
+    if (locked) return LOCKED;
     return !rc ? SPD_EXIT_OK : rc == SPD_STALE ? SPD_EXIT_MIGRATE : SPD_EXIT_FAILURE;
 }
 
@@ -193,8 +197,12 @@ int cmd_user(const struct spd_cli *cli, int argc, char **argv)
         spd_config_free(c);
         return SPD_EXIT_FAILURE;
     }
-    code = by_api(c, &w, &token);
-    if (code == SPD_API_NOBODY) code = by_store(c, &w, &token);
+    for (int n = 0;; n++) { /* a brain that is just starting holds its lock before its socket answers */
+        code = by_api(c, &w, &token);
+        if (code == SPD_API_NOBODY) code = by_store(c, &w, n == 50, &token);
+        if (code != LOCKED) break;
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
     if (!code && token && cli->json)
         printf("{\"name\": \"%s\", \"token\": \"%s\"}\n", w.name, token);
     else if (!code && token)
