@@ -179,12 +179,12 @@ static bool members(struct cursor *c, struct spd_embed_node *node, int depth, bo
 
 static bool value(struct cursor *c, const char *key, int depth, struct spd_embed_node **ret)
 {
-    struct spd_embed_node none, *node = c->nodes ? &c->nodes[c->n_nodes] : &none;
+    struct spd_embed_node counted, *node = c->nodes ? &c->nodes[c->n_nodes] : &counted;
     char open;
     blanks(c);
     if (c->at == c->end || ++c->n_nodes > NODES_MAX) return false;
     *node = (struct spd_embed_node){.kind = SPD_EMBED_OTHER, .key = key};
-    *ret = node;
+    *ret = c->nodes ? node : NULL;
     open = *c->at;
     if (open == '"') {
         node->kind = SPD_EMBED_TEXT;

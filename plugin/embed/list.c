@@ -67,7 +67,7 @@ enum spoed_code spoed_list_open(const struct spoed *s, const struct spoed_query 
         code = spd_embed_rc(err, path.rc, "the query is too long, or out of memory");
     else if (!(l = calloc(1, sizeof *l)))
         code = spd_embed_fail(err, SPOED_NO_MEMORY, "out of memory");
-    if (!code) {
+    if (l) {
         l->text = SPD_STR_INIT(LIST_MAX);
         code = spd_embed_call(s, "GET", path.ptr, NULL, SPD_SV_NONE,
                               q.at_least ? AT_LEAST_WAIT : 0, &l->text, err);

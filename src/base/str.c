@@ -4,34 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-_Noreturn void spd_out_of_memory(void)
-{
-    static const char text[] = "<2>spoed: out of memory; stopping, nothing acknowledged is lost\n";
-    ssize_t n = write(2, text, sizeof text - 1);
-    (void)n;
-    abort();
-}
-
-void *spd_must_malloc(size_t n)
-{
-    void *p = calloc(1, n ? n : 1);
-    if (!p) spd_out_of_memory();
-    return p;
-}
-
-void *spd_must_realloc(void *p, size_t n)
-{
-    p = realloc(p, n ? n : 1);
-    if (!p) spd_out_of_memory();
-    return p;
-}
-
-void spd_free(void *p)
-{
-    free(p);
-}
 
 void spd_str_done(struct spd_str *s)
 {

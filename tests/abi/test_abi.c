@@ -449,7 +449,7 @@ static void expect_event(struct spoed_stream *st, enum spoed_kind kind, int64_t 
 
 static void test_stream(void **state)
 {
-    struct spoed_event e = SPOED_EVENT_INIT, before = SPOED_EVENT_INIT;
+    struct spoed_event e = SPOED_EVENT_INIT;
     struct spoed *s = session();
     (void)state;
     for (int piece = 0; piece < 8; piece++) {
@@ -465,7 +465,7 @@ static void test_stream(void **state)
         expect_event(st, SPOED_KIND_ITEM, 5, 41, 40); /* its revision is not whole yet */
         expect_event(st, SPOED_KIND_ALERT, 9, 41, 41);
         assert_int_equal(spoed_next(st, &e), SPOED_AGAIN);
-        assert_memory_equal(&e, &before, sizeof e);
+        assert_true(e.size == sizeof e && e.kind == SPOED_KIND_OTHER && !e.id && !e.revision); /* untouched */
         assert_false(readable(st, 0));
         assert_int_equal(spoed_next(st, NULL), SPOED_INVALID);
         spoed_unsubscribe(st);
