@@ -252,6 +252,8 @@ static bool unseen_since(const struct spd_draft *old, const struct judged *j, in
 static enum spd_rc no_more_alarms(struct spd_tx *tx, int64_t item)
 {
     TRY(spd_tx_alarm_clear(tx, "report-not-delivered", spd_key_i64(tx->a, item)));
+    TRY(spd_tx_timer_clear(tx, SPD_TIMER_REPORT, item, SPD_SV_NONE));
+    TRY(spd_tx_alarm_clear(tx, "report-not-confirmed", spd_key_i64(tx->a, item)));
     return spd_tx_alarm_clear(tx, "draft-held-back", spd_key_i64(tx->a, item));
 }
 
@@ -413,6 +415,8 @@ enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, b
         if (spd_sv_is(row->wire, "F") && w->item.report == SPD_REPORT_PRELIMINARY) { /* final_on: ack */
             spd_life_apply(&w->item, SPD_LIFE_FINAL);
             spd_tx_touch(tx, w, SPD_WHY_REPORT);
+        } else if (w->item.report == SPD_REPORT_PRELIMINARY) {
+            TRY(spd_tx_timer_set(tx, SPD_TIMER_REPORT, w->item.id, SPD_SV_NONE, tx->now + tx->core->rules->settings.report_timeout));
         }
         TRY(spd_tx_alarm_clear(tx, "report-not-delivered", spd_key_i64(tx->a, row->item)));
         return SPD_OK;

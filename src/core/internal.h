@@ -104,6 +104,8 @@ enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, c
 enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e);
 enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e);
 enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e);
+enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w);
+enum spd_rc spd_report_timer(struct spd_tx *tx, int64_t item);
 enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *e);
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e);
 enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e);

@@ -219,7 +219,8 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
     for (size_t i = 0; i < o->study_uids.n; i++) TRY(spd_link_study(tx, w, o->study_uids.v[i]));
     if (w->item.study_uids.n) TRY(inherit(tx, w, w->item.order == SPD_ORDER_ACTIVE && (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
-    return spd_try_parked(tx, w);
+    TRY(spd_try_parked(tx, w));
+    return spd_try_parked_reports(tx, w);
 }
 
 enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)

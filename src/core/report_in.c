@@ -59,7 +59,6 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     item->report_by = e->by;
     item->report_at = tx->now;
     item->report_text = e->text;
-    TRY(spd_tx_timer_clear(tx, SPD_TIMER_REPORT, id, SPD_SV_NONE));
     if (!was_final && item->report >= SPD_REPORT_FINAL) {
         struct spd_result *rs;
         size_t n;
@@ -94,4 +93,56 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
         spd_tx_say(tx, why, nl, en);
     }
     return spd_message_end(tx, &e->message, any ? "" : differs ? "patient-differs" : "no-order", parked);
+}
+
+/* A report that came before its order (a RIS that flushes after downtime) is in the journal, decoded: when its
+ * order comes it is taken from there, so that a study that was read is not read again. */
+static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_parked *p)
+{
+    struct spd_message m;
+    struct spd_journal j;
+    struct spd_event e;
+    bool any = false;
+    enum spd_rc rc = spd_get_message(tx->st, p->message, &m, tx->a, tx->err);
+    if (!rc) rc = spd_get_journal(tx->st, m.outcome_seq, &j, tx->a, tx->err);
+    if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
+    if (j.type != SPD_EVENT_REPORT) return SPD_OK;
+    TRY(spd_event_decode(j.event, &e, tx->a, tx->err));
+    for (size_t i = 0; i < e.u.report->reports.n; i++) {
+        const struct spd_order_in *o = &e.u.report->reports.v[i];
+        bool found, differs = false;
+        int64_t id;
+        rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
+        if (rc == SPD_NOTFOUND || (!rc && id != w->item.id)) continue;
+        if (rc) return rc;
+        TRY(one_report(tx, e.u.report, o, &found, &differs));
+        any |= found;
+    }
+    return any ? spd_unpark(tx, p, NULL, 0, SPD_SV_NONE, "order", SPD_SV_NONE) : SPD_OK;
+}
+
+enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w)
+{
+    for (size_t k = 0; k < w->item.patient.ids.n; k++) {
+        int64_t *ids;
+        size_t n;
+        TRY(spd_tx_find(tx, SPD_KEY_PARKED_PATIENT, spd_key_cx(tx->a, &w->item.patient.ids.v[k]), &ids, &n));
+        for (size_t i = 0; i < n; i++) {
+            struct spd_parked p;
+            TRY(spd_get_parked(tx->st, ids[i], &p, tx->a, tx->err));
+            if (!p.closed && p.kind == SPD_PARKED_MESSAGE && p.message != tx->message) TRY(try_one(tx, w, &p));
+        }
+    }
+    return SPD_OK;
+}
+
+/* The RIS took an accepted report long ago and has not made it final: somebody must look there. The item stays
+ * off the list: the RIS has it, and signing may take its time. */
+enum spd_rc spd_report_timer(struct spd_tx *tx, int64_t item)
+{
+    struct spd_work *w;
+    TRY(spd_tx_item(tx, item, &w));
+    if (w->item.report != SPD_REPORT_PRELIMINARY || !w->item.report_message) return SPD_OK;
+    return spd_tx_alarm(tx, "report-not-confirmed", spd_key_i64(tx->a, item), "Het RIS heeft een geaccepteerd verslag aangenomen, maar nog niet definitief gemaakt.",
+                        "The RIS took an accepted report but has not made it final yet.");
 }

@@ -55,10 +55,10 @@ enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_co
         rc = spd_desc_decode(&spd_settings_desc, k ? files[0].text : SPD_SV_NONE, &c->settings, c->arena, err);
     }
     if (!rc) {
-        if (!c->settings.min_dwell) c->settings.min_dwell = SPD_SEC(15);
-        if (!c->settings.undo) c->settings.undo = SPD_SEC(10);
+        /* min_dwell and undo may be 0: their defaults are the configuration's. */
         if (!c->settings.complete_after) c->settings.complete_after = SPD_SEC(60);
         if (!c->settings.unmatched_after) c->settings.unmatched_after = SPD_SEC(60);
+        if (!c->settings.report_timeout) c->settings.report_timeout = SPD_MIN(10);
         if (!c->settings.claim_lease) c->settings.claim_lease = SPD_MIN(15);
         zone = c->settings.time_zone.len ? spd_arena_dup(c->arena, c->settings.time_zone) : SPD_SV("UTC");
         c->zone = spd_zone_get(zone.ptr);

@@ -97,10 +97,10 @@ enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e)
     case SPD_TIMER_UNMATCHED: return spd_parked_timer(tx, t.subject);
     case SPD_TIMER_CLAIM: return claim_ended(tx, t.subject);
     case SPD_TIMER_COMPLETE: return study_quiet(tx, t.subject);
+    case SPD_TIMER_REPORT: return spd_report_timer(tx, t.subject);
     case SPD_TIMER_REDECIDE: return spd_decide_after(tx, t.subject);
     case SPD_TIMER_OUTBOX:
     case SPD_TIMER_SILENCE:
-    case SPD_TIMER_REPORT:
     case SPD_TIMER_KIND_UNSET:
     case SPD_TIMER_KIND_N: return SPD_OK;
     }

@@ -81,7 +81,7 @@ const struct spd__field spd__config_fields[] = {
     ROW("site", "claim_lease", DURATION, AT(spd_settings, claim_lease), "15m",
         "a claim ends this long after its last use"),
     ROW("site", "report_timeout", DURATION, AT(spd_settings, report_timeout), "10m",
-        "then an unconfirmed report puts its item back"),
+        "then a report that the RIS took but did not make final alarms"),
 
     ROW("store", "url", TEXT, AT(spd_config, store_url), "sqlite:/var/lib/spoed/spoed.db",
         "sqlite:PATH"),

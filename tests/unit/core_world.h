@@ -98,6 +98,7 @@ static void world_settings(struct spd_settings *s, struct spd_arena *a)
     struct spd_peer_fact *p;
     s->site = sv("Test"), s->time_zone = sv("Europe/Amsterdam"), s->language = sv("nl");
     s->patient_authority = sv("ZH"), s->accession_issuer = sv("ZH"), s->public_url = sv("http://x");
+    s->min_dwell = SPD_SEC(15), s->undo = SPD_SEC(10);
     d = SPD_LIST_PUSH(&s->destinations, a);
     d->name = d->peer = sv("ris"), d->type = sv("hl7"), d->mode = sv("live"), d->priority = d->report = 1;
     struct spd_priority_wire *pw = SPD_LIST_PUSH(&d->wires, a);

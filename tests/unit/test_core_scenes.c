@@ -1192,6 +1192,46 @@ static void a_report_by_a_number_of_several_orders_closes_none(void **state)
     assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
 }
 
+static void a_report_before_its_order_waits_for_it(void **state)
+{
+    struct world *w = *state;
+    struct spd_report_event e = {0};
+    envelope(w, &e.message, "ORU^R01", "R1", NULL);
+    struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
+    id->value = sv("P1"), id->authority = sv("ZH");
+    struct spd_order_in *in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"), in->report = SPD_REPORT_FINAL;
+    e.text = sv("no abnormality"), e.by = sv("Dr Test");
+    assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    world_order(w, (struct order){.accession = "A2"});
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE); /* the same patient's other order */
+    world_order(w, (struct order){.accession = "A1", .patient = "P9"});
+    assert_int_equal(world_item(w, 2).report, SPD_REPORT_NONE); /* somebody else's */
+    world_order(w, (struct order){.accession = "A1", .control = "XO"});
+    struct spd_item i = world_item(w, 2);
+    assert_int_equal(i.report, SPD_REPORT_FINAL);
+    assert_true(spd_sv_is(i.report_by, "Dr Test"));
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 0);
+}
+
+static void a_report_that_is_taken_but_never_final_alarms(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    world_until(w, w->now + SPD_MIN(9));
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-confirmed|1"), 0);
+    world_until(w, w->now + SPD_MIN(2));
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-confirmed|1"), 1);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_PRELIMINARY);
+    world_order(w, (struct order){.accession = "A1", .modality = "DX", .body_part = "CHEST", .control = "SC", .report = SPD_REPORT_FINAL});
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_FINAL);
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-confirmed|1"), 0);
+}
+
 static void a_report_of_another_patient_is_parked_as_such(void **state)
 {
     struct world *w = *state;
@@ -1310,7 +1350,8 @@ int main(void)
         SCENE(a_page_is_not_tried_again_after_the_acknowledgement), SCENE(a_cancel_without_images_cannot_be_confirmed_away),
         SCENE(a_strays_order_pages_the_rules_people), SCENE(an_acknowledged_strays_order_pages_the_rules_people),
         SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
-        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_of_another_patient_is_parked_as_such),
+        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_of_another_patient_is_parked_as_such), SCENE(a_report_before_its_order_waits_for_it),
+        SCENE(a_report_that_is_taken_but_never_final_alarms),
         SCENE(a_report_by_a_number_of_several_orders_closes_none),
         SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy), SCENE(a_finding_shows_a_confirmed_cancel_again),
         SCENE(a_sender_of_one_number_is_heard), SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
