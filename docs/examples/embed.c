@@ -1,10 +1,12 @@
-/* embed.c: a host in C. Prints the reporting worklist, then again whenever it changes, for as long as it is told.
+/* embed.c: a host in C. Prints the reporting worklist, then again whenever it changes, for as long
+ * as it is told.
  *
  *     cc -std=c17 -o embed embed.c -lspoed
  *     ./embed [--socket PATH] [--token TOKEN] [--seconds N] [--order FILE.hl7]
  *
- * It shows how a PACS would do it in its own event loop: one descriptor to poll, no thread, no callback; after a
- * break it subscribes again at the place where it was. Exit: 0, 1 failure, 2 usage. */
+ * It shows how a PACS would do it in its own event loop: one descriptor to poll, no thread, no
+ * callback; after a break it subscribes again at the place where it was. Exit: 0, 1 failure, 2
+ * usage. */
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
 #include <stdio.h>
@@ -27,10 +29,12 @@ static int print_list(const struct spoed *s, int64_t at_least)
     struct spoed_list *list = NULL;
     q.at_least = at_least, q.limit = 20;
     if (spoed_list_open(s, &q, &list, &e) != SPOED_OK) return failed("list", &e);
-    printf("revision %lld%s\n", (long long)spoed_list_revision(list), spoed_list_complete(list) ? "" : " (possibly incomplete)");
+    printf("revision %lld%s\n", (long long)spoed_list_revision(list),
+           spoed_list_complete(list) ? "" : " (possibly incomplete)");
     for (size_t i = 0; i < spoed_list_count(list); i++)
-        printf("%3lld  %-10s  %-12s  %-12s  %s\n", (long long)spoed_list_rank(list, i), spoed_list_level(list, i),
-               spoed_list_accession(list, i), spoed_list_status(list, i), spoed_list_reason(list, i, 0));
+        printf("%3lld  %-10s  %-12s  %-12s  %s\n", (long long)spoed_list_rank(list, i),
+               spoed_list_level(list, i), spoed_list_accession(list, i), spoed_list_status(list, i),
+               spoed_list_reason(list, i, 0));
     fflush(stdout);
     spoed_list_free(list);
     return 0;
@@ -49,7 +53,8 @@ static int submit(const struct spoed *s, const char *path)
     return print_list(s, a.revision); /* with the order in it, if it is to be listed */
 }
 
-/* Follows the changes until the time is over. A stream that ends is no failure: the brain was restarted. */
+/* Follows the changes until the time is over. A stream that ends is no failure: the brain was
+ * restarted. */
 static int follow(const struct spoed *s, int seconds)
 {
     struct spoed_stream *stream = NULL;
@@ -62,7 +67,8 @@ static int follow(const struct spoed *s, int seconds)
         struct pollfd p = {-1, POLLIN, 0};
         enum spoed_code code;
         int64_t revision = 0;
-        if (!stream && spoed_subscribe(s, place, &stream, &e) != SPOED_OK) return failed("subscribe", &e);
+        if (!stream && spoed_subscribe(s, place, &stream, &e) != SPOED_OK)
+            return failed("subscribe", &e);
         p.fd = spoed_stream_fd(stream);
         if (poll(&p, 1, 1000) < 0) break;
         while ((code = spoed_next(stream, &event)) == SPOED_OK)
@@ -95,7 +101,9 @@ int main(int argc, char **argv)
         else if (value && !strcmp(argv[i], "--order"))
             order = value;
         else
-            return fprintf(stderr, "usage: embed [--socket PATH] [--token TOKEN] [--seconds N] [--order FILE.hl7]\n"), 2;
+            return fprintf(stderr, "usage: embed [--socket PATH] [--token TOKEN] [--seconds N] "
+                                   "[--order FILE.hl7]\n"),
+                   2;
         i++;
     }
     if (spoed_open(&o, &s, &e) != SPOED_OK) return failed("open", &e);

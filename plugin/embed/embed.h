@@ -17,8 +17,8 @@ struct spoed { /* never changed once it is open */
     char socket[108], token[256], language[16];
 };
 
-/* A caller's struct that begins with its size into ours of size known: what he does not have is zero,
- * what we do not have must be zero. False: not usable. */
+/* A caller's struct that begins with its size into ours of size known: what he does not have is
+ * zero, what we do not have must be zero. False: not usable. */
 bool spd_embed_take(const void *from, void *to, size_t known);
 /* Ours into the caller's, as much as he has room for; his size stays. */
 void spd_embed_give(void *to, const void *from, size_t known);

@@ -31,7 +31,7 @@ static void blanks(struct cursor *c)
         c->at++;
 }
 
-/* ---- texts ------------------------------------------------------------------------------------ */
+/* ---- texts -------------------------------------------------------------------------------- */
 static void put(struct cursor *c, char byte)
 {
     if (c->nodes) c->texts[c->n_texts] = byte;
@@ -111,7 +111,7 @@ static bool string(struct cursor *c, const char **ret)
     return false;
 }
 
-/* ---- other values ----------------------------------------------------------------------------- */
+/* ---- other values ------------------------------------------------------------------------- */
 static size_t digits(struct cursor *c)
 {
     const char *from = c->at;
@@ -211,7 +211,7 @@ static bool whole(struct cursor *c)
     return c->at == c->end;
 }
 
-/* ---- outside ---------------------------------------------------------------------------------- */
+/* ---- outside ------------------------------------------------------------------------------ */
 enum spoed_code spd_embed_json(spd_sv text, struct spd_embed_doc *ret, struct spoed_error *err)
 {
     struct cursor count = {.at = text.ptr, .end = text.ptr + text.len}, fill = count;

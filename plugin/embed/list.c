@@ -1,5 +1,5 @@
-/* plugin/embed/list.c: the reporting worklist as it stood at one moment. Getters read the parsed JSON and
- * change nothing in it, so that any number of threads may call them. */
+/* plugin/embed/list.c: the reporting worklist as it stood at one moment. Getters read the parsed
+ * JSON and change nothing in it, so that any number of threads may call them. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct spoed_list {
     size_t n;
 };
 
-/* ---- open ------------------------------------------------------------------------------------- */
+/* ---- open --------------------------------------------------------------------------------- */
 static bool path_of(const struct spoed_query *q, struct spd_str *path)
 {
     char limit[24] = "", at_least[24] = "";
@@ -69,8 +69,8 @@ enum spoed_code spoed_list_open(const struct spoed *s, const struct spoed_query 
         code = spd_embed_fail(err, SPOED_NO_MEMORY, "out of memory");
     if (l) {
         l->text = SPD_STR_INIT(LIST_MAX);
-        code = spd_embed_call(s, "GET", path.ptr, NULL, SPD_SV_NONE,
-                              q.at_least ? AT_LEAST_WAIT : 0, &l->text, err);
+        code = spd_embed_call(s, "GET", path.ptr, NULL, SPD_SV_NONE, q.at_least ? AT_LEAST_WAIT : 0,
+                              &l->text, err);
     }
     if (!code) code = read_list(l, err);
     spd_str_done(&path);
@@ -90,7 +90,7 @@ void spoed_list_free(struct spoed_list *l)
     free(l);
 }
 
-/* ---- read ------------------------------------------------------------------------------------- */
+/* ---- read --------------------------------------------------------------------------------- */
 size_t spoed_list_count(const struct spoed_list *l)
 {
     return l ? l->n : 0;

@@ -6,7 +6,7 @@
 
 enum { MS_MAX = 3600000 };
 
-/* ---- structs that begin with their size ------------------------------------------------------- */
+/* ---- structs that begin with their size --------------------------------------------------- */
 bool spd_embed_take(const void *from, void *to, size_t known)
 {
     const unsigned char *p = from;
@@ -46,7 +46,7 @@ void spd_embed_copy(char *to, size_t room, const char *from)
     to[n] = 0;
 }
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------- */
 const char *spoed_code_name(enum spoed_code code)
 {
     switch (code) {
@@ -105,12 +105,18 @@ enum spoed_code spd_embed_fail(struct spoed_error *err, enum spoed_code code, co
 enum spoed_code spd_embed_rc(struct spoed_error *err, enum spd_rc rc, const char *text)
 {
     static const enum spoed_code codes[SPD_RC_N] = {
-        [SPD_OK] = SPOED_OK,           [SPD_INVALID] = SPOED_INVALID,
-        [SPD_NOTFOUND] = SPOED_FAILED, [SPD_EXISTS] = SPOED_FAILED,
-        [SPD_UNKNOWN] = SPOED_UNCERTAIN, [SPD_AGAIN] = SPOED_UNREACHABLE,
-        [SPD_LIMIT] = SPOED_TOO_LARGE, [SPD_PROTO] = SPOED_PROTOCOL,
-        [SPD_DENIED] = SPOED_FAILED,   [SPD_STALE] = SPOED_FAILED,
-        [SPD_IO] = SPOED_FAILED,       [SPD_NOMEM] = SPOED_NO_MEMORY,
+        [SPD_OK] = SPOED_OK,
+        [SPD_INVALID] = SPOED_INVALID,
+        [SPD_NOTFOUND] = SPOED_FAILED,
+        [SPD_EXISTS] = SPOED_FAILED,
+        [SPD_UNKNOWN] = SPOED_UNCERTAIN,
+        [SPD_AGAIN] = SPOED_UNREACHABLE,
+        [SPD_LIMIT] = SPOED_TOO_LARGE,
+        [SPD_PROTO] = SPOED_PROTOCOL,
+        [SPD_DENIED] = SPOED_FAILED,
+        [SPD_STALE] = SPOED_FAILED,
+        [SPD_IO] = SPOED_FAILED,
+        [SPD_NOMEM] = SPOED_NO_MEMORY,
         [SPD_BUG] = SPOED_FAILED,
     };
     return spd_embed_fail(err, codes[rc], text);
@@ -160,7 +166,7 @@ enum spoed_code spd_embed_problem(struct spoed_error *err, int status, spd_sv bo
     return fail(err, &e);
 }
 
-/* ---- one request ------------------------------------------------------------------------------ */
+/* ---- one request -------------------------------------------------------------------------- */
 enum spoed_code spd_embed_call(const struct spoed *s, const char *method, const char *path,
                                const char *type, spd_sv body, spd_usec extra,
                                struct spd_str *answer, struct spoed_error *err)
@@ -176,7 +182,7 @@ enum spoed_code spd_embed_call(const struct spoed *s, const char *method, const 
     return SPOED_OK;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------------------------- */
 static bool copy(char *to, size_t room, const char *from)
 {
     size_t n = strlen(from);

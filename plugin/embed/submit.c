@@ -1,5 +1,5 @@
-/* plugin/embed/submit.c: what a PACS or RIS tells the brain: orders, results, images that came; and a
- * reader's claims. */
+/* plugin/embed/submit.c: what a PACS or RIS tells the brain: orders, results, images that came; and
+ * a reader's claims. */
 #define _GNU_SOURCE
 #include <stdio.h>
 
@@ -22,12 +22,11 @@ static enum spoed_code usable(const struct spoed *s, const void *bytes, size_t s
                               struct spoed_error *err)
 {
     if (!s || !bytes || !size) return spd_embed_fail(err, SPOED_INVALID, "nothing to submit");
-    if (size > SPD_EMBED_BODY_MAX)
-        return spd_embed_fail(err, SPOED_TOO_LARGE, "more than 4 MiB");
+    if (size > SPD_EMBED_BODY_MAX) return spd_embed_fail(err, SPOED_TOO_LARGE, "more than 4 MiB");
     return SPOED_OK;
 }
 
-/* ---- orders ----------------------------------------------------------------------------------- */
+/* ---- orders ------------------------------------------------------------------------------- */
 enum spoed_code spoed_submit_order(const struct spoed *s, const void *hl7, size_t size,
                                    struct spoed_order_answer *ret, struct spoed_error *err)
 {
@@ -54,7 +53,7 @@ enum spoed_code spoed_submit_order(const struct spoed *s, const void *hl7, size_
     return SPOED_OK;
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------------------------ */
 static enum spoed_outcome outcome_of(const char *word)
 {
     static const char *const words[] = {"result", "parked", "not_a_result", "refused"};
@@ -92,7 +91,7 @@ enum spoed_code spoed_submit_result(const struct spoed *s, const void *dicom, si
     return SPOED_OK;
 }
 
-/* ---- studies ---------------------------------------------------------------------------------- */
+/* ---- studies ------------------------------------------------------------------------------ */
 static bool add_text(struct spd_str *b, const char *name, const char *value)
 {
     if (!spd_sv_is_utf8(spd_sv_from(value))) return false;
@@ -114,7 +113,8 @@ static bool add_identifier(struct spd_str *b, const char *open, const char *valu
     return ok;
 }
 
-/* ISO 8601 in UTC; the civil date from the count of days, after Howard Hinnant's public description. */
+/* ISO 8601 in UTC; the civil date from the count of days, after Howard Hinnant's public
+ * description. */
 static void add_time(struct spd_str *b, int64_t t)
 {
     int64_t s = t / 1000000, days = s / 86400, rest = s % 86400;
@@ -123,8 +123,9 @@ static void add_time(struct spd_str *b, int64_t t)
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     int64_t month = mp < 10 ? mp + 3 : mp - 9;
     spd_str_addf(b, ",\"at\":\"%04d-%02d-%02dT%02d:%02d:%02d.%06dZ\"",
-                 (int)(yoe + era * 400 + (month <= 2)), (int)month, (int)(doy - (153 * mp + 2) / 5 + 1),
-                 (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)(t % 1000000));
+                 (int)(yoe + era * 400 + (month <= 2)), (int)month,
+                 (int)(doy - (153 * mp + 2) / 5 + 1), (int)(rest / 3600), (int)(rest / 60 % 60),
+                 (int)(rest % 60), (int)(t % 1000000));
 }
 
 static bool study_json(const struct spoed_study *e, struct spd_str *b)
@@ -135,7 +136,8 @@ static bool study_json(const struct spoed_study *e, struct spd_str *b)
     spd_str_addf(b, "{\"type\":\"study_%s\"", e->complete ? "complete" : "arrived");
     ok = add_text(b, "study_uid", e->study_uid);
     if (ok && e->accession && e->accession[0])
-        ok = add_identifier(b, ",\"accession\":{", e->accession, "issuer", e->accession_issuer, "}");
+        ok =
+            add_identifier(b, ",\"accession\":{", e->accession, "issuer", e->accession_issuer, "}");
     if (ok && e->patient_id && e->patient_id[0])
         ok = add_identifier(b, ",\"patient_ids\":[{", e->patient_id, "authority",
                             e->patient_authority, "}]");
@@ -180,7 +182,7 @@ enum spoed_code spoed_announce_study(const struct spoed *s, const struct spoed_s
     return code;
 }
 
-/* ---- claims ----------------------------------------------------------------------------------- */
+/* ---- claims ------------------------------------------------------------------------------- */
 static enum spoed_code item_act(const struct spoed *s, int64_t item, const char *verb,
                                 int64_t *ret_revision, struct spoed_error *err)
 {

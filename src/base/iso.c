@@ -1,4 +1,5 @@
-/* src/base/iso.c: the part of clock.h that reads a written time and needs no zone: the hooks link this and no GLib. */
+/* src/base/iso.c: the part of clock.h that reads a written time and needs no zone: the hooks link
+ * this and no GLib. */
 #include "base/clock.h"
 
 int64_t spd_days_from_civil(int64_t y, int m, int d)
@@ -62,6 +63,8 @@ bool spd_time_parse_iso(spd_sv v, spd_usec *ret)
     }
     if (i != v.len) return false;
     *ret = (spd_days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + s -
-            sign * (oh * 3600 + om * 60)) * 1000000 + us;
+            sign * (oh * 3600 + om * 60)) *
+               1000000 +
+           us;
     return true;
 }

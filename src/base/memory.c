@@ -1,5 +1,5 @@
-/* src/base/memory.c: the part of str.h that ends the process when memory is short: the brain's way. Apart from the rest,
- * so that what lives in other people's processes links none of it. */
+/* src/base/memory.c: the part of str.h that ends the process when memory is short: the brain's way.
+ * Apart from the rest, so that what lives in other people's processes links none of it. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <unistd.h>

@@ -54,7 +54,8 @@ bool spd_conn_ready(const struct spd_conn *c, short what)
     return wait_for(c->fd, what, c->until);
 }
 
-/* 0 or errno. A Unix socket whose queue is full says EAGAIN and has not begun to connect: ask again. */
+/* 0 or errno. A Unix socket whose queue is full says EAGAIN and has not begun to connect: ask
+ * again. */
 static int dial(int fd, const struct sockaddr_storage *a, socklen_t n, spd_usec until)
 {
     socklen_t size = sizeof(int);

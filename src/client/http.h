@@ -16,13 +16,14 @@ struct spd_http_target { /* socket, or else host (numeric) and port; NULL where 
     int port;
     const char *token;                       /* API token; NULL over a socket */
     spd_usec connect_timeout, total_timeout; /* 0: 1 s, 10 s */
-    const char *language;                    /* of sentences in answers: "nl", "en"; NULL: the site's */
+    const char *language; /* of sentences in answers: "nl", "en"; NULL: the site's */
 };
 
 /* body empty: none; type NULL: application/json. Appends the answer's body to ret_body (whose
  * maximum bounds it). OK whatever the status is. AGAIN: nobody answers there, nothing was sent.
  * UNKNOWN: sent, no whole answer. PROTO: the answer is not HTTP. LIMIT: it is too long. INVALID:
- * the target or path is unusable. NOMEM: nothing aborts here, these are other people's processes. */
+ * the target or path is unusable. NOMEM: nothing aborts here, these are other people's processes.
+ */
 enum spd_rc spd_http_call(const struct spd_http_target *target, const char *method,
                           const char *path, const char *type, spd_sv body, int *ret_status,
                           struct spd_str *ret_body, struct spd_err *err);

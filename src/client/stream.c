@@ -1,6 +1,6 @@
-/* src/client/stream.c: see stream.h. The text is that of the HTML standard, "server-sent events": lines
- * ended by CR, LF or both; "field: value"; an empty line ends an event; a line that begins with a
- * colon is a comment (the heartbeat). */
+/* src/client/stream.c: see stream.h. The text is that of the HTML standard, "server-sent events":
+ * lines ended by CR, LF or both; "field: value"; an empty line ends an event; a line that begins
+ * with a colon is a comment (the heartbeat). */
 #define _GNU_SOURCE
 #include "client/stream.h"
 
@@ -136,8 +136,8 @@ static void read_problem(struct spd_stream *s, struct spd_str *out)
     } while (k > 0 && spd_str_ok(out));
 }
 
-enum spd_rc spd_stream_open(const struct spd_http_target *target, const char *path,
-                            int *ret_status, struct spd_str *ret_problem, struct spd_stream **ret,
+enum spd_rc spd_stream_open(const struct spd_http_target *target, const char *path, int *ret_status,
+                            struct spd_str *ret_problem, struct spd_stream **ret,
                             struct spd_err *err)
 {
     struct spd_stream *s = calloc(1, sizeof *s);

@@ -1,7 +1,7 @@
 /* src/client/stream.h: the brain's stream of server-sent events, read without blocking.
  *
- * The reader of the text (struct spd_sse) knows no socket and takes no memory: bytes in, events out.
- * The stream is one connection with a fixed buffer; after it is open nothing in it allocates.
+ * The reader of the text (struct spd_sse) knows no socket and takes no memory: bytes in, events
+ * out. The stream is one connection with a fixed buffer; after it is open nothing in it allocates.
  * One thread at a time per stream; no shared state. */
 #ifndef SPD_CLIENT_STREAM_H
 #define SPD_CLIENT_STREAM_H
@@ -22,7 +22,8 @@ struct spd_sse { /* begins as {0} */
     bool cr;       /* the byte before was a CR: a LF now belongs to it */
     bool some;     /* a field of the event under way was seen */
     struct spd_stream_event event;
-    int64_t place, new_place; /* of the last whole event with an "id:"; of the one under way, or -1 */
+    int64_t place,
+        new_place; /* of the last whole event with an "id:"; of the one under way, or -1 */
 };
 
 /* Takes from *bytes (moved on) until an event is whole: true, and *ret is it; false: all taken. */
@@ -30,18 +31,19 @@ bool spd_sse_next(struct spd_sse *s, spd_sv *bytes, struct spd_stream_event *ret
 
 struct spd_stream;
 
-/* Connects, asks for path and waits for the answer's head. With status 200 *ret is the stream, owned;
- * with any other *ret is NULL and the body (as much as ret_problem holds) is appended. Fails as
- * spd_http_call; PROTO also when the answer is chunked: HTTP/1.0 was asked for. */
-enum spd_rc spd_stream_open(const struct spd_http_target *target, const char *path,
-                            int *ret_status, struct spd_str *ret_problem, struct spd_stream **ret,
+/* Connects, asks for path and waits for the answer's head. With status 200 *ret is the stream,
+ * owned; with any other *ret is NULL and the body (as much as ret_problem holds) is appended. Fails
+ * as spd_http_call; PROTO also when the answer is chunked: HTTP/1.0 was asked for. */
+enum spd_rc spd_stream_open(const struct spd_http_target *target, const char *path, int *ret_status,
+                            struct spd_str *ret_problem, struct spd_stream **ret,
                             struct spd_err *err);
-void spd_stream_close(struct spd_stream *s); /* NULL is a no-op */
+void spd_stream_close(struct spd_stream *s);   /* NULL is a no-op */
 int spd_stream_fd(const struct spd_stream *s); /* becomes readable; the stream's own */
-/* The place to go on from (?last_event_id=): of the last event given that ended a revision; 0 none. */
+/* The place to go on from (?last_event_id=): of the last event given that ended a revision; 0 none.
+ */
 int64_t spd_stream_place(const struct spd_stream *s);
-/* OK: one event. AGAIN: none now. NOTFOUND: the stream has ended, or was silent for longer than three
- * heartbeats; whatever is asked of it later is the same. Never waits. */
+/* OK: one event. AGAIN: none now. NOTFOUND: the stream has ended, or was silent for longer than
+ * three heartbeats; whatever is asked of it later is the same. Never waits. */
 enum spd_rc spd_stream_next(struct spd_stream *s, struct spd_stream_event *ret);
 
 #endif

@@ -21,7 +21,7 @@ struct listener {
 struct spd_door_hl7 {
     struct spd_door_hl7_host host;
     struct listener listeners[LISTENERS];
-    size_t n, shown; /* shown: whose figures may be asked for; under starting */
+    size_t n, shown;          /* shown: whose figures may be asked for; under starting */
     pthread_mutex_t starting; /* held while a listener's mllp pointer is not set yet */
     char prefix[9];           /* of our control ids: differs at every start */
     atomic_uint_fast64_t counter, aa, ae, ar, silent, queue_full, unlisted;
@@ -234,7 +234,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
                             : rc; /* stopping: leave it unanswered, the sender keeps it */
 }
 
-/* ---- a message that came another way ----------------------------------------------------------- */
+/* ---- a message that came another way ------------------------------------------------------ */
 static void keep(void *ctx, const struct spd_receipt *r)
 {
     struct spd_door_hl7_said *said = ctx;

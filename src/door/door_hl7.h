@@ -26,7 +26,8 @@ struct spd_door_hl7_host {
     bool (*peer)(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
                  struct hl7_map_options *ret);
 };
-/* Who is it, for a message that came another way than by MLLP: as peer above, with the caller's ctx. */
+/* Who is it, for a message that came another way than by MLLP: as peer above, with the caller's
+ * ctx. */
 typedef bool (*spd_door_hl7_who)(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
                                  struct hl7_map_options *ret);
 struct spd_door_hl7_said { /* texts by value */
@@ -46,8 +47,8 @@ enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
                                 const struct spd_mllp_options *options, struct spd_err *err);
 /* Takes one message, without MLLP's frame, exactly as a listener would, and waits for its commit.
  * OK: it is in, *ret holds, and the acknowledgement is appended to ack (nothing where the message
- * wants none). Else nothing was done: AGAIN the queue is full, DENIED it is being stopped, otherwise
- * it could not be committed. Thread-safe; not from the writer's thread. */
+ * wants none). Else nothing was done: AGAIN the queue is full, DENIED it is being stopped,
+ * otherwise it could not be committed. Thread-safe; not from the writer's thread. */
 enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_hl7_who who,
                               void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack);
 /* Stops every listener: what was taken is answered first. Before the writer stops. */

@@ -1,5 +1,6 @@
 /* src/web/hook.c: what the hooks in other programs use: hand in DICOM objects and HL7
- * messages, say that images came, ask the lists on behalf of a C-FIND. Decoding and matching are the host's. */
+ * messages, say that images came, ask the lists on behalf of a C-FIND. Decoding and matching are
+ * the host's. */
 #include "web/web_int.h"
 
 #include <stdio.h>
