@@ -20,7 +20,8 @@ const struct spd_zone *spd_zone_get(const char *name)
 {
     struct spd_zone *z;
     pthread_mutex_lock(&zones_lock);
-    for (z = zones; z && strcmp(z->name, name); z = z->next) {}
+    for (z = zones; z && strcmp(z->name, name); z = z->next) {
+    }
     if (!z) {
         GTimeZone *tz = g_time_zone_new_identifier(name);
         if (tz) {
@@ -93,11 +94,15 @@ bool spd_duration_parse(spd_sv text, spd_usec *ret)
     static const struct {
         const char *unit;
         spd_usec usec;
-    } units[] = {{"ms", 1000}, {"s", SPD_SEC(1)}, {"m", SPD_MIN(1)}, {"h", SPD_HOUR(1)},
+    } units[] = {{"ms", 1000},
+                 {"s", SPD_SEC(1)},
+                 {"m", SPD_MIN(1)},
+                 {"h", SPD_HOUR(1)},
                  {"d", SPD_HOUR(24)}};
     size_t n = 0;
     int64_t v;
-    while (n < text.len && text.ptr[n] >= '0' && text.ptr[n] <= '9') n++;
+    while (n < text.len && text.ptr[n] >= '0' && text.ptr[n] <= '9')
+        n++;
     if (!spd_sv_to_i64(spd_sv_of(text.ptr, n), &v) || v > 100000) return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (spd_sv_is(spd_sv_of(text.ptr + n, text.len - n), units[i].unit)) {
@@ -111,7 +116,8 @@ spd_sv spd_duration_text(struct spd_arena *arena, spd_usec d)
 {
     if (d % SPD_HOUR(24) == 0 && d >= SPD_HOUR(48))
         return spd_arena_printf(arena, "%lldd", (long long)(d / SPD_HOUR(24)));
-    if (d % SPD_HOUR(1) == 0 && d) return spd_arena_printf(arena, "%lldh", (long long)(d / SPD_HOUR(1)));
+    if (d % SPD_HOUR(1) == 0 && d)
+        return spd_arena_printf(arena, "%lldh", (long long)(d / SPD_HOUR(1)));
     if (d % SPD_MIN(1) == 0) return spd_arena_printf(arena, "%lldm", (long long)(d / SPD_MIN(1)));
     if (d % SPD_SEC(1) == 0) return spd_arena_printf(arena, "%llds", (long long)(d / SPD_SEC(1)));
     return spd_arena_printf(arena, "%lldms", (long long)(d / 1000));

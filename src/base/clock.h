@@ -9,9 +9,9 @@
 typedef int64_t spd_usec;
 
 #define SPD_USEC_PER_SEC ((spd_usec)1000000)
-#define SPD_SEC(n) ((spd_usec)(n) * 1000000)
-#define SPD_MIN(n) SPD_SEC((n) * 60)
-#define SPD_HOUR(n) SPD_SEC((n) * 3600)
+#define SPD_SEC(n) ((spd_usec)(n)*1000000)
+#define SPD_MIN(n) SPD_SEC((n)*60)
+#define SPD_HOUR(n) SPD_SEC((n)*3600)
 
 spd_usec spd_clock_now(void);       /* UTC */
 spd_usec spd_clock_monotonic(void); /* CLOCK_BOOTTIME, for waits */

@@ -35,7 +35,8 @@ spd_sv spd_hex(struct spd_arena *arena, const void *p, size_t n)
     static const char d[] = "0123456789abcdef";
     const unsigned char *b = p;
     char *o = spd_arena_must(arena, n * 2 + 1);
-    for (size_t i = 0; i < n; i++) o[2 * i] = d[b[i] >> 4], o[2 * i + 1] = d[b[i] & 15];
+    for (size_t i = 0; i < n; i++)
+        o[2 * i] = d[b[i] >> 4], o[2 * i + 1] = d[b[i] & 15];
     return spd_sv_of(o, n * 2);
 }
 

@@ -6,7 +6,7 @@
 
 void spd_sha256(spd_sv v, unsigned char ret[32]);
 void spd_hmac_sha256(spd_sv key, spd_sv v, unsigned char ret[32]);
-void spd_random(void *ret, size_t n); /* aborts when the system has no randomness */
+void spd_random(void *ret, size_t n);     /* aborts when the system has no randomness */
 bool spd_same_secret(spd_sv a, spd_sv b); /* constant time for equal lengths */
 spd_sv spd_hex(struct spd_arena *arena, const void *p, size_t n);
 spd_sv spd_base64url(struct spd_arena *arena, const void *p, size_t n); /* no padding */

@@ -33,8 +33,10 @@ static void add_value(struct spd_str *s, spd_sv v)
     bool plain = v.len > 0;
     for (size_t i = 0; i < v.len && plain; i++)
         plain = v.ptr[i] > ' ' && v.ptr[i] < 0x7f && v.ptr[i] != '"' && v.ptr[i] != '=';
-    if (plain) spd_str_add(s, v);
-    else spd_str_json(s, v);
+    if (plain)
+        spd_str_add(s, v);
+    else
+        spd_str_json(s, v);
 }
 
 void spd_log_fields(enum spd_log_level level, const char *message, const struct spd_field_log *f)

@@ -1,4 +1,5 @@
-/* src/base/now.c: the two clocks of clock.h, apart from the zones: the hooks link this and no GLib. */
+/* src/base/now.c: the two clocks of clock.h, apart from the zones: the hooks link this and no GLib.
+ */
 #define _GNU_SOURCE
 #include <time.h>
 

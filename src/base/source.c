@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum spd_rc spd_source_read(const char *path, size_t max, struct spd_source *ret, struct spd_arena *arena,
-                            struct spd_err *err)
+enum spd_rc spd_source_read(const char *path, size_t max, struct spd_source *ret,
+                            struct spd_arena *arena, struct spd_err *err)
 {
     struct stat st;
     enum spd_rc rc = SPD_OK;
@@ -18,10 +18,14 @@ enum spd_rc spd_source_read(const char *path, size_t max, struct spd_source *ret
     char *buf = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return spd_fail(err, errno == ENOENT ? SPD_NOTFOUND : SPD_IO, path, "cannot open: %s", strerror(errno));
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) rc = spd_fail(err, SPD_INVALID, path, "not a regular file");
-    else if ((size_t)st.st_size > max) rc = spd_fail(err, SPD_LIMIT, path, "larger than %zu bytes", max);
-    else buf = spd_arena_must(arena, (size_t)st.st_size + 1);
+        return spd_fail(err, errno == ENOENT ? SPD_NOTFOUND : SPD_IO, path, "cannot open: %s",
+                        strerror(errno));
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        rc = spd_fail(err, SPD_INVALID, path, "not a regular file");
+    else if ((size_t)st.st_size > max)
+        rc = spd_fail(err, SPD_LIMIT, path, "larger than %zu bytes", max);
+    else
+        buf = spd_arena_must(arena, (size_t)st.st_size + 1);
     while (!rc && n < (size_t)st.st_size) {
         ssize_t k = read(fd, buf + n, (size_t)st.st_size - n);
         if (k < 0 && errno == EINTR) continue;

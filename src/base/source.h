@@ -11,8 +11,8 @@ struct spd_source {
 };
 
 /* Reads a whole file, at most max bytes. In arena. NOTFOUND, LIMIT, IO. */
-enum spd_rc spd_source_read(const char *path, size_t max, struct spd_source *ret, struct spd_arena *arena,
-                            struct spd_err *err);
+enum spd_rc spd_source_read(const char *path, size_t max, struct spd_source *ret,
+                            struct spd_arena *arena, struct spd_err *err);
 /* Reads every file that a shell pattern names, in bytewise order; no match is no error. */
 enum spd_rc spd_source_glob(const char *pattern, size_t max, struct spd_source **ret, size_t *ret_n,
                             struct spd_arena *arena, struct spd_err *err);

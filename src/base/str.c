@@ -33,7 +33,8 @@ static bool room(struct spd_str *s, size_t n)
     if (s->cap - s->len <= n) {
         size_t cap = s->cap ? s->cap * 2 : 64;
         char *p;
-        while (cap - s->len <= n) cap *= 2;
+        while (cap - s->len <= n)
+            cap *= 2;
         p = malloc(cap);
         if (!p) {
             s->rc = SPD_NOMEM;
@@ -71,7 +72,8 @@ void spd_str_addi(struct spd_str *s, int64_t v)
 {
     char buf[24], *p = buf + sizeof buf;
     uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-    do *--p = (char)('0' + u % 10);
+    do
+        *--p = (char)('0' + u % 10);
     while (u /= 10);
     if (v < 0) *--p = '-';
     spd_str_add(s, spd_sv_of(p, (size_t)(buf + sizeof buf - p)));
@@ -103,11 +105,16 @@ void spd_str_json(struct spd_str *s, spd_sv v)
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
         spd_str_add(s, spd_sv_of(v.ptr + from, i - from));
         from = i + 1;
-        if (c == '"' || c == '\\') spd_str_addc(s, '\\'), spd_str_addc(s, (char)c);
-        else if (c == '\n') spd_str_addz(s, "\\n");
-        else if (c == '\r') spd_str_addz(s, "\\r");
-        else if (c == '\t') spd_str_addz(s, "\\t");
-        else spd_str_addf(s, "\\u%04x", c);
+        if (c == '"' || c == '\\')
+            spd_str_addc(s, '\\'), spd_str_addc(s, (char)c);
+        else if (c == '\n')
+            spd_str_addz(s, "\\n");
+        else if (c == '\r')
+            spd_str_addz(s, "\\r");
+        else if (c == '\t')
+            spd_str_addz(s, "\\t");
+        else
+            spd_str_addf(s, "\\u%04x", c);
     }
     spd_str_add(s, spd_sv_of(v.ptr + from, v.len - from));
     spd_str_addc(s, '"');

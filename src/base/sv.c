@@ -44,8 +44,10 @@ static bool is_blank(char c)
 
 spd_sv spd_sv_trim(spd_sv a)
 {
-    while (a.len && is_blank(a.ptr[0])) a.ptr++, a.len--;
-    while (a.len && is_blank(a.ptr[a.len - 1])) a.len--;
+    while (a.len && is_blank(a.ptr[0]))
+        a.ptr++, a.len--;
+    while (a.len && is_blank(a.ptr[a.len - 1]))
+        a.len--;
     return a;
 }
 
@@ -133,6 +135,7 @@ bool spd_sv_is_utf8(spd_sv a)
 uint64_t spd_sv_hash(spd_sv a)
 {
     uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < a.len; i++) h = (h ^ (unsigned char)a.ptr[i]) * 1099511628211u;
+    for (size_t i = 0; i < a.len; i++)
+        h = (h ^ (unsigned char)a.ptr[i]) * 1099511628211u;
     return h;
 }

@@ -43,16 +43,16 @@ static inline bool spd_sv_empty(spd_sv a)
     return a.len == 0;
 }
 
-int spd_sv_cmp(spd_sv a, spd_sv b);                 /* bytewise, as memcmp */
-bool spd_sv_ieq(spd_sv a, spd_sv b);                /* ASCII case folded */
+int spd_sv_cmp(spd_sv a, spd_sv b);  /* bytewise, as memcmp */
+bool spd_sv_ieq(spd_sv a, spd_sv b); /* ASCII case folded */
 bool spd_sv_starts(spd_sv a, spd_sv prefix);
 bool spd_sv_find(spd_sv a, spd_sv needle, size_t *ret_at); /* ret_at may be NULL */
-spd_sv spd_sv_trim(spd_sv a);                       /* spaces, tabs, CR, LF at both ends */
-bool spd_sv_to_i64(spd_sv a, int64_t *ret);         /* decimal, whole text; false otherwise */
+spd_sv spd_sv_trim(spd_sv a);                              /* spaces, tabs, CR, LF at both ends */
+bool spd_sv_to_i64(spd_sv a, int64_t *ret); /* decimal, whole text; false otherwise */
 /* "0.93", ".5", "93", "9.1e-1" to millionths, rounded to nearest; false if not a decimal number or
  * outside +-9e12. No floating point is used. */
 bool spd_sv_to_micro(spd_sv a, int64_t *ret);
-bool spd_sv_is_utf8(spd_sv a);                      /* well-formed, no NUL */
-uint64_t spd_sv_hash(spd_sv a);                     /* FNV-1a; not for hostile keys in big tables */
+bool spd_sv_is_utf8(spd_sv a);  /* well-formed, no NUL */
+uint64_t spd_sv_hash(spd_sv a); /* FNV-1a; not for hostile keys in big tables */
 
 #endif

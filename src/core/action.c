@@ -1,5 +1,6 @@
-/* src/core/action.c: what a person does to an item, a parked row, a queue row or a model. Alerts and drafts
- * have their own files; this one sends their verbs there. Every act is audited with its name. */
+/* src/core/action.c: what a person does to an item, a parked row, a queue row or a model. Alerts
+ * and drafts have their own files; this one sends their verbs there. Every act is audited with its
+ * name. */
 #include "core/internal.h"
 
 static bool has_role(const struct spd_action_event *e, const char *role)
@@ -9,7 +10,8 @@ static bool has_role(const struct spd_action_event *e, const char *role)
 
 static enum spd_rc no_item(struct spd_tx *tx)
 {
-    return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-item", "Dit onderzoek bestaat niet.", "There is no such item.");
+    return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-item", "Dit onderzoek bestaat niet.",
+                         "There is no such item.");
 }
 
 static enum spd_rc needs_reason(struct spd_tx *tx)
@@ -17,14 +19,17 @@ static enum spd_rc needs_reason(struct spd_tx *tx)
     return spd_tx_refuse(tx, SPD_INVALID, "reason", "Geef een reden.", "Give a reason.");
 }
 
-static enum spd_rc done(struct spd_tx *tx, const struct spd_action_event *e, struct spd_work *w, int decide)
+static enum spd_rc done(struct spd_tx *tx, const struct spd_action_event *e, struct spd_work *w,
+                        int decide)
 {
     tx->r->did = SPD_DID_APPLY;
     if (w) spd_tx_touch(tx, w, decide);
-    return spd_tx_audit(tx, e->by, spd_action_verb_names[e->verb], w ? w->item.id : 0, 0, e->reason);
+    return spd_tx_audit(tx, e->by, spd_action_verb_names[e->verb], w ? w->item.id : 0, 0,
+                        e->reason);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 static enum spd_rc renew(struct spd_tx *tx, struct spd_work *w)
 {
     w->item.claim_until = tx->now + tx->core->rules->settings.claim_lease;
@@ -36,10 +41,12 @@ static enum spd_rc claim(struct spd_tx *tx, struct spd_work *w, const struct spd
     struct spd_item *i = &w->item;
     if (i->claimed_by.len && !spd_sv_eq(i->claimed_by, e->by) && i->claim_until > tx->now) {
         tx->r->holder = i->claimed_by;
-        return spd_tx_refuse(tx, SPD_EXISTS, "claimed", "Een ander heeft dit onderzoek open.", "Somebody else has this study.");
+        return spd_tx_refuse(tx, SPD_EXISTS, "claimed", "Een ander heeft dit onderzoek open.",
+                             "Somebody else has this study.");
     }
     if (i->report >= SPD_REPORT_FINAL)
-        return spd_tx_refuse(tx, SPD_EXISTS, "reported", "Er is al een verslag.", "There is a report already.");
+        return spd_tx_refuse(tx, SPD_EXISTS, "reported", "Er is al een verslag.",
+                             "There is a report already.");
     i->claimed_by = e->by;
     spd_life_apply(i, SPD_LIFE_CLAIM);
     TRY(renew(tx, w));
@@ -51,7 +58,8 @@ static enum spd_rc release(struct spd_tx *tx, struct spd_work *w, const struct s
     struct spd_item *i = &w->item;
     if (i->claimed_by.len && !spd_sv_eq(i->claimed_by, e->by) && !has_role(e, "manager")) {
         tx->r->holder = i->claimed_by;
-        return spd_tx_refuse(tx, SPD_EXISTS, "claimed", "Een ander heeft dit onderzoek open.", "Somebody else has this study.");
+        return spd_tx_refuse(tx, SPD_EXISTS, "claimed", "Een ander heeft dit onderzoek open.",
+                             "Somebody else has this study.");
     }
     i->claimed_by = SPD_SV_NONE, i->claim_until = 0;
     spd_life_apply(i, SPD_LIFE_UNCLAIM);
@@ -78,17 +86,21 @@ static enum spd_rc opened(struct spd_tx *tx, struct spd_work *w, const struct sp
 static enum spd_rc priority(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
 {
     int level = spd_policy_level_by_name(tx->core->rules->policy, e->level);
-    if (!level) return spd_tx_refuse(tx, SPD_INVALID, "level", "Dit niveau bestaat niet in het beleid.", "The policy has no such level.");
+    if (!level)
+        return spd_tx_refuse(tx, SPD_INVALID, "level", "Dit niveau bestaat niet in het beleid.",
+                             "The policy has no such level.");
     if (!e->reason.len) return needs_reason(tx);
     w->item.person_level = level;
     w->item.person_reason = e->reason, w->item.person_by = e->by;
     return done(tx, e, w, SPD_WHY_PERSON);
 }
 
-/* A reader disagrees: withdrawn, and everyone who was paged is told. A study pages once, on any of its orders. */
+/* A reader disagrees: withdrawn, and everyone who was paged is told. A study pages once, on any of
+ * its orders. */
 static enum spd_rc disagree(struct spd_tx *tx, struct spd_work *w, spd_sv finding)
 {
-    static const char nl[] = "Ingetrokken: de radioloog ziet deze bevinding niet.", en[] = "Withdrawn: the radiologist does not see this finding.";
+    static const char nl[] = "Ingetrokken: de radioloog ziet deze bevinding niet.",
+                      en[] = "Withdrawn: the radiologist does not see this finding.";
     TRY(spd_alerts_withdraw(tx, w->item.id, finding, SPD_SV_NONE, nl, en));
     for (size_t s = 0; s < w->item.study_uids.n; s++) {
         int64_t *ids;
@@ -108,9 +120,12 @@ static enum spd_rc verdict(struct spd_tx *tx, struct spd_work *w, const struct s
 {
     struct spd_verdict v = {0};
     int what = spd_enum_from(spd_verdict_kind_names, e->verdict);
-    if (what <= 0) return spd_tx_refuse(tx, SPD_INVALID, "verdict", "Kies agree, disagree of amended.", "Say agree, disagree or amended.");
+    if (what <= 0)
+        return spd_tx_refuse(tx, SPD_INVALID, "verdict", "Kies agree, disagree of amended.",
+                             "Say agree, disagree or amended.");
     v.id = spd_tx_id(tx, SPD_T_VERDICT);
-    v.at = tx->now, v.item = w->item.id, v.by = e->by, v.verdict = what, v.finding = e->finding, v.note = e->text;
+    v.at = tx->now, v.item = w->item.id, v.by = e->by, v.verdict = what, v.finding = e->finding,
+    v.note = e->text;
     TRY(spd_put_verdict(tx->st, &v, NULL, tx->err));
     tx->r->id = v.id;
     if (what == SPD_VERDICT_DISAGREE) TRY(disagree(tx, w, e->finding));
@@ -120,7 +135,9 @@ static enum spd_rc verdict(struct spd_tx *tx, struct spd_work *w, const struct s
 static enum spd_rc reopen(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
 {
     if (!e->reason.len) return needs_reason(tx);
-    if (w->item.unmatched) return spd_tx_refuse(tx, SPD_EXISTS, "unmatched", "Dit is een resultaat zonder aanvraag.", "This is a result without an order.");
+    if (w->item.unmatched)
+        return spd_tx_refuse(tx, SPD_EXISTS, "unmatched", "Dit is een resultaat zonder aanvraag.",
+                             "This is a result without an order.");
     spd_life_apply(&w->item, SPD_LIFE_REOPEN);
     w->item.cancel_confirmed = 0;
     w->item.report_model = SPD_SV_NONE;
@@ -128,10 +145,13 @@ static enum spd_rc reopen(struct spd_tx *tx, struct spd_work *w, const struct sp
     return done(tx, e, w, SPD_WHY_ORDER);
 }
 
-static enum spd_rc confirm_cancel(struct spd_tx *tx, struct spd_work *w, const struct spd_action_event *e)
+static enum spd_rc confirm_cancel(struct spd_tx *tx, struct spd_work *w,
+                                  const struct spd_action_event *e)
 {
-    if (spd_item_status(&w->item) != SPD_STATUS_CANCELLED_IMAGES) /* images that are still to come must show */
-        return spd_tx_refuse(tx, SPD_EXISTS, "not-cancelled", "De aanvraag is niet geannuleerd.", "The order is not cancelled.");
+    if (spd_item_status(&w->item) !=
+        SPD_STATUS_CANCELLED_IMAGES) /* images that are still to come must show */
+        return spd_tx_refuse(tx, SPD_EXISTS, "not-cancelled", "De aanvraag is niet geannuleerd.",
+                             "The order is not cancelled.");
     w->item.cancel_confirmed = 1;
     return done(tx, e, w, SPD_WHY_PERSON);
 }
@@ -142,32 +162,50 @@ static enum spd_rc item_act(struct spd_tx *tx, const struct spd_action_event *e)
     enum spd_rc rc = spd_tx_item(tx, e->item, &w);
     if (rc) return rc == SPD_NOTFOUND ? no_item(tx) : rc;
     switch ((enum spd_action_verb)e->verb) {
-    case SPD_ACT_CLAIM: return claim(tx, w, e);
-    case SPD_ACT_RELEASE: return release(tx, w, e);
-    case SPD_ACT_OPENED: return opened(tx, w, e);
-    case SPD_ACT_PRIORITY: return priority(tx, w, e);
-    case SPD_ACT_VERDICT: return verdict(tx, w, e);
-    case SPD_ACT_REOPEN: return reopen(tx, w, e);
-    case SPD_ACT_CONFIRM_CANCEL: return confirm_cancel(tx, w, e);
-    default: return spd_fail(tx->err, SPD_BUG, "action", "not an item's verb");
+    case SPD_ACT_CLAIM:
+        return claim(tx, w, e);
+    case SPD_ACT_RELEASE:
+        return release(tx, w, e);
+    case SPD_ACT_OPENED:
+        return opened(tx, w, e);
+    case SPD_ACT_PRIORITY:
+        return priority(tx, w, e);
+    case SPD_ACT_VERDICT:
+        return verdict(tx, w, e);
+    case SPD_ACT_REOPEN:
+        return reopen(tx, w, e);
+    case SPD_ACT_CONFIRM_CANCEL:
+        return confirm_cancel(tx, w, e);
+    default:
+        return spd_fail(tx->err, SPD_BUG, "action", "not an item's verb");
     }
 }
 
-/* ---- parked ------------------------------------------------------------------------------------- */
+/* ---- parked -------------------------------------------------------------------------------------
+ */
 static enum spd_rc parked_act(struct spd_tx *tx, const struct spd_action_event *e)
 {
     struct spd_parked p;
     struct spd_work *w = NULL;
     enum spd_rc rc = spd_get_parked(tx->st, e->parked, &p, tx->a, tx->err);
-    if (rc == SPD_NOTFOUND) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-parked", "Dit bestaat niet.", "There is no such parked row.");
+    if (rc == SPD_NOTFOUND)
+        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-parked", "Dit bestaat niet.",
+                             "There is no such parked row.");
     if (rc) return rc;
-    if (p.closed) return spd_tx_refuse(tx, SPD_EXISTS, "closed", "Al afgehandeld.", "Dealt with already.");
+    if (p.closed)
+        return spd_tx_refuse(tx, SPD_EXISTS, "closed", "Al afgehandeld.", "Dealt with already.");
     if (!e->reason.len) return needs_reason(tx);
     if (e->verb == SPD_ACT_ASSIGN) {
-        if (!p.result) return spd_tx_refuse(tx, SPD_INVALID, "no-result", "Alleen een resultaat kan worden toegewezen.", "Only a result can be assigned.");
+        if (!p.result)
+            return spd_tx_refuse(tx, SPD_INVALID, "no-result",
+                                 "Alleen een resultaat kan worden toegewezen.",
+                                 "Only a result can be assigned.");
         rc = spd_tx_item(tx, e->item, &w);
         if (rc) return rc == SPD_NOTFOUND ? no_item(tx) : rc;
-        if (w->item.unmatched) return spd_tx_refuse(tx, SPD_INVALID, "unmatched", "Kies een onderzoek met een aanvraag.", "Choose an item with an order.");
+        if (w->item.unmatched)
+            return spd_tx_refuse(tx, SPD_INVALID, "unmatched",
+                                 "Kies een onderzoek met een aanvraag.",
+                                 "Choose an item with an order.");
         TRY(spd_unpark(tx, &p, &w->item.id, 1, e->by, "assigned", e->reason));
     } else {
         TRY(spd_unpark(tx, &p, NULL, 0, e->by, "discarded", e->reason));
@@ -176,9 +214,10 @@ static enum spd_rc parked_act(struct spd_tx *tx, const struct spd_action_event *
     return done(tx, e, w, w ? SPD_WHY_PERSON : 0);
 }
 
-/* ---- queue and models ------------------------------------------------------------------------------ */
-/* What was overtaken must not go out again: an old priority, a report of an item that moved on, a page of an alert
- * that ended. */
+/* ---- queue and models
+ * ------------------------------------------------------------------------------ */
+/* What was overtaken must not go out again: an old priority, a report of an item that moved on, a
+ * page of an alert that ended. */
 static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
 {
     *ret = true;
@@ -187,7 +226,8 @@ static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bo
         struct spd_work *w;
         TRY(spd_tx_item(tx, row->item, &w));
         for (size_t i = 0; i < w->item.sent.n; i++)
-            if (spd_sv_eq(w->item.sent.v[i].destination, row->destination)) *ret = spd_sv_eq(w->item.sent.v[i].wire, row->wire);
+            if (spd_sv_eq(w->item.sent.v[i].destination, row->destination))
+                *ret = spd_sv_eq(w->item.sent.v[i].wire, row->wire);
         return SPD_OK;
     }
     if (row->kind == SPD_OUTBOX_PAGE) return spd_alert_page_stands(tx, row, ret);
@@ -199,12 +239,19 @@ static enum spd_rc retry(struct spd_tx *tx, const struct spd_action_event *e)
     struct spd_outbox row, old;
     bool may;
     enum spd_rc rc = spd_get_outbox(tx->st, e->outbox, &old, tx->a, tx->err);
-    if (rc == SPD_NOTFOUND) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.", "There is no such row.");
+    if (rc == SPD_NOTFOUND)
+        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.",
+                             "There is no such row.");
     if (rc) return rc;
-    if (old.state != SPD_OUTBOX_DEAD && old.state != SPD_OUTBOX_DONE && old.state != SPD_OUTBOX_OBSERVED)
-        return spd_tx_refuse(tx, SPD_EXISTS, "in-flight", "Deze regel is nog onderweg.", "This row is still under way.");
+    if (old.state != SPD_OUTBOX_DEAD && old.state != SPD_OUTBOX_DONE &&
+        old.state != SPD_OUTBOX_OBSERVED)
+        return spd_tx_refuse(tx, SPD_EXISTS, "in-flight", "Deze regel is nog onderweg.",
+                             "This row is still under way.");
     TRY(may_retry(tx, &old, &may));
-    if (!may) return spd_tx_refuse(tx, SPD_STALE, "overtaken", "Dit is achterhaald en gaat niet opnieuw uit.", "This was overtaken and is not sent again.");
+    if (!may)
+        return spd_tx_refuse(tx, SPD_STALE, "overtaken",
+                             "Dit is achterhaald en gaat niet opnieuw uit.",
+                             "This was overtaken and is not sent again.");
     row = old;
     row.state = SPD_OUTBOX_QUEUED, row.attempts = 0, row.due = tx->now, row.done_at = 0;
     row.repeat = old.repeat + 1; /* whoever gets it again can see that it is a repeat */
@@ -220,10 +267,14 @@ static enum spd_rc resend(struct spd_tx *tx, const struct spd_action_event *e)
     int64_t *ids;
     size_t n;
     enum spd_rc rc = spd_get_message(tx->st, e->message, &m, tx->a, tx->err);
-    if (rc == SPD_NOTFOUND) return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-message", "Dit bericht bestaat niet.", "There is no such message.");
+    if (rc == SPD_NOTFOUND)
+        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-message", "Dit bericht bestaat niet.",
+                             "There is no such message.");
     if (rc) return rc;
     if (m.direction != SPD_DIRECTION_OUT)
-        return spd_tx_refuse(tx, SPD_INVALID, "inbound", "Alleen uitgaande berichten kunnen opnieuw.", "Only outbound messages can be sent again.");
+        return spd_tx_refuse(tx, SPD_INVALID, "inbound",
+                             "Alleen uitgaande berichten kunnen opnieuw.",
+                             "Only outbound messages can be sent again.");
     TRY(spd_tx_find(tx, SPD_KEY_OUTBOX_ITEM, spd_key_i64(tx->a, m.item), &ids, &n));
     for (size_t i = n; i > 0; i--) {
         struct spd_outbox row;
@@ -232,7 +283,8 @@ static enum spd_rc resend(struct spd_tx *tx, const struct spd_action_event *e)
         again.outbox = row.id;
         return retry(tx, &again);
     }
-    return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.", "There is no such row.");
+    return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.",
+                         "There is no such row.");
 }
 
 static enum spd_rc set_mode(struct spd_tx *tx, const struct spd_action_event *e)
@@ -242,8 +294,10 @@ static enum spd_rc set_mode(struct spd_tx *tx, const struct spd_action_event *e)
     int64_t id;
     enum spd_rc rc;
     if (mode <= 0 || !spd_models_get(tx->core->rules->models, e->model))
-        return spd_tx_refuse(tx, SPD_INVALID, "mode", "Onbekend model of onbekende modus.", "Unknown model or mode.");
-    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, e->model, e->model_version), &id, tx->err);
+        return spd_tx_refuse(tx, SPD_INVALID, "mode", "Onbekend model of onbekende modus.",
+                             "Unknown model or mode.");
+    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION,
+                            spd_key_join(tx->a, e->model, e->model_version), &id, tx->err);
     if (rc == SPD_OK) {
         TRY(spd_get_model_version(tx->st, id, &old, tx->a, tx->err));
         v = old;
@@ -269,22 +323,31 @@ enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e)
     case SPD_ACT_PRIORITY:
     case SPD_ACT_VERDICT:
     case SPD_ACT_REOPEN:
-    case SPD_ACT_CONFIRM_CANCEL: return item_act(tx, e);
+    case SPD_ACT_CONFIRM_CANCEL:
+        return item_act(tx, e);
     case SPD_ACT_ASSIGN:
-    case SPD_ACT_DISCARD: return parked_act(tx, e);
+    case SPD_ACT_DISCARD:
+        return parked_act(tx, e);
     case SPD_ACT_DRAFT_ACCEPT:
     case SPD_ACT_DRAFT_REJECT:
-    case SPD_ACT_DRAFT_UNDO: return spd_draft_act(tx, e);
+    case SPD_ACT_DRAFT_UNDO:
+        return spd_draft_act(tx, e);
     case SPD_ACT_ACKNOWLEDGE:
     case SPD_ACT_DECLINE:
     case SPD_ACT_HANDOVER:
-    case SPD_ACT_RESOLVE: return spd_alert_act(tx, e);
-    case SPD_ACT_SET_MODE: return set_mode(tx, e);
-    case SPD_ACT_RETRY: return retry(tx, e);
-    case SPD_ACT_RESEND: return resend(tx, e);
-    case SPD_ACT_VIEW_RAW: return done(tx, e, NULL, 0);
+    case SPD_ACT_RESOLVE:
+        return spd_alert_act(tx, e);
+    case SPD_ACT_SET_MODE:
+        return set_mode(tx, e);
+    case SPD_ACT_RETRY:
+        return retry(tx, e);
+    case SPD_ACT_RESEND:
+        return resend(tx, e);
+    case SPD_ACT_VIEW_RAW:
+        return done(tx, e, NULL, 0);
     case SPD_ACTION_VERB_UNSET:
-    case SPD_ACTION_VERB_N: break;
+    case SPD_ACTION_VERB_N:
+        break;
     }
     return spd_tx_refuse(tx, SPD_INVALID, "verb", "Onbekende handeling.", "Unknown act.");
 }

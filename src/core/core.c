@@ -8,7 +8,8 @@
 #include "base/hash.h"
 #include "base/str.h"
 
-const char *const spd_did_names[] = {"", "applied", "duplicate", "stale", "parked", "ignored", "refused", NULL};
+const char *const spd_did_names[] = {"",       "applied", "duplicate", "stale",
+                                     "parked", "ignored", "refused",   NULL};
 
 enum { JOURNAL_VERSION = 1, EVENT_MAX = 40 << 20 };
 
@@ -17,7 +18,8 @@ struct spd_core *spd_core_new(const struct spd_codes *codes, const struct spd_te
     struct spd_core *c = spd_must_malloc(sizeof *c);
     c->codes = codes;
     c->templates = templates ? templates : spd_templates_default();
-    for (int t = 0; t < SPD_T_N; t++) c->next_id[t] = 1;
+    for (int t = 0; t < SPD_T_N; t++)
+        c->next_id[t] = 1;
     return c;
 }
 
@@ -44,7 +46,8 @@ static enum spd_rc read_counters(struct spd_core *core, struct spd_store *st, st
     return SPD_OK;
 }
 
-static enum spd_rc read_secret(struct spd_core *core, struct spd_store *st, struct spd_arena *a, struct spd_err *err)
+static enum spd_rc read_secret(struct spd_core *core, struct spd_store *st, struct spd_arena *a,
+                               struct spd_err *err)
 {
     struct spd_setting s;
     int64_t id;
@@ -80,7 +83,8 @@ enum spd_rc spd_core_open(struct spd_core *core, struct spd_store *st, struct sp
     return rc;
 }
 
-/* ---- the event codec ---------------------------------------------------------------------------- */
+/* ---- the event codec ----------------------------------------------------------------------------
+ */
 void spd_event_encode(const struct spd_event *event, struct spd_str *out)
 {
     spd_str_addc(out, JOURNAL_VERSION);
@@ -88,10 +92,12 @@ void spd_event_encode(const struct spd_event *event, struct spd_str *out)
     spd_desc_encode(spd_event_desc(event->type), event->u.any, out);
 }
 
-enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_arena *arena, struct spd_err *err)
+enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_arena *arena,
+                             struct spd_err *err)
 {
     const struct spd_desc *d;
-    if (bytes.len < 2 || bytes.ptr[0] != JOURNAL_VERSION) return spd_fail(err, SPD_INVALID, "journal", "unknown journal version");
+    if (bytes.len < 2 || bytes.ptr[0] != JOURNAL_VERSION)
+        return spd_fail(err, SPD_INVALID, "journal", "unknown journal version");
     ret->type = (enum spd_event_type)bytes.ptr[1];
     d = spd_event_desc(ret->type);
     if (!d) return spd_fail(err, SPD_INVALID, "journal", "unknown event type");
@@ -103,13 +109,20 @@ enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_are
 static struct spd_message_in *envelope_of(const struct spd_event *e)
 {
     switch (e->type) {
-    case SPD_EVENT_ORDER: return &e->u.order->message;
-    case SPD_EVENT_PATIENT: return &e->u.patient->message;
-    case SPD_EVENT_REPORT: return &e->u.report->message;
-    case SPD_EVENT_MESSAGE: return &e->u.message->message;
-    case SPD_EVENT_RESULT: return &e->u.result->message;
-    case SPD_EVENT_STUDY: return &e->u.study->message;
-    default: return NULL;
+    case SPD_EVENT_ORDER:
+        return &e->u.order->message;
+    case SPD_EVENT_PATIENT:
+        return &e->u.patient->message;
+    case SPD_EVENT_REPORT:
+        return &e->u.report->message;
+    case SPD_EVENT_MESSAGE:
+        return &e->u.message->message;
+    case SPD_EVENT_RESULT:
+        return &e->u.result->message;
+    case SPD_EVENT_STUDY:
+        return &e->u.study->message;
+    default:
+        return NULL;
     }
 }
 
@@ -126,12 +139,14 @@ static enum spd_rc write_journal(struct spd_tx *tx, const struct spd_event *even
     spd_event_encode(event, &out);
     if (m) m->raw = raw;
     j.event = spd_str_sv(&out);
-    rc = spd_str_ok(&out) ? spd_put_journal(tx->st, &j, NULL, tx->err) : spd_fail(tx->err, SPD_LIMIT, "journal", "event too large");
+    rc = spd_str_ok(&out) ? spd_put_journal(tx->st, &j, NULL, tx->err)
+                          : spd_fail(tx->err, SPD_LIMIT, "journal", "event too large");
     spd_str_done(&out);
     return rc;
 }
 
-/* ---- small use cases -------------------------------------------------------------------------------- */
+/* ---- small use cases
+ * -------------------------------------------------------------------------------- */
 static bool has_token(const struct spd_user *u, spd_sv hash)
 {
     for (size_t i = 0; i < u->tokens.n; i++)
@@ -155,7 +170,8 @@ static enum spd_rc user_in(struct spd_tx *tx, const struct spd_user_event *e)
             if (!u.password.len) u.password = old.password;
             if (!u.roles.n) u.roles.v = old.roles.v, u.roles.n = old.roles.n;
             for (size_t i = 0; i < old.tokens.n; i++)
-                if (!has_token(&u, old.tokens.v[i].hash)) *SPD_LIST_PUSH(&u.tokens, tx->a) = old.tokens.v[i];
+                if (!has_token(&u, old.tokens.v[i].hash))
+                    *SPD_LIST_PUSH(&u.tokens, tx->a) = old.tokens.v[i];
             u.disabled = 0;
         }
         u.id = id, u.created = old.created;
@@ -189,35 +205,53 @@ static enum spd_rc alarm_in(struct spd_tx *tx, const struct spd_alarm_event *e)
     spd_sv kind = spd_arena_dup(tx->a, e->kind);
     tx->r->did = SPD_DID_APPLY;
     if (e->clear) return spd_tx_alarm_clear(tx, kind.ptr, e->subject);
-    return spd_tx_alarm(tx, kind.ptr, e->subject, spd_arena_dup(tx->a, e->nl).ptr, spd_arena_dup(tx->a, e->en).ptr);
+    return spd_tx_alarm(tx, kind.ptr, e->subject, spd_arena_dup(tx->a, e->nl).ptr,
+                        spd_arena_dup(tx->a, e->en).ptr);
 }
 
 static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
 {
-    if (!tx->core->rules && e->type != SPD_EVENT_CONFIG && e->type != SPD_EVENT_START && e->type != SPD_EVENT_USER && e->type != SPD_EVENT_ALARM)
+    if (!tx->core->rules && e->type != SPD_EVENT_CONFIG && e->type != SPD_EVENT_START &&
+        e->type != SPD_EVENT_USER && e->type != SPD_EVENT_ALARM)
         return spd_fail(tx->err, SPD_INVALID, "core", "no policy is loaded yet");
     switch (e->type) {
-    case SPD_EVENT_ORDER: return spd_order_in(tx, e->u.order);
-    case SPD_EVENT_PATIENT: return spd_patient_in(tx, e->u.patient);
-    case SPD_EVENT_REPORT: return spd_report_in(tx, e->u.report);
-    case SPD_EVENT_MESSAGE: return spd_message_only(tx, e->u.message);
-    case SPD_EVENT_RESULT: return spd_result_in(tx, e->u.result);
-    case SPD_EVENT_STUDY: return spd_study_in(tx, e->u.study);
-    case SPD_EVENT_TIMER: return spd_timer_fired(tx, e->u.timer);
-    case SPD_EVENT_CLAIM: return spd_claim_rows(tx, e->u.claim);
-    case SPD_EVENT_OUTCOME: return spd_outcome_in(tx, e->u.outcome);
-    case SPD_EVENT_ACTION: return spd_action_in(tx, e->u.action);
-    case SPD_EVENT_CONFIG: return spd_config_in(tx, e->u.config);
-    case SPD_EVENT_USER: return user_in(tx, e->u.user);
-    case SPD_EVENT_START: return start_in(tx, e->u.start);
-    case SPD_EVENT_ALARM: return alarm_in(tx, e->u.alarm);
+    case SPD_EVENT_ORDER:
+        return spd_order_in(tx, e->u.order);
+    case SPD_EVENT_PATIENT:
+        return spd_patient_in(tx, e->u.patient);
+    case SPD_EVENT_REPORT:
+        return spd_report_in(tx, e->u.report);
+    case SPD_EVENT_MESSAGE:
+        return spd_message_only(tx, e->u.message);
+    case SPD_EVENT_RESULT:
+        return spd_result_in(tx, e->u.result);
+    case SPD_EVENT_STUDY:
+        return spd_study_in(tx, e->u.study);
+    case SPD_EVENT_TIMER:
+        return spd_timer_fired(tx, e->u.timer);
+    case SPD_EVENT_CLAIM:
+        return spd_claim_rows(tx, e->u.claim);
+    case SPD_EVENT_OUTCOME:
+        return spd_outcome_in(tx, e->u.outcome);
+    case SPD_EVENT_ACTION:
+        return spd_action_in(tx, e->u.action);
+    case SPD_EVENT_CONFIG:
+        return spd_config_in(tx, e->u.config);
+    case SPD_EVENT_USER:
+        return user_in(tx, e->u.user);
+    case SPD_EVENT_START:
+        return start_in(tx, e->u.start);
+    case SPD_EVENT_ALARM:
+        return alarm_in(tx, e->u.alarm);
     case SPD_EVENT_TYPE_UNSET:
-    case SPD_EVENT_TYPE_N: break;
+    case SPD_EVENT_TYPE_N:
+        break;
     }
     return spd_fail(tx->err, SPD_BUG, "core", "unknown event type");
 }
 
-enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store, const struct spd_event *event, struct spd_arena *arena,
+enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store,
+                           const struct spd_event *event, struct spd_arena *arena,
                            struct spd_receipt *ret, struct spd_err *err)
 {
     struct spd_tx tx = {0};
@@ -251,7 +285,8 @@ void spd_core_undo(struct spd_core *core)
 void spd_core_committed(struct spd_core *core)
 {
     core->rules_changed = false;
-    for (struct spd_compiled *c = core->rules ? core->rules->before : NULL, *before; c; c = before) {
+    for (struct spd_compiled *c = core->rules ? core->rules->before : NULL, *before; c;
+         c = before) {
         before = c->before;
         spd_compiled_free(c);
     }
@@ -270,7 +305,8 @@ void spd_core_rolled_back(struct spd_core *core, struct spd_store *store)
     read_counters(core, store, NULL);
 }
 
-enum spd_rc spd_core_next_timer(struct spd_store *store, spd_usec *ret_due, int64_t *ret_id, struct spd_err *err)
+enum spd_rc spd_core_next_timer(struct spd_store *store, spd_usec *ret_due, int64_t *ret_id,
+                                struct spd_err *err)
 {
     size_t n;
     *ret_due = 0, *ret_id = 0;

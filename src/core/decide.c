@@ -1,9 +1,10 @@
-/* src/core/decide.c: where an item stands, and why: level, due, reasons, and what follows from them.
+/* src/core/decide.c: where an item stands, and why: level, due, reasons, and what follows from
+ * them.
  *
- * Rules that hold here (design §6): AI raises, never lowers (3): the level is the most urgent of the
- * order's own and every rule that says yes. Nobody starves (4): past max_wait the item is raised one level;
- * due is never moved later. Cannot tell is not no (11): such a rule shows as a reason. Every level has at
- * least one reason (9). */
+ * Rules that hold here (design §6): AI raises, never lowers (3): the level is the most urgent of
+ * the order's own and every rule that says yes. Nobody starves (4): past max_wait the item is
+ * raised one level; due is never moved later. Cannot tell is not no (11): such a rule shows as a
+ * reason. Every level has at least one reason (9). */
 #include "core/internal.h"
 
 #include <stdlib.h>
@@ -15,8 +16,9 @@ spd_usec spd_item_start(const struct spd_item *item)
     return item->exam_done;
 }
 
-void spd_facts_of(struct spd_core *core, const struct spd_item *item, const struct spd_result *results, size_t n,
-                  spd_usec now, struct spd_facts *f, struct spd_arena *a)
+void spd_facts_of(struct spd_core *core, const struct spd_item *item,
+                  const struct spd_result *results, size_t n, spd_usec now, struct spd_facts *f,
+                  struct spd_arena *a)
 {
     struct spd_fact_result *fr = SPD_NEW_N(a, struct spd_fact_result, n + 1);
     memset(f, 0, sizeof *f);
@@ -37,8 +39,9 @@ void spd_facts_of(struct spd_core *core, const struct spd_item *item, const stru
         fr[i].model = r->model;
         fr[i].mode = (enum spd_mode)r->mode;
         fr[i].state = (enum spd_ai_state)r->state;
-        /* Age counts from the product's own clock, unless that is ahead or a week behind: then an archive
-         * was sent again or the clock is wrong, and receipt is the only time that can be trusted. */
+        /* Age counts from the product's own clock, unless that is ahead or a week behind: then an
+         * archive was sent again or the clock is wrong, and receipt is the only time that can be
+         * trusted. */
         fr[i].at = r->content_at && age >= 0 && age < SPD_HOUR(24 * 7) ? r->content_at : r->at;
         fr[i].findings = r->findings.v, fr[i].n_findings = r->findings.n;
         fr[i].result_id = r->id;
@@ -46,31 +49,42 @@ void spd_facts_of(struct spd_core *core, const struct spd_item *item, const stru
     f->results = fr, f->n_results = n;
 }
 
-static void add_reason(struct spd_tx *tx, struct spd_list *out, spd_sv rule, spd_sv nl, spd_sv en, int level)
+static void add_reason(struct spd_tx *tx, struct spd_seq *out, spd_sv rule, spd_sv nl, spd_sv en,
+                       int level)
 {
     struct spd_reason *r = spd_list_add(out, sizeof *r, tx->a);
     r->rule = rule, r->nl = nl, r->en = en, r->level_no = level;
 }
 
-static void order_reason(struct spd_tx *tx, const struct spd_item *item, int level, struct spd_list *out)
+static void order_reason(struct spd_tx *tx, const struct spd_item *item, int level,
+                         struct spd_seq *out)
 {
     static const char *const nl[SPD_PRIORITY_N] = {
-        [SPD_PRIORITY_UNSET] = "Aanvraag zonder prioriteit", [SPD_PRIORITY_STAT] = "Aanvraag: direct (stat)",
-        [SPD_PRIORITY_ASAP] = "Aanvraag: zo snel mogelijk", [SPD_PRIORITY_URGENT] = "Aanvraag: spoed",
+        [SPD_PRIORITY_UNSET] = "Aanvraag zonder prioriteit",
+        [SPD_PRIORITY_STAT] = "Aanvraag: direct (stat)",
+        [SPD_PRIORITY_ASAP] = "Aanvraag: zo snel mogelijk",
+        [SPD_PRIORITY_URGENT] = "Aanvraag: spoed",
         [SPD_PRIORITY_ROUTINE] = "Aanvraag: routine"};
     static const char *const en[SPD_PRIORITY_N] = {
-        [SPD_PRIORITY_UNSET] = "Order without a priority", [SPD_PRIORITY_STAT] = "Order: stat",
-        [SPD_PRIORITY_ASAP] = "Order: as soon as possible", [SPD_PRIORITY_URGENT] = "Order: urgent",
+        [SPD_PRIORITY_UNSET] = "Order without a priority",
+        [SPD_PRIORITY_STAT] = "Order: stat",
+        [SPD_PRIORITY_ASAP] = "Order: as soon as possible",
+        [SPD_PRIORITY_URGENT] = "Order: urgent",
         [SPD_PRIORITY_ROUTINE] = "Order: routine"};
     if (item->unmatched) {
         add_reason(tx, out, SPD_SV("unmatched"), SPD_SV("AI-resultaat zonder passende aanvraag"),
                    SPD_SV("AI result that fits no order"), level);
     } else if (item->person_level) {
         add_reason(tx, out, SPD_SV("person"),
-                   spd_arena_printf(tx->a, "Door %.*s: %.*s", SPD_SV_ARG(item->person_by), SPD_SV_ARG(item->person_reason)),
-                   spd_arena_printf(tx->a, "By %.*s: %.*s", SPD_SV_ARG(item->person_by), SPD_SV_ARG(item->person_reason)), level);
+                   spd_arena_printf(tx->a, "Door %.*s: %.*s", SPD_SV_ARG(item->person_by),
+                                    SPD_SV_ARG(item->person_reason)),
+                   spd_arena_printf(tx->a, "By %.*s: %.*s", SPD_SV_ARG(item->person_by),
+                                    SPD_SV_ARG(item->person_reason)),
+                   level);
     } else {
-        int p = item->order_priority > 0 && item->order_priority < SPD_PRIORITY_N ? item->order_priority : 0;
+        int p = item->order_priority > 0 && item->order_priority < SPD_PRIORITY_N
+                    ? item->order_priority
+                    : 0;
         add_reason(tx, out, SPD_SV("order"), spd_sv_from(nl[p]), spd_sv_from(en[p]), level);
     }
 }
@@ -92,29 +106,36 @@ static bool contradicted(const struct spd_result *rs, size_t n)
 }
 
 /* What a person must look at, whatever the level. */
-static void notices(struct spd_tx *tx, const struct spd_item *item, struct spd_list *out)
+static void notices(struct spd_tx *tx, const struct spd_item *item, struct spd_seq *out)
 {
     if (item->contradiction)
-        add_reason(tx, out, SPD_SV("contradiction"), SPD_SV("Resultaten spreken elkaar tegen; het dringendste telt"),
+        add_reason(tx, out, SPD_SV("contradiction"),
+                   SPD_SV("Resultaten spreken elkaar tegen; het dringendste telt"),
                    SPD_SV("Results contradict each other; the most urgent counts"), 0);
     if (item->ask_person)
-        add_reason(tx, out, SPD_SV("patient-changed"), SPD_SV("De aanvraag noemt een andere patiënt: controleer"),
+        add_reason(tx, out, SPD_SV("patient-changed"),
+                   SPD_SV("De aanvraag noemt een andere patiënt: controleer"),
                    SPD_SV("The order names another patient: please check"), 0);
     if (spd_sv_is(item->report_model, "lost"))
-        add_reason(tx, out, SPD_SV("report-not-delivered"), SPD_SV("Verslag niet aangekomen in het RIS: opnieuw nodig"),
+        add_reason(tx, out, SPD_SV("report-not-delivered"),
+                   SPD_SV("Verslag niet aangekomen in het RIS: opnieuw nodig"),
                    SPD_SV("The report did not reach the RIS: needed again"), 0);
     for (size_t i = 0; i < item->sent.n; i++)
         if (item->sent.v[i].overruled)
-            add_reason(tx, out, SPD_SV("overruled-by-ris"), SPD_SV("Prioriteit door het RIS anders gezet"),
+            add_reason(tx, out, SPD_SV("overruled-by-ris"),
+                       SPD_SV("Prioriteit door het RIS anders gezet"),
                        SPD_SV("Priority overruled by the RIS"), 0);
 }
 
 /* The level without waiting: order (or person), unmatched concept, and every rule that says yes. */
-static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d, struct spd_list *reasons)
+static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d,
+                       struct spd_seq *reasons)
 {
     struct spd_item *item = &w->item;
     int levels = spd_policy_levels(tx->core->rules->policy);
-    int base = item->unmatched ? item->level : item->person_level ? item->person_level : d->base_level;
+    int base = item->unmatched      ? item->level
+               : item->person_level ? item->person_level
+                                    : d->base_level;
     int level;
     if (base < 1 || base > levels) base = levels;
     item->base_level = item->unmatched ? item->base_level : base;
@@ -125,8 +146,11 @@ static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_d
         if (h->shadow || h->again) continue; /* one reason per rule, however many places it found */
         if (h->answer == SPD_CANNOT_TELL) {
             add_reason(tx, reasons, h->rule,
-                       spd_arena_printf(tx->a, "Regel niet te beoordelen: %.*s (%.*s)", SPD_SV_ARG(h->title_nl), SPD_SV_ARG(h->unknown_nl)),
-                       spd_arena_printf(tx->a, "Rule cannot be evaluated: %.*s (%.*s)", SPD_SV_ARG(h->title_en), SPD_SV_ARG(h->unknown_en)), 0);
+                       spd_arena_printf(tx->a, "Regel niet te beoordelen: %.*s (%.*s)",
+                                        SPD_SV_ARG(h->title_nl), SPD_SV_ARG(h->unknown_nl)),
+                       spd_arena_printf(tx->a, "Rule cannot be evaluated: %.*s (%.*s)",
+                                        SPD_SV_ARG(h->title_en), SPD_SV_ARG(h->unknown_en)),
+                       0);
         } else if (h->answer == SPD_YES) {
             add_reason(tx, reasons, h->rule, h->title_nl, h->title_en, h->level);
             if (h->level && h->level < level) level = h->level;
@@ -139,7 +163,8 @@ static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_d
 static enum spd_rc wait_for(struct spd_tx *tx, struct spd_work *w)
 {
     struct spd_item *item = &w->item;
-    spd_usec start = spd_item_start(item), wait = spd_policy_max_wait(tx->core->rules->policy, item->level), at = 0;
+    spd_usec start = spd_item_start(item),
+             wait = spd_policy_max_wait(tx->core->rules->policy, item->level), at = 0;
     bool waiting = spd_item_listed(item) && start;
     if (waiting && !item->arrived) item->arrived = start;
     if (waiting && wait && (!item->due || start + wait < item->due)) item->due = start + wait;
@@ -151,9 +176,10 @@ static enum spd_rc wait_for(struct spd_tx *tx, struct spd_work *w)
     return spd_tx_timer_set(tx, SPD_TIMER_WAIT, item->id, SPD_SV_NONE, at);
 }
 
-/* One timer per model that is expected to speak about this item, so that lateness is counted once; and
- * one, without a name, for the moment at which a rule's answer may change by time alone. */
-static enum spd_rc expect_models(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, spd_usec next)
+/* One timer per model that is expected to speak about this item, so that lateness is counted once;
+ * and one, without a name, for the moment at which a rule's answer may change by time alone. */
+static enum spd_rc expect_models(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f,
+                                 spd_usec next)
 {
     const struct spd_models *ms = tx->core->rules->models;
     size_t n = spd_models_n(ms), k = 0;
@@ -163,7 +189,8 @@ static enum spd_rc expect_models(struct spd_tx *tx, struct spd_work *w, const st
         const struct spd_model *m = spd_models_at(ms, i);
         bool heard = false;
         spd_usec due = f->start + m->expected_within;
-        for (size_t r = 0; r < f->n_results && !heard; r++) heard = f->results[r].mode != SPD_MODE_SHADOW && spd_sv_eq(f->results[r].model, m->id);
+        for (size_t r = 0; r < f->n_results && !heard; r++)
+            heard = f->results[r].mode != SPD_MODE_SHADOW && spd_sv_eq(f->results[r].model, m->id);
         if (heard || !m->expected_within || due <= tx->now || !spd_model_live(tx, m)) continue;
         if (spd_model_applies(m, f) == SPD_YES) want[k++] = (struct spd_wanted){m->id, due};
     }
@@ -171,9 +198,11 @@ static enum spd_rc expect_models(struct spd_tx *tx, struct spd_work *w, const st
     return spd_tx_timers_sync(tx, SPD_TIMER_AI, w->item.id, want, k);
 }
 
-static enum spd_rc record_decision(struct spd_tx *tx, const struct spd_item *item, const struct spd_result *rs, size_t n, int why)
+static enum spd_rc record_decision(struct spd_tx *tx, const struct spd_item *item,
+                                   const struct spd_result *rs, size_t n, int why)
 {
-    static const char *const triggers[] = {"", "order", "result", "study", "patient", "report", "timer", "person", "policy", "delivery"};
+    static const char *const triggers[] = {"",       "order", "result", "study",  "patient",
+                                           "report", "timer", "person", "policy", "delivery"};
     struct spd_decision d = {0};
     struct spd_str models = SPD_STR_INIT(4000);
     d.id = spd_tx_id(tx, SPD_T_DECISION);
@@ -182,7 +211,9 @@ static enum spd_rc record_decision(struct spd_tx *tx, const struct spd_item *ite
     d.reasons.v = item->reasons.v, d.reasons.n = item->reasons.n;
     d.policy_hash = item->policy_hash;
     for (size_t i = 0; i < n; i++)
-        if (rs[i].model.len) spd_str_addf(&models, "%s%.*s %.*s", models.len ? ", " : "", SPD_SV_ARG(rs[i].model), SPD_SV_ARG(rs[i].version));
+        if (rs[i].model.len)
+            spd_str_addf(&models, "%s%.*s %.*s", models.len ? ", " : "", SPD_SV_ARG(rs[i].model),
+                         SPD_SV_ARG(rs[i].version));
     d.models = spd_arena_dup(tx->a, spd_str_sv(&models));
     spd_str_done(&models);
     d.trigger = spd_sv_from(triggers[why]);
@@ -197,8 +228,10 @@ static bool reasons_equal(const struct spd_item *a, const struct spd_item *b)
     return true;
 }
 
-/* Positive results of rules with alerts; after a final report a discrepancy instead of a page (domain §7). */
-static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d, const struct spd_result *rs, size_t n_rs)
+/* Positive results of rules with alerts; after a final report a discrepancy instead of a page
+ * (domain §7). */
+static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d,
+                          const struct spd_result *rs, size_t n_rs)
 {
     struct spd_alert_seed *seeds = NULL;
     bool final = w->item.report == SPD_REPORT_FINAL || w->item.report == SPD_REPORT_AMENDED;
@@ -211,13 +244,16 @@ static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct sp
             int64_t *ids;
             size_t n;
             bool known = false;
-            TRY(spd_tx_find(tx, SPD_KEY_DISCREPANCY_ITEM, spd_key_i64(tx->a, w->item.id), &ids, &n));
+            TRY(spd_tx_find(tx, SPD_KEY_DISCREPANCY_ITEM, spd_key_i64(tx->a, w->item.id), &ids,
+                            &n));
             for (size_t k = 0; k < n && !known; k++) {
                 TRY(spd_get_discrepancy(tx->st, ids[k], &had, tx->a, tx->err));
-                known = had.result == h->result->result_id && spd_sv_eq(had.concept, h->finding ? h->finding->concept : SPD_SV_NONE);
+                known = had.result == h->result->result_id &&
+                        spd_sv_eq(had.concept, h->finding ? h->finding->concept : SPD_SV_NONE);
             }
             if (known) continue;
-            struct spd_alert al; /* an open one goes on, with "report available", and a person compares; a closed one is known */
+            struct spd_alert al; /* an open one goes on, with "report available", and a person
+                                    compares; a closed one is known */
             enum spd_rc rc = spd_alert_known(tx, w, h, &al);
             if (rc && rc != SPD_NOTFOUND) return rc;
             if (!rc && !spd_alert_open((enum spd_alert_state)al.state)) continue;
@@ -240,7 +276,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
     size_t n;
     struct spd_facts f;
     struct spd_decided d;
-    struct spd_list reasons = {NULL, 0};
+    struct spd_seq reasons = {NULL, 0};
     struct spd_item before = *item;
     int level;
     if (w->insert) TRY(spd_tx_flush_item(tx, w));
@@ -251,7 +287,8 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
     level = rules_level(tx, w, &d, &reasons);
     if (item->wait_level && item->wait_level < level) {
         level = item->wait_level;
-        add_reason(tx, &reasons, SPD_SV("max_wait"), SPD_SV("Wacht langer dan de bovengrens van het niveau"),
+        add_reason(tx, &reasons, SPD_SV("max_wait"),
+                   SPD_SV("Wacht langer dan de bovengrens van het niveau"),
                    SPD_SV("Waiting longer than the limit of its level"), level);
     }
     notices(tx, item, &reasons);

@@ -65,6 +65,6 @@ bool spd_life_apply(struct spd_item *item, enum spd_life_input in)
     item->images = (int32_t)spd_life_images((enum spd_images_axis)item->images, in);
     item->reading = (int32_t)spd_life_reading((enum spd_reading_axis)item->reading, in);
     item->report = (int32_t)spd_life_report((enum spd_report_axis)item->report, in);
-    return was.order != item->order || was.images != item->images ||
-           was.reading != item->reading || was.report != item->report;
+    return was.order != item->order || was.images != item->images || was.reading != item->reading ||
+           was.report != item->report;
 }

@@ -1,21 +1,23 @@
-/* src/core/life.h: the life of an item (domain §2): four axes, one const table each, every cell written.
+/* src/core/life.h: the life of an item (domain §2): four axes, one const table each, every cell
+ * written.
  *
- * An input is a piece of evidence (an order message, an image, a person's act). Applying it looks up the
- * next state of every axis; an empty cell does not exist. Pure. docs/life-of-an-item.md is printed from
- * these tables by a test. */
+ * An input is a piece of evidence (an order message, an image, a person's act). Applying it looks
+ * up the next state of every axis; an empty cell does not exist. Pure. docs/life-of-an-item.md is
+ * printed from these tables by a test. */
 #ifndef SPD_CORE_LIFE_H
 #define SPD_CORE_LIFE_H
 
 #include "model/model.h"
 
 #define SPD_LIFE_INPUTS(X)                                                                         \
-    X(LIFE_NEW, "order new or changed") X(LIFE_HOLD, "order held") X(LIFE_UNHOLD, "order released") \
-    X(LIFE_CANCEL, "order cancelled") X(LIFE_REOPEN, "reopened by a person or a new order")        \
-    X(LIFE_IMAGE, "image or AI result") X(LIFE_COMPLETE, "images complete")                        \
-    X(LIFE_CLAIM, "claimed") X(LIFE_UNCLAIM, "released or lease ended")                            \
-    X(LIFE_DICTATED, "dictated elsewhere")                                                         \
-    X(LIFE_PRELIMINARY, "preliminary report or accepted draft") X(LIFE_FINAL, "final report")      \
-    X(LIFE_AMENDED, "corrected report") X(LIFE_REPORT_LOST, "report not delivered or withdrawn")
+    X(LIFE_NEW, "order new or changed")                                                            \
+    X(LIFE_HOLD, "order held") X(LIFE_UNHOLD, "order released") X(LIFE_CANCEL, "order cancelled")  \
+        X(LIFE_REOPEN, "reopened by a person or a new order") X(LIFE_IMAGE, "image or AI result")  \
+            X(LIFE_COMPLETE, "images complete") X(LIFE_CLAIM, "claimed")                           \
+                X(LIFE_UNCLAIM, "released or lease ended") X(LIFE_DICTATED, "dictated elsewhere")  \
+                    X(LIFE_PRELIMINARY, "preliminary report or accepted draft")                    \
+                        X(LIFE_FINAL, "final report") X(LIFE_AMENDED, "corrected report")          \
+                            X(LIFE_REPORT_LOST, "report not delivered or withdrawn")
 
 #define SPD_LIFE_CONST(c, n) SPD_##c,
 enum spd_life_input { SPD_LIFE_INPUTS(SPD_LIFE_CONST) SPD_LIFE_N };

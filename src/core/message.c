@@ -1,7 +1,8 @@
-/* src/core/message.c: the log of inbound messages, and the answer to one that came before (domain §10).
+/* src/core/message.c: the log of inbound messages, and the answer to one that came before (domain
+ * §10).
  *
- * Same peer, sender, control id and the same bytes but MSH-7: the first one's answer again, no second
- * effect. Same key with other content: a new message, and a warning about the peer. */
+ * Same peer, sender, control id and the same bytes but MSH-7: the first one's answer again, no
+ * second effect. Same key with other content: a new message, and a warning about the peer. */
 #include "core/internal.h"
 
 enum { OLDEST = 64, RECENT = 256 };
@@ -11,9 +12,11 @@ static spd_sv message_key(struct spd_tx *tx, const struct spd_message_in *m)
     return spd_key_join(tx->a, spd_key_join(tx->a, m->peer, m->sender), m->control_id);
 }
 
-/* Earlier messages with this key: the newest few hundred of all messages, and the oldest of the key. A sender that
- * gives every message the same number must not make each one cost more than the last. */
-static enum spd_rc earlier(struct spd_tx *tx, const struct spd_message_in *m, int64_t *ids, size_t *ret_n)
+/* Earlier messages with this key: the newest few hundred of all messages, and the oldest of the
+ * key. A sender that gives every message the same number must not make each one cost more than the
+ * last. */
+static enum spd_rc earlier(struct spd_tx *tx, const struct spd_message_in *m, int64_t *ids,
+                           size_t *ret_n)
 {
     int64_t recent = tx->core->next_id[SPD_T_MESSAGE] - 1 - RECENT;
     spd_sv key = message_key(tx, m);
@@ -59,7 +62,8 @@ enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m,
     return SPD_OK;
 }
 
-enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, const char *reason, int64_t parked)
+enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, const char *reason,
+                            int64_t parked)
 {
     struct spd_message row = {0};
     if (!tx->message) return SPD_OK;
@@ -84,7 +88,8 @@ enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *
     tx->r->did = SPD_DID_IGNORE;
     tx->r->reason = e->why, tx->r->reason_nl = e->why_nl, tx->r->reason_en = e->why_en;
     if (e->park) {
-        TRY(spd_park_message(tx, e->why, e->why_nl, e->why_en, &e->patient, e->message.peer, &parked));
+        TRY(spd_park_message(tx, e->why, e->why_nl, e->why_en, &e->patient, e->message.peer,
+                             &parked));
         tx->r->did = SPD_DID_PARK;
         tx->r->id = parked;
     }

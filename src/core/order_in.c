@@ -1,7 +1,9 @@
-/* src/core/order_in.c: an order, new, changed, held, released, cancelled or replaced; ADT; study arrivals.
+/* src/core/order_in.c: an order, new, changed, held, released, cancelled or replaced; ADT; study
+ * arrivals.
  *
- * Invariants: newest source time wins, an older message changes nothing (domain §2); cancel never hides
- * images; an order that names another patient without a merge detaches its results (domain §1). */
+ * Invariants: newest source time wins, an older message changes nothing (domain §2); cancel never
+ * hides images; an order that names another patient without a merge detaches its results (domain
+ * §1). */
 #include "core/internal.h"
 
 static bool was_nulled(const struct spd_order_in *o, const char *field)
@@ -12,8 +14,10 @@ static bool was_nulled(const struct spd_order_in *o, const char *field)
 /* A field: a new value replaces, HL7 null clears, absent leaves. */
 static void take(spd_sv *to, spd_sv from, bool nulled)
 {
-    if (from.len) *to = from;
-    else if (nulled) *to = SPD_SV_NONE;
+    if (from.len)
+        *to = from;
+    else if (nulled)
+        *to = SPD_SV_NONE;
 }
 
 static void take_cx(struct spd_cx *to, const struct spd_cx *from)
@@ -41,15 +45,18 @@ static void take_patient(struct spd_tx *tx, struct spd_item *item, const struct 
         bool known = false;
         for (size_t k = 0; k < item->patient.ids.n && !known; k++)
             known = spd_cx_eq(&item->patient.ids.v[k], &p->ids.v[i]);
-        if (!known && p->ids.v[i].value.len) *SPD_LIST_PUSH(&item->patient.ids, tx->a) = p->ids.v[i];
+        if (!known && p->ids.v[i].value.len)
+            *SPD_LIST_PUSH(&item->patient.ids, tx->a) = p->ids.v[i];
     }
     take(&item->patient.name, p->name, false);
     take(&item->patient.birth_date, p->birth_date, false);
     take(&item->patient.sex, p->sex, false);
 }
 
-/* Takes one result off an item. *ret_other: another item, whose patient it does fit, keeps it; 0: it is parked. */
-static enum spd_rc detach(struct spd_tx *tx, struct spd_work *w, const struct spd_result *old, int64_t *ret_other)
+/* Takes one result off an item. *ret_other: another item, whose patient it does fit, keeps it; 0:
+ * it is parked. */
+static enum spd_rc detach(struct spd_tx *tx, struct spd_work *w, const struct spd_result *old,
+                          int64_t *ret_other)
 {
     struct spd_result r = *old;
     *ret_other = 0;
@@ -62,14 +69,19 @@ static enum spd_rc detach(struct spd_tx *tx, struct spd_work *w, const struct sp
         spd_tx_touch(tx, o, SPD_WHY_RESULT);
     }
     TRY(spd_put_result(tx->st, &r, old, tx->err));
-    return r.items.n ? SPD_OK
-                     : spd_park_result(tx, &r, "patient-changed", "De aanvraag noemt nu een andere patiënt dan bij dit resultaat.",
-                                       "The order now names another patient than when this result came.", true);
+    return r.items.n
+               ? SPD_OK
+               : spd_park_result(tx, &r, "patient-changed",
+                                 "De aanvraag noemt nu een andere patiënt dan bij dit resultaat.",
+                                 "The order now names another patient than when this result came.",
+                                 true);
 }
 
-/* The order now names somebody else: results go back to a person, everyone who was paged is told. What an order of
- * the same study, whose patient did not change, has of them it keeps, with the page. */
-static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w, const struct spd_patient *p)
+/* The order now names somebody else: results go back to a person, everyone who was paged is told.
+ * What an order of the same study, whose patient did not change, has of them it keeps, with the
+ * page. */
+static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w,
+                                   const struct spd_patient *p)
 {
     struct spd_result *rs;
     size_t n;
@@ -79,8 +91,10 @@ static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w, const 
         TRY(detach(tx, w, &rs[i], &other));
         if (other) TRY(spd_alerts_move_of(tx, w->item.id, other, rs[i].id));
     }
-    TRY(spd_draft_withdraw(tx, w, "de aanvraag noemt een andere patiënt", "the order names another patient"));
-    TRY(spd_alerts_detach(tx, w->item.id, "De aanvraag noemt nu een andere patiënt.", "The order now names another patient."));
+    TRY(spd_draft_withdraw(tx, w, "de aanvraag noemt een andere patiënt",
+                           "the order names another patient"));
+    TRY(spd_alerts_detach(tx, w->item.id, "De aanvraag noemt nu een andere patiënt.",
+                          "The order now names another patient."));
     w->item.patient.ids.v = NULL, w->item.patient.ids.n = 0;
     w->item.patient.name = w->item.patient.birth_date = w->item.patient.sex = SPD_SV_NONE;
     take_patient(tx, &w->item, p);
@@ -89,7 +103,8 @@ static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w, const 
 }
 
 /* ORC-1 and the status map as evidence for the four axes. */
-static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const struct spd_order_in *o, spd_sv peer, bool fresh)
+static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const struct spd_order_in *o,
+                               spd_sv peer, bool fresh)
 {
     struct spd_item *item = &w->item;
     if (o->cancel || o->order == SPD_ORDER_CANCELLED) {
@@ -104,18 +119,23 @@ static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const stru
     } else {
         spd_life_apply(item, SPD_LIFE_NEW);
     }
-    if (o->exam_done && !item->exam_done) item->exam_done = o->source_time ? o->source_time : tx->now;
+    if (o->exam_done && !item->exam_done)
+        item->exam_done = o->source_time ? o->source_time : tx->now;
     if (o->report && spd_peer_has_role(tx, peer, "reports")) {
-        if (o->report == SPD_REPORT_FINAL) spd_life_apply(item, SPD_LIFE_FINAL);
-        else if (o->report == SPD_REPORT_AMENDED) spd_life_apply(item, SPD_LIFE_AMENDED);
-        else if (o->report == SPD_REPORT_PRELIMINARY) spd_life_apply(item, SPD_LIFE_PRELIMINARY);
+        if (o->report == SPD_REPORT_FINAL)
+            spd_life_apply(item, SPD_LIFE_FINAL);
+        else if (o->report == SPD_REPORT_AMENDED)
+            spd_life_apply(item, SPD_LIFE_AMENDED);
+        else if (o->report == SPD_REPORT_PRELIMINARY)
+            spd_life_apply(item, SPD_LIFE_PRELIMINARY);
     }
     if (o->status_word.len) item->status_note = o->status_word;
     (void)fresh;
     return SPD_OK;
 }
 
-static void take_fields(struct spd_tx *tx, struct spd_work *w, const struct spd_order_event *e, const struct spd_order_in *o)
+static void take_fields(struct spd_tx *tx, struct spd_work *w, const struct spd_order_event *e,
+                        const struct spd_order_in *o)
 {
     struct spd_item *item = &w->item;
     take_cx(&item->accession, &o->accession);
@@ -136,20 +156,25 @@ static void take_fields(struct spd_tx *tx, struct spd_work *w, const struct spd_
     if (o->scheduled) item->scheduled = o->scheduled;
     take_patient(tx, item, &e->patient);
     if (!spd_priority_heard(tx, item, o)) {
-        if (o->priority) item->order_priority = o->priority;
-        else if (was_nulled(o, "priority")) item->order_priority = SPD_PRIORITY_UNSET;
+        if (o->priority)
+            item->order_priority = o->priority;
+        else if (was_nulled(o, "priority"))
+            item->order_priority = SPD_PRIORITY_UNSET;
     }
 }
 
-/* A result of one order is one of another too: its patient is the same, not only a number that both orders have;
- * where a person assigned it, that word counts for the order's patient. */
-static bool fits_too(const struct spd_result *r, const struct spd_item *from, const struct spd_item *to)
+/* A result of one order is one of another too: its patient is the same, not only a number that both
+ * orders have; where a person assigned it, that word counts for the order's patient. */
+static bool fits_too(const struct spd_result *r, const struct spd_item *from,
+                     const struct spd_item *to)
 {
-    return spd_patient_shares_id(&r->patient, &to->patient) || !spd_patient_shares_id(&r->patient, &from->patient);
+    return spd_patient_shares_id(&r->patient, &to->patient) ||
+           !spd_patient_shares_id(&r->patient, &from->patient);
 }
 
-/* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the Study UID) inherits
- * what a cancelled one left behind as well; any other message leaves that on the list for a person to confirm. */
+/* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the
+ * Study UID) inherits what a cancelled one left behind as well; any other message leaves that on
+ * the list for a person to confirm. */
 static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
 {
     for (size_t s = 0; s < w->item.study_uids.n; s++) {
@@ -162,21 +187,28 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
             size_t n_rs;
             if (ids[i] == w->item.id) continue;
             TRY(spd_tx_item(tx, ids[i], &o));
-            if (o->item.unmatched || !spd_patient_shares_id(&o->item.patient, &w->item.patient)) continue;
+            if (o->item.unmatched || !spd_patient_shares_id(&o->item.patient, &w->item.patient))
+                continue;
             TRY(spd_results_of_item(tx, ids[i], &rs, &n_rs));
             for (size_t k = 0; k < n_rs; k++) {
-                if (!spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id) && fits_too(&rs[k], &o->item, &w->item)) {
+                if (!spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id) &&
+                    fits_too(&rs[k], &o->item, &w->item)) {
                     struct spd_result r = rs[k];
                     *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
                     TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));
-                    /* A result proves the images of this order as of the other's (domain §2), or it stays unlisted. */
-                    if (!w->item.images_first) w->item.images_first = o->item.images_first ? o->item.images_first : tx->now;
-                    if (spd_life_apply(&w->item, SPD_LIFE_IMAGE)) spd_tx_touch(tx, w, SPD_WHY_RESULT);
+                    /* A result proves the images of this order as of the other's (domain §2), or it
+                     * stays unlisted. */
+                    if (!w->item.images_first)
+                        w->item.images_first =
+                            o->item.images_first ? o->item.images_first : tx->now;
+                    if (spd_life_apply(&w->item, SPD_LIFE_IMAGE))
+                        spd_tx_touch(tx, w, SPD_WHY_RESULT);
                 }
             }
             if (replaces && o->item.order == SPD_ORDER_CANCELLED && !o->item.cancel_confirmed) {
                 TRY(spd_alerts_move(tx, ids[i], w->item.id));
-                o->item.cancel_confirmed = 1; /* nothing is hidden: the new order shows the images */
+                o->item.cancel_confirmed =
+                    1; /* nothing is hidden: the new order shows the images */
                 spd_tx_touch(tx, o, SPD_WHY_ORDER);
             }
         }
@@ -186,14 +218,16 @@ static enum spd_rc inherit(struct spd_tx *tx, struct spd_work *w, bool replaces)
 
 enum did { DID_NOTHING, DID_STALE, DID_APPLY };
 
-static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e, const struct spd_order_in *o, enum did *ret)
+static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
+                             const struct spd_order_in *o, enum did *ret)
 {
     struct spd_work *w;
     int64_t id;
     bool fresh = false;
     enum spd_rc rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
     *ret = DID_NOTHING;
-    if (rc == SPD_NOTFOUND && o->known_only) return SPD_OK; /* a bare cancel or status of somebody else's order */
+    if (rc == SPD_NOTFOUND && o->known_only)
+        return SPD_OK; /* a bare cancel or status of somebody else's order */
     if (rc == SPD_OK) {
         TRY(spd_tx_item(tx, id, &w));
         if (o->source_time && w->item.source_time && o->source_time < w->item.source_time) {
@@ -201,7 +235,8 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
             *ret = DID_STALE;
             return SPD_OK;
         }
-        if (w->item.patient.ids.n && e->patient.ids.n && !spd_patient_shares_id(&w->item.patient, &e->patient))
+        if (w->item.patient.ids.n && e->patient.ids.n &&
+            !spd_patient_shares_id(&w->item.patient, &e->patient))
             TRY(patient_changed(tx, w, &e->patient));
     } else if (rc == SPD_NOTFOUND) {
         w = spd_tx_new_item(tx);
@@ -217,8 +252,12 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     w->item.peer = e->message.peer;
     if (tx->message) w->item.source_message = tx->message;
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
-    for (size_t i = 0; i < o->study_uids.n; i++) TRY(spd_link_study(tx, w, o->study_uids.v[i]));
-    if (w->item.study_uids.n) TRY(inherit(tx, w, w->item.order == SPD_ORDER_ACTIVE && (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
+    for (size_t i = 0; i < o->study_uids.n; i++)
+        TRY(spd_link_study(tx, w, o->study_uids.v[i]));
+    if (w->item.study_uids.n)
+        TRY(inherit(tx, w,
+                    w->item.order == SPD_ORDER_ACTIVE &&
+                        (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
     TRY(spd_try_parked(tx, w));
     return spd_try_parked_reports(tx, w);
 }
@@ -243,7 +282,8 @@ enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
         TRY(spd_tx_alarm(tx, "future-time", e->message.peer, "De klok van deze zender loopt voor.",
                          "This sender's clock is ahead."));
     if (tx->r->did == SPD_DID_IGNORE)
-        spd_tx_say(tx, "not-for-us", "Geen aanvraag die hier bekend is.", "No order that is known here.");
+        spd_tx_say(tx, "not-for-us", "Geen aanvraag die hier bekend is.",
+                   "No order that is known here.");
     return spd_message_end(tx, &e->message, any ? "" : stale ? "stale" : "not-for-us", 0);
 }
 
@@ -257,13 +297,15 @@ enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e)
     for (size_t i = 0; i < e->patient.ids.n; i++) {
         int64_t *ids;
         size_t n;
-        TRY(spd_tx_find(tx, SPD_KEY_ITEM_PATIENT, spd_key_cx(tx->a, &e->patient.ids.v[i]), &ids, &n));
+        TRY(spd_tx_find(tx, SPD_KEY_ITEM_PATIENT, spd_key_cx(tx->a, &e->patient.ids.v[i]), &ids,
+                        &n));
         for (size_t k = 0; k < n; k++) {
             struct spd_work *w;
             TRY(spd_tx_item(tx, ids[k], &w));
             if (!spd_item_open(&w->item) || w->item.unmatched) continue;
             take_patient(tx, &w->item, &e->patient);
-            if (!e->source_time || e->source_time >= w->item.source_time) { /* else flushed after a downtime */
+            if (!e->source_time ||
+                e->source_time >= w->item.source_time) { /* else flushed after a downtime */
                 take(&w->item.location, e->location, false);
                 take(&w->item.patient_class, e->patient_class, false);
             }
@@ -277,7 +319,8 @@ enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e)
 }
 
 /* ---- studies --------------------------------------------------------------------------------- */
-static enum spd_rc study_row(struct spd_tx *tx, const struct spd_study_event *e, struct spd_study *s, struct spd_study *old, bool *ret_insert)
+static enum spd_rc study_row(struct spd_tx *tx, const struct spd_study_event *e,
+                             struct spd_study *s, struct spd_study *old, bool *ret_insert)
 {
     int64_t id;
     enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, e->study_uid, &id, tx->err);
@@ -306,18 +349,22 @@ static bool remember(size_t *table, size_t mask, const spd_sv *uids, size_t at)
 }
 
 /* Adds what is new among the instances. Returns how many images are new. */
-static int64_t add_instances(struct spd_tx *tx, struct spd_study *s, const struct spd_study_event *e)
+static int64_t add_instances(struct spd_tx *tx, struct spd_study *s,
+                             const struct spd_study_event *e)
 {
     size_t n = s->instances.n, mask = 15, *table;
     if (!e->instances.n) {
-        int64_t more = e->instance_count > s->instance_count ? e->instance_count - s->instance_count : 0;
+        int64_t more =
+            e->instance_count > s->instance_count ? e->instance_count - s->instance_count : 0;
         if (more) s->instance_count = e->instance_count;
         return more;
     }
-    spd_list_push((struct spd_list *)(void *)&s->instances, sizeof(spd_sv), e->instances.n, tx->a);
-    while (mask < s->instances.n * 2) mask = mask * 2 + 1;
+    spd_list_push((struct spd_seq *)(void *)&s->instances, sizeof(spd_sv), e->instances.n, tx->a);
+    while (mask < s->instances.n * 2)
+        mask = mask * 2 + 1;
     table = SPD_NEW_N(tx->a, size_t, mask + 1);
-    for (size_t i = 0; i < n; i++) remember(table, mask, s->instances.v, i);
+    for (size_t i = 0; i < n; i++)
+        remember(table, mask, s->instances.v, i);
     s->instances.n = n;
     for (size_t i = 0; i < e->instances.n; i++) {
         s->instances.v[s->instances.n] = e->instances.v[i];
@@ -341,7 +388,9 @@ enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e)
         size_t eq = 0;
         if (spd_sv_find(e->changes_position, SPD_SV("="), &eq)) {
             spd_sv name = spd_arena_printf(tx->a, "changes:%.*s", (int)eq, e->changes_position.ptr);
-            TRY(spd_tx_setting_put(tx, name.ptr, spd_sv_of(e->changes_position.ptr + eq + 1, e->changes_position.len - eq - 1)));
+            TRY(spd_tx_setting_put(
+                tx, name.ptr,
+                spd_sv_of(e->changes_position.ptr + eq + 1, e->changes_position.len - eq - 1)));
         }
     }
     tx->r->did = SPD_DID_APPLY;
@@ -357,7 +406,8 @@ enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e)
     if (s.complete_at)
         TRY(spd_tx_timer_clear(tx, SPD_TIMER_COMPLETE, s.id, SPD_SV_NONE));
     else if (fresh || insert)
-        TRY(spd_tx_timer_set(tx, SPD_TIMER_COMPLETE, s.id, SPD_SV_NONE, tx->now + tx->core->rules->settings.complete_after));
+        TRY(spd_tx_timer_set(tx, SPD_TIMER_COMPLETE, s.id, SPD_SV_NONE,
+                             tx->now + tx->core->rules->settings.complete_after));
     patient.ids.v = s.patient.ids.v, patient.ids.n = s.patient.ids.n;
     /* By accession only with a shared patient identifier; by Study UID the order itself said so. */
     TRY(spd_find_items_of(tx, SPD_SV_NONE, &s.accession, &patient, &ids, &n, &differs));

@@ -1,15 +1,19 @@
-/* src/core/parked.c: what fits nobody waits here, visibly, until an order, a study or a person resolves it.
+/* src/core/parked.c: what fits nobody waits here, visibly, until an order, a study or a person
+ * resolves it.
  *
  * A parked positive with an alert concept, from a listed peer and a live model, shows at once as an
- * "unmatched" row at its level and after 60 s pages the radiologist on duty, never the emergency doctor
- * (domain §1). From an unlisted peer it only waits: nobody is paged on the word of a stranger. */
+ * "unmatched" row at its level and after 60 s pages the radiologist on duty, never the emergency
+ * doctor (domain §1). From an unlisted peer it only waits: nobody is paged on the word of a
+ * stranger. */
 #include "core/internal.h"
 
-static const struct spd_finding *alert_finding(struct spd_tx *tx, const struct spd_result *r, const struct spd_concept **ret)
+static const struct spd_finding *alert_finding(struct spd_tx *tx, const struct spd_result *r,
+                                               const struct spd_concept **ret)
 {
     for (size_t i = 0; i < r->findings.n; i++) {
         const struct spd_finding *f = &r->findings.v[i];
-        const struct spd_concept *c = f->concept.len ? spd_codes_concept(tx->core->codes, f->concept) : NULL;
+        const struct spd_concept *c =
+            f->concept.len ? spd_codes_concept(tx->core->codes, f->concept) : NULL;
         if (f->present == SPD_PRESENT_YES && c && c->alert) {
             *ret = c;
             return f;
@@ -18,9 +22,10 @@ static const struct spd_finding *alert_finding(struct spd_tx *tx, const struct s
     return NULL;
 }
 
-/* The row that shows a parked positive. Its level: what the policy says of what is known, and at least the
- * concept's own. */
-static enum spd_rc unmatched_row(struct spd_tx *tx, const struct spd_result *r, const struct spd_concept *c, struct spd_parked *p)
+/* The row that shows a parked positive. Its level: what the policy says of what is known, and at
+ * least the concept's own. */
+static enum spd_rc unmatched_row(struct spd_tx *tx, const struct spd_result *r,
+                                 const struct spd_concept *c, struct spd_parked *p)
 {
     struct spd_work *w = spd_tx_new_item(tx);
     struct spd_facts facts;
@@ -48,15 +53,17 @@ static enum spd_rc unmatched_row(struct spd_tx *tx, const struct spd_result *r, 
 
 bool spd_parked_stops_draft(struct spd_tx *tx, const struct spd_result *r)
 {
-    return r->state == SPD_AI_POSITIVE && !r->superseded_by && spd_result_mode(tx, r) == SPD_MODE_LIVE;
+    return r->state == SPD_AI_POSITIVE && !r->superseded_by &&
+           spd_result_mode(tx, r) == SPD_MODE_LIVE;
 }
 
-/* Items whose draft depends on what is parked about their study, whoever the patient: decided on again. They are
- * not "touched": the result is not theirs. */
+/* Items whose draft depends on what is parked about their study, whoever the patient: decided on
+ * again. They are not "touched": the result is not theirs. */
 static enum spd_rc reconsider(struct spd_tx *tx, spd_sv study_uid, const struct spd_cx *accession)
 {
     for (int by = 0; by < 2; by++) {
-        spd_sv key = by ? accession->value.len ? spd_key_cx(tx->a, accession) : SPD_SV_NONE : study_uid;
+        spd_sv key =
+            by ? accession->value.len ? spd_key_cx(tx->a, accession) : SPD_SV_NONE : study_uid;
         int64_t *ids;
         size_t n;
         if (!key.len) continue;
@@ -72,7 +79,8 @@ static enum spd_rc reconsider(struct spd_tx *tx, spd_sv study_uid, const struct 
     return SPD_OK;
 }
 
-enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why, const char *nl, const char *en, bool known_peer)
+enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why,
+                            const char *nl, const char *en, bool known_peer)
 {
     struct spd_parked p = {0};
     const struct spd_concept *c = NULL;
@@ -92,14 +100,17 @@ enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char 
     if (rc && rc != SPD_NOTFOUND) return rc;
     TRY(spd_put_result(tx->st, r, rc ? NULL : &old, tx->err));
     if (spd_parked_stops_draft(tx, r)) TRY(reconsider(tx, r->study_uid, &r->accession));
-    if (known_peer && r->state == SPD_AI_POSITIVE && spd_result_mode(tx, r) == SPD_MODE_LIVE && alert_finding(tx, r, &c)) {
+    if (known_peer && r->state == SPD_AI_POSITIVE && spd_result_mode(tx, r) == SPD_MODE_LIVE &&
+        alert_finding(tx, r, &c)) {
         TRY(unmatched_row(tx, r, c, &p));
-        TRY(spd_tx_timer_set(tx, SPD_TIMER_UNMATCHED, p.id, SPD_SV_NONE, tx->now + tx->core->rules->settings.unmatched_after));
+        TRY(spd_tx_timer_set(tx, SPD_TIMER_UNMATCHED, p.id, SPD_SV_NONE,
+                             tx->now + tx->core->rules->settings.unmatched_after));
     }
     return spd_put_parked(tx->st, &p, NULL, tx->err);
 }
 
-enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en, const struct spd_patient *pat, spd_sv peer, int64_t *ret_id)
+enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en,
+                             const struct spd_patient *pat, spd_sv peer, int64_t *ret_id)
 {
     struct spd_parked p = {0};
     p.id = spd_tx_id(tx, SPD_T_PARKED);
@@ -110,23 +121,29 @@ enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en
     return spd_put_parked(tx->st, &p, NULL, tx->err);
 }
 
-/* Closes a parked row; a result among the items given gets applied to them, its unmatched row goes. */
-enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *items, size_t n, spd_sv by, const char *how, spd_sv reason)
+/* Closes a parked row; a result among the items given gets applied to them, its unmatched row goes.
+ */
+enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *items, size_t n,
+                       spd_sv by, const char *how, spd_sv reason)
 {
     struct spd_parked old = *p;
     if (p->item) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, p->item, &w));
-        if (n) TRY(spd_alerts_move(tx, p->item, items[0]));
-        else TRY(spd_alerts_withdraw(tx, p->item, SPD_SV_NONE, SPD_SV_NONE, "Het resultaat zonder aanvraag is afgehandeld.",
-                                     "The result without an order has been dealt with."));
+        if (n)
+            TRY(spd_alerts_move(tx, p->item, items[0]));
+        else
+            TRY(spd_alerts_withdraw(tx, p->item, SPD_SV_NONE, SPD_SV_NONE,
+                                    "Het resultaat zonder aanvraag is afgehandeld.",
+                                    "The result without an order has been dealt with."));
         spd_life_apply(&w->item, SPD_LIFE_CANCEL);
         w->item.cancel_confirmed = 1;
         spd_tx_touch(tx, w, 0);
         TRY(spd_tx_timer_clear(tx, SPD_TIMER_WAIT, p->item, SPD_SV_NONE));
     }
     TRY(spd_tx_timer_clear(tx, SPD_TIMER_UNMATCHED, p->id, SPD_SV_NONE));
-    p->closed = tx->now, p->closed_by = by, p->closed_how = spd_sv_from(how), p->closed_reason = reason;
+    p->closed = tx->now, p->closed_by = by, p->closed_how = spd_sv_from(how),
+    p->closed_reason = reason;
     TRY(spd_put_parked(tx->st, p, &old, tx->err));
     if (p->result) TRY(reconsider(tx, p->study_uid, &p->accession));
     if (n && p->result) {
@@ -161,7 +178,8 @@ enum spd_rc spd_try_parked(struct spd_tx *tx, struct spd_work *w)
         TRY(try_ids(tx, w, ids, n));
     }
     if (w->item.accession.value.len) {
-        TRY(spd_tx_find(tx, SPD_KEY_PARKED_ACCESSION, spd_key_cx(tx->a, &w->item.accession), &ids, &n));
+        TRY(spd_tx_find(tx, SPD_KEY_PARKED_ACCESSION, spd_key_cx(tx->a, &w->item.accession), &ids,
+                        &n));
         TRY(try_ids(tx, w, ids, n));
     }
     return SPD_OK;

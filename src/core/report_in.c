@@ -1,4 +1,5 @@
-/* src/core/report_in.c: a report from a peer that may report: it closes only the orders it names. */
+/* src/core/report_in.c: a report from a peer that may report: it closes only the orders it names.
+ */
 #include "core/internal.h"
 
 static bool any_positive(const struct spd_result *rs, size_t n)
@@ -16,7 +17,8 @@ static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o,
     int64_t *ids;
     *ret = false;
     if (o->accession.value.len || !by->value.len) return SPD_OK;
-    TRY(spd_tx_find(tx, o->filler.value.len ? SPD_KEY_ITEM_FILLER : SPD_KEY_ITEM_PLACER, spd_key_cx(tx->a, by), &ids, &n));
+    TRY(spd_tx_find(tx, o->filler.value.len ? SPD_KEY_ITEM_FILLER : SPD_KEY_ITEM_PLACER,
+                    spd_key_cx(tx->a, by), &ids, &n));
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, ids[i], &w));
@@ -26,8 +28,8 @@ static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o,
     return SPD_OK;
 }
 
-static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e, const struct spd_order_in *o,
-                               bool *ret_found, bool *ret_differs)
+static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e,
+                              const struct spd_order_in *o, bool *ret_found, bool *ret_differs)
 {
     struct spd_work *w;
     int64_t id;
@@ -40,7 +42,8 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     TRY(is_ambiguous(tx, o, &unclear));
     if (unclear) return SPD_OK;
     item = &w->item;
-    if (e->patient.ids.n && item->patient.ids.n && !spd_patient_shares_id(&item->patient, &e->patient)) {
+    if (e->patient.ids.n && item->patient.ids.n &&
+        !spd_patient_shares_id(&item->patient, &e->patient)) {
         *ret_differs = true;
         return SPD_OK;
     }
@@ -49,12 +52,22 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     spd_tx_touch(tx, w, SPD_WHY_REPORT);
     if (o->status_word.len) item->status_note = o->status_word;
     switch ((enum spd_report_axis)o->report) {
-    case SPD_REPORT_AXIS_UNSET: return SPD_OK; /* an unknown status changes nothing and is shown */
-    case SPD_REPORT_NONE: spd_life_apply(item, SPD_LIFE_REPORT_LOST); break;
-    case SPD_REPORT_PRELIMINARY: spd_life_apply(item, SPD_LIFE_PRELIMINARY); break;
-    case SPD_REPORT_FINAL: spd_life_apply(item, SPD_LIFE_FINAL); break;
-    case SPD_REPORT_AMENDED: spd_life_apply(item, SPD_LIFE_AMENDED); break;
-    case SPD_REPORT_AXIS_N: return SPD_OK;
+    case SPD_REPORT_AXIS_UNSET:
+        return SPD_OK; /* an unknown status changes nothing and is shown */
+    case SPD_REPORT_NONE:
+        spd_life_apply(item, SPD_LIFE_REPORT_LOST);
+        break;
+    case SPD_REPORT_PRELIMINARY:
+        spd_life_apply(item, SPD_LIFE_PRELIMINARY);
+        break;
+    case SPD_REPORT_FINAL:
+        spd_life_apply(item, SPD_LIFE_FINAL);
+        break;
+    case SPD_REPORT_AMENDED:
+        spd_life_apply(item, SPD_LIFE_AMENDED);
+        break;
+    case SPD_REPORT_AXIS_N:
+        return SPD_OK;
     }
     item->report_by = e->by;
     item->report_at = tx->now;
@@ -63,7 +76,8 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
         struct spd_result *rs;
         size_t n;
         TRY(spd_results_of_item(tx, id, &rs, &n));
-        if (any_positive(rs, n)) TRY(spd_tx_audit(tx, e->by, "final-with-positive", id, 0, SPD_SV_NONE));
+        if (any_positive(rs, n))
+            TRY(spd_tx_audit(tx, e->by, "final-with-positive", id, 0, SPD_SV_NONE));
     }
     return SPD_OK;
 }
@@ -74,7 +88,8 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
     int64_t parked = 0;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
-    if (!spd_peer_has_role(tx, e->message.peer, "reports")) { /* a laboratory's or a vendor's F closes nothing */
+    if (!spd_peer_has_role(tx, e->message.peer,
+                           "reports")) { /* a laboratory's or a vendor's F closes nothing */
         tx->r->did = SPD_DID_IGNORE;
         return spd_message_end(tx, &e->message, "no-role", 0);
     }
@@ -85,18 +100,26 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
     tx->r->did = SPD_DID_APPLY;
     if (!any) {
         const char *why = differs ? "patient-differs" : "no-order";
-        const char *nl = differs ? "Verslag bij een bekende aanvraag, van een andere patiënt." : "Verslag bij geen bekende aanvraag.";
-        const char *en = differs ? "Report of an order that is known, of another patient." : "Report of no order that is known.";
-        TRY(spd_park_message(tx, spd_sv_from(why), spd_sv_from(nl), spd_sv_from(en), &e->patient, e->message.peer, &parked));
+        const char *nl = differs ? "Verslag bij een bekende aanvraag, van een andere patiënt."
+                                 : "Verslag bij geen bekende aanvraag.";
+        const char *en = differs ? "Report of an order that is known, of another patient."
+                                 : "Report of no order that is known.";
+        TRY(spd_park_message(tx, spd_sv_from(why), spd_sv_from(nl), spd_sv_from(en), &e->patient,
+                             e->message.peer, &parked));
         tx->r->did = SPD_DID_PARK;
         tx->r->id = parked;
         spd_tx_say(tx, why, nl, en);
     }
-    return spd_message_end(tx, &e->message, any ? "" : differs ? "patient-differs" : "no-order", parked);
+    return spd_message_end(tx, &e->message,
+                           any       ? ""
+                           : differs ? "patient-differs"
+                                     : "no-order",
+                           parked);
 }
 
-/* A report that came before its order (a RIS that flushes after downtime) is in the journal, decoded: when its
- * order comes it is taken from there, so that a study that was read is not read again. */
+/* A report that came before its order (a RIS that flushes after downtime) is in the journal,
+ * decoded: when its order comes it is taken from there, so that a study that was read is not read
+ * again. */
 static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_parked *p)
 {
     struct spd_message m;
@@ -126,23 +149,27 @@ enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w)
     for (size_t k = 0; k < w->item.patient.ids.n; k++) {
         int64_t *ids;
         size_t n;
-        TRY(spd_tx_find(tx, SPD_KEY_PARKED_PATIENT, spd_key_cx(tx->a, &w->item.patient.ids.v[k]), &ids, &n));
+        TRY(spd_tx_find(tx, SPD_KEY_PARKED_PATIENT, spd_key_cx(tx->a, &w->item.patient.ids.v[k]),
+                        &ids, &n));
         for (size_t i = 0; i < n; i++) {
             struct spd_parked p;
             TRY(spd_get_parked(tx->st, ids[i], &p, tx->a, tx->err));
-            if (!p.closed && p.kind == SPD_PARKED_MESSAGE && p.message != tx->message) TRY(try_one(tx, w, &p));
+            if (!p.closed && p.kind == SPD_PARKED_MESSAGE && p.message != tx->message)
+                TRY(try_one(tx, w, &p));
         }
     }
     return SPD_OK;
 }
 
-/* The RIS took an accepted report long ago and has not made it final: somebody must look there. The item stays
- * off the list: the RIS has it, and signing may take its time. */
+/* The RIS took an accepted report long ago and has not made it final: somebody must look there. The
+ * item stays off the list: the RIS has it, and signing may take its time. */
 enum spd_rc spd_report_timer(struct spd_tx *tx, int64_t item)
 {
     struct spd_work *w;
     TRY(spd_tx_item(tx, item, &w));
     if (w->item.report != SPD_REPORT_PRELIMINARY || !w->item.report_message) return SPD_OK;
-    return spd_tx_alarm(tx, "report-not-confirmed", spd_key_i64(tx->a, item), "Het RIS heeft een geaccepteerd verslag aangenomen, maar nog niet definitief gemaakt.",
-                        "The RIS took an accepted report but has not made it final yet.");
+    return spd_tx_alarm(
+        tx, "report-not-confirmed", spd_key_i64(tx->a, item),
+        "Het RIS heeft een geaccepteerd verslag aangenomen, maar nog niet definitief gemaakt.",
+        "The RIS took an accepted report but has not made it final yet.");
 }

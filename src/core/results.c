@@ -1,19 +1,22 @@
-/* src/core/results.c: an AI result comes in: which model, which items, what it supersedes (domain §3).
+/* src/core/results.c: an AI result comes in: which model, which items, what it supersedes (domain
+ * §3).
  *
- * A positive is never lost: what fits nobody is parked (parked.c). A re-run on the same input that turns
- * positive into negative without its sender calling it a correction is a contradiction for a person: both
- * results stay, the most urgent counts. */
+ * A positive is never lost: what fits nobody is parked (parked.c). A re-run on the same input that
+ * turns positive into negative without its sender calling it a correction is a contradiction for a
+ * person: both results stay, the most urgent counts. */
 #include "core/internal.h"
 
 enum { RESULTS_AT_ONCE = 512 }; /* results of one study that are looked at; more is a flood */
 
 enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r)
 {
-    const struct spd_model *m = r->model.len ? spd_models_get(tx->core->rules->models, r->model) : NULL;
+    const struct spd_model *m =
+        r->model.len ? spd_models_get(tx->core->rules->models, r->model) : NULL;
     struct spd_model_version v;
     int64_t id;
     if (!m) return SPD_MODE_SHADOW;
-    if (spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, r->model, r->version), &id, NULL) == SPD_OK &&
+    if (spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, r->model, r->version),
+                           &id, NULL) == SPD_OK &&
         spd_get_model_version(tx->st, id, &v, tx->a, NULL) == SPD_OK && v.mode)
         return (enum spd_mode)v.mode; /* set by a person, holds over the file */
     return spd_model_mode(m, r->version);
@@ -29,7 +32,8 @@ bool spd_model_live(struct spd_tx *tx, const struct spd_model *m)
     return false;
 }
 
-enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n)
+enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret,
+                                size_t *ret_n)
 {
     int64_t *ids;
     size_t n, k = 0;
@@ -60,7 +64,8 @@ static void apply_thresholds(struct spd_tx *tx, struct spd_result *r, const stru
         struct spd_finding *f = &r->findings.v[i];
         for (size_t k = 0; m && k < m->n_findings; k++) {
             const struct spd_model_finding *mf = &m->findings[k];
-            if (!spd_sv_eq(mf->concept, f->concept) || mf->threshold < 0 || f->probability < 0) continue;
+            if (!spd_sv_eq(mf->concept, f->concept) || mf->threshold < 0 || f->probability < 0)
+                continue;
             if (f->present == SPD_PRESENT_YES && f->probability < mf->threshold) {
                 f->present = SPD_PRESENT_UNCLEAR;
                 lowered = true;
@@ -70,10 +75,12 @@ static void apply_thresholds(struct spd_tx *tx, struct spd_result *r, const stru
         }
         positive |= f->present == SPD_PRESENT_YES;
     }
-    if (positive && (r->state == SPD_AI_NOT_ANALYSED || r->state == SPD_AI_STATE_UNSET)) r->state = SPD_AI_POSITIVE;
+    if (positive && (r->state == SPD_AI_NOT_ANALYSED || r->state == SPD_AI_STATE_UNSET))
+        r->state = SPD_AI_POSITIVE;
     if (!positive && lowered && r->state == SPD_AI_POSITIVE) {
         r->state = SPD_AI_NOT_ANALYSED;
-        *SPD_LIST_PUSH(&r->notes, tx->a) = SPD_SV("below the operating point set for this model: no flag, and no negative");
+        *SPD_LIST_PUSH(&r->notes, tx->a) =
+            SPD_SV("below the operating point set for this model: no flag, and no negative");
     }
 }
 
@@ -92,13 +99,16 @@ static bool shares_text(const spd_sv *a, size_t n, const spd_sv *b, size_t m)
     return false;
 }
 
-/* Does r take the place of old? *ret_by_word: its sender says so (predecessor, same UID, marked). */
+/* Does r take the place of old? *ret_by_word: its sender says so (predecessor, same UID, marked).
+ */
 static bool supersedes(const struct spd_result *r, const struct spd_result *old, bool *ret_by_word)
 {
     bool same_model = r->model.len ? spd_sv_eq(r->model, old->model)
-                                   : spd_sv_eq(r->manufacturer, old->manufacturer) && spd_sv_eq(r->name, old->name);
+                                   : spd_sv_eq(r->manufacturer, old->manufacturer) &&
+                                         spd_sv_eq(r->name, old->name);
     *ret_by_word = true;
-    if (old->sop_uid.len && spd_list_has_text(r->predecessors.v, r->predecessors.n, old->sop_uid)) return true;
+    if (old->sop_uid.len && spd_list_has_text(r->predecessors.v, r->predecessors.n, old->sop_uid))
+        return true;
     if (r->sop_uid.len && spd_sv_eq(r->sop_uid, old->sop_uid)) return true;
     if (!same_model) return false;
     *ret_by_word = r->correction;
@@ -114,23 +124,29 @@ static bool finds_less(const struct spd_result *r, const struct spd_result *old)
         const struct spd_finding *f = &old->findings.v[i];
         bool again = f->present != SPD_PRESENT_YES;
         for (size_t k = 0; k < r->findings.n && !again; k++)
-            again = r->findings.v[k].present == SPD_PRESENT_YES && spd_sv_eq(r->findings.v[k].concept, f->concept);
+            again = r->findings.v[k].present == SPD_PRESENT_YES &&
+                    spd_sv_eq(r->findings.v[k].concept, f->concept);
         if (!again) return true;
     }
     return false;
 }
 
-/* Only a result that fits may touch another one, and only one of the same patient or on the same items: what
- * is parked, or from a model that readers do not see, takes nothing away from what stands. */
-static bool may_replace(struct spd_tx *tx, const struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
+/* Only a result that fits may touch another one, and only one of the same patient or on the same
+ * items: what is parked, or from a model that readers do not see, takes nothing away from what
+ * stands. */
+static bool may_replace(struct spd_tx *tx, const struct spd_result *r, const struct spd_result *old,
+                        const int64_t *items, size_t n)
 {
     bool common = spd_patient_shares_id(&r->patient, &old->patient);
     if (old->id >= r->id || old->superseded_by || (!n && old->items.n)) return false;
-    for (size_t i = 0; i < n && !common; i++) common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
-    return common && (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
+    for (size_t i = 0; i < n && !common; i++)
+        common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
+    return common &&
+           (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
 }
 
-static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old)
+static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r,
+                               const struct spd_result *old)
 {
     struct spd_result o = *old;
     o.superseded_by = r->id;
@@ -148,9 +164,10 @@ static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r, const st
     return SPD_OK;
 }
 
-/* Earlier results that this one, which fits these items, replaces or contradicts; without items, only those that
- * wait for an order as well. */
-static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r, const int64_t *items, size_t n_items)
+/* Earlier results that this one, which fits these items, replaces or contradicts; without items,
+ * only those that wait for an order as well. */
+static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r,
+                                       const int64_t *items, size_t n_items)
 {
     int64_t *ids, *more;
     size_t n, n_more;
@@ -168,7 +185,9 @@ static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r, 
         if (by_word) {
             r->correction = 1;
         } else if (finds_less(r, &old)) { /* nobody called it a correction: the finding stays */
-            if (r->state == SPD_AI_POSITIVE || r->state == SPD_AI_NEGATIVE || r->state == SPD_AI_NORMAL) r->contradicts = old.id;
+            if (r->state == SPD_AI_POSITIVE || r->state == SPD_AI_NEGATIVE ||
+                r->state == SPD_AI_NORMAL)
+                r->contradicts = old.id;
             continue;
         }
         TRY(replace_one(tx, r, &old));
@@ -182,7 +201,8 @@ static enum spd_rc count_model(struct spd_tx *tx, const struct spd_result *r)
     int64_t id;
     enum spd_rc rc;
     if (!r->model.len) return SPD_OK;
-    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, r->model, r->version), &id, tx->err);
+    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION,
+                            spd_key_join(tx->a, r->model, r->version), &id, tx->err);
     if (rc == SPD_OK) {
         TRY(spd_get_model_version(tx->st, id, &old, tx->a, tx->err));
         v = old;
@@ -200,8 +220,10 @@ static enum spd_rc count_model(struct spd_tx *tx, const struct spd_result *r)
     return spd_put_model_version(tx->st, &v, rc == SPD_OK ? &old : NULL, tx->err);
 }
 
-/* A finding on an order whose cancel a person had confirmed: nobody knew of it then. Not where another order shows it. */
-static enum spd_rc show_again(struct spd_tx *tx, const struct spd_result *r, const int64_t *items, size_t n)
+/* A finding on an order whose cancel a person had confirmed: nobody knew of it then. Not where
+ * another order shows it. */
+static enum spd_rc show_again(struct spd_tx *tx, const struct spd_result *r, const int64_t *items,
+                              size_t n)
 {
     bool shown = r->state != SPD_AI_POSITIVE || spd_result_mode(tx, r) != SPD_MODE_LIVE;
     struct spd_work *w;
@@ -226,23 +248,28 @@ static void note(struct spd_tx *tx, struct spd_result *r, const char *text)
 
 static bool is_placeholder(spd_sv v)
 {
-    static const char *const words[] = {"onbekend", "unknown", "anonymous", "anoniem", "noname", "nn"};
+    static const char *const words[] = {"onbekend", "unknown", "anonymous",
+                                        "anoniem",  "noname",  "nn"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (spd_sv_ieq(v, spd_sv_from(words[i]))) return true;
     return !v.len;
 }
 
-/* A number in common decides; name, birth date and sex only warn, and a placeholder contradicts nothing (domain §1). */
+/* A number in common decides; name, birth date and sex only warn, and a placeholder contradicts
+ * nothing (domain §1). */
 static void warn_of_person(struct spd_tx *tx, struct spd_result *r, const struct spd_patient *order)
 {
     const struct spd_patient *p = &r->patient;
     size_t at;
-    spd_sv a = spd_sv_trim(spd_sv_find(p->name, SPD_SV(","), &at) ? spd_sv_of(p->name.ptr, at) : p->name);
-    spd_sv b = spd_sv_trim(spd_sv_find(order->name, SPD_SV(","), &at) ? spd_sv_of(order->name.ptr, at) : order->name);
+    spd_sv a =
+        spd_sv_trim(spd_sv_find(p->name, SPD_SV(","), &at) ? spd_sv_of(p->name.ptr, at) : p->name);
+    spd_sv b = spd_sv_trim(
+        spd_sv_find(order->name, SPD_SV(","), &at) ? spd_sv_of(order->name.ptr, at) : order->name);
     if (!is_placeholder(a) && !is_placeholder(b) && !spd_sv_ieq(a, b))
         note(tx, r, "the name differs from that of the order: check the patient");
     a = p->birth_date, b = order->birth_date;
-    if (a.len == 8 && b.len == 8 && !spd_sv_is(a, "19000101") && !spd_sv_is(b, "19000101") && !spd_sv_eq(a, b))
+    if (a.len == 8 && b.len == 8 && !spd_sv_is(a, "19000101") && !spd_sv_is(b, "19000101") &&
+        !spd_sv_eq(a, b))
         note(tx, r, "the birth date differs from that of the order: check the patient");
     a = p->sex, b = order->sex;
     if ((spd_sv_is(a, "M") && spd_sv_is(b, "F")) || (spd_sv_is(a, "F") && spd_sv_is(b, "M")))
@@ -250,7 +277,8 @@ static void warn_of_person(struct spd_tx *tx, struct spd_result *r, const struct
 }
 
 /* Gives a result to items: they have arrived, and are decided on. */
-enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n)
+enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old,
+                             const int64_t *items, size_t n)
 {
     r->parked = 0;
     TRY(settle_with_earlier(tx, r, items, n));
@@ -259,9 +287,11 @@ enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const stru
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, items[i], &w));
-        if (!spd_list_has_i64(r->items.v, r->items.n, items[i])) *SPD_LIST_PUSH(&r->items, tx->a) = items[i];
+        if (!spd_list_has_i64(r->items.v, r->items.n, items[i]))
+            *SPD_LIST_PUSH(&r->items, tx->a) = items[i];
         if (!w->item.images_first) w->item.images_first = tx->now;
-        spd_life_apply(&w->item, SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
+        spd_life_apply(&w->item,
+                       SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
         TRY(spd_link_study(tx, w, r->study_uid));
         if (!w->item.modality.len) w->item.modality = r->modality;
         warn_of_person(tx, r, &w->item.patient);
@@ -288,13 +318,15 @@ static enum spd_rc place(struct spd_tx *tx, struct spd_result *r, bool known_pee
         return spd_park_result(tx, r, "no-identifier", "Het resultaat noemt geen patiëntnummer.",
                                "The result names no patient identifier.", true);
     if (differs)
-        return spd_park_result(tx, r, "patient-differs", "Onderzoek of aanvraagnummer klopt, de patiënt niet.",
+        return spd_park_result(tx, r, "patient-differs",
+                               "Onderzoek of aanvraagnummer klopt, de patiënt niet.",
                                "Study or accession agree, the patient does not.", true);
-    return spd_park_result(tx, r, "no-order", "Nog geen aanvraag bij dit onderzoek.", "No order for this study yet.", true);
+    return spd_park_result(tx, r, "no-order", "Nog geen aanvraag bij dit onderzoek.",
+                           "No order for this study yet.", true);
 }
 
-/* The same object by another way (a PACS that hands over what its sender has sent here as well): the first one
- * stands, with what people did about it. */
+/* The same object by another way (a PACS that hands over what its sender has sent here as well):
+ * the first one stands, with what people did about it. */
 static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, int64_t *ret)
 {
     int64_t *ids;
@@ -306,10 +338,13 @@ static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, 
         struct spd_result old;
         TRY(spd_get_result(tx->st, ids[i], &old, tx->a, tx->err));
         struct spd_parked p = {0};
-        if (!old.items.n && (!old.parked || spd_get_parked(tx->st, old.parked, &p, tx->a, NULL) || spd_sv_is(p.why, "unlisted-peer"))) continue;
+        if (!old.items.n && (!old.parked || spd_get_parked(tx->st, old.parked, &p, tx->a, NULL) ||
+                             spd_sv_is(p.why, "unlisted-peer")))
+            continue;
         if (old.superseded_by || old.state != r->state || old.findings.n != r->findings.n ||
             !spd_sv_eq(old.study_uid, r->study_uid) || !spd_sv_eq(old.version, r->version) ||
-            !spd_desc_equal(&spd_patient_desc, &old.patient, &r->patient)) continue;
+            !spd_desc_equal(&spd_patient_desc, &old.patient, &r->patient))
+            continue;
         *ret = ids[i];
         for (size_t k = 0; k < r->findings.n; k++)
             if (!spd_desc_equal(&spd_finding_desc, &old.findings.v[k], &r->findings.v[k])) *ret = 0;
@@ -339,7 +374,8 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
             SPD_LIST_OWN(&r.patient.ids, tx->a);
             r.patient.ids.v[i].authority = tx->core->rules->settings.patient_authority;
         }
-    if (r.accession.value.len && !r.accession.authority.len) r.accession.authority = tx->core->rules->settings.accession_issuer;
+    if (r.accession.value.len && !r.accession.authority.len)
+        r.accession.authority = tx->core->rules->settings.accession_issuer;
     m = spd_models_match(tx->core->rules->models, r.manufacturer, r.name, r.version);
     r.model = m ? m->id : SPD_SV_NONE;
     if (m && !r.link.len) r.link = m->link;
@@ -349,7 +385,8 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
     if (e->known_peer) TRY(heard_already(tx, &r, &tx->r->id));
     if (tx->r->id) {
         tx->r->did = SPD_DID_DUPLICATE;
-        spd_tx_say(tx, "duplicate", "Al eerder ontvangen; geen tweede gevolg.", "Received before; no second effect.");
+        spd_tx_say(tx, "duplicate", "Al eerder ontvangen; geen tweede gevolg.",
+                   "Received before; no second effect.");
         return spd_message_end(tx, &e->message, "duplicate", 0);
     }
     r.id = tx->r->id = spd_tx_id(tx, SPD_T_RESULT);

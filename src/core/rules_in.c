@@ -1,7 +1,8 @@
 /* src/core/rules_in.c: policy, models, people and settings as they are from now on.
  *
- * The documents are rows (by hash), so that a decision can be explained with the rules it was made by and
- * a restart compiles the same ones. A bad set is refused as a whole; the old one stays in force. */
+ * The documents are rows (by hash), so that a decision can be explained with the rules it was made
+ * by and a restart compiles the same ones. A bad set is refused as a whole; the old one stays in
+ * force. */
 #include "core/internal.h"
 
 #include "base/hash.h"
@@ -17,7 +18,8 @@ void spd_compiled_free(struct spd_compiled *c)
 }
 
 /* kind is "policy:NAME", "models:NAME", "people:NAME" or "settings". */
-static size_t pick(const struct spd_document *docs, size_t n, const char *prefix, struct spd_source *out)
+static size_t pick(const struct spd_document *docs, size_t n, const char *prefix,
+                   struct spd_source *out)
 {
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
@@ -29,7 +31,8 @@ static size_t pick(const struct spd_document *docs, size_t n, const char *prefix
     return k;
 }
 
-enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_compiled **ret, struct spd_err *err)
+enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_compiled **ret,
+                        struct spd_err *err)
 {
     struct spd_compiled *c = spd_must_malloc(sizeof *c);
     struct spd_source *files, people = {0};
@@ -52,7 +55,8 @@ enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_co
     }
     if (!rc) {
         k = pick(docs, n, "settings", files);
-        rc = spd_desc_decode(&spd_settings_desc, k ? files[0].text : SPD_SV_NONE, &c->settings, c->arena, err);
+        rc = spd_desc_decode(&spd_settings_desc, k ? files[0].text : SPD_SV_NONE, &c->settings,
+                             c->arena, err);
     }
     if (!rc) {
         /* min_dwell and undo may be 0: their defaults are the configuration's. */
@@ -60,7 +64,8 @@ enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_co
         if (!c->settings.unmatched_after) c->settings.unmatched_after = SPD_SEC(60);
         if (!c->settings.report_timeout) c->settings.report_timeout = SPD_MIN(10);
         if (!c->settings.claim_lease) c->settings.claim_lease = SPD_MIN(15);
-        zone = c->settings.time_zone.len ? spd_arena_dup(c->arena, c->settings.time_zone) : SPD_SV("UTC");
+        zone = c->settings.time_zone.len ? spd_arena_dup(c->arena, c->settings.time_zone)
+                                         : SPD_SV("UTC");
         c->zone = spd_zone_get(zone.ptr);
         if (!c->zone) rc = spd_fail(err, SPD_INVALID, "site.time_zone", "no such time zone");
     }
@@ -73,9 +78,10 @@ enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_co
 }
 
 /* All rows of the document table that are active, in id order. */
-enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret, size_t *ret_n, struct spd_arena *a, struct spd_err *err)
+enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret, size_t *ret_n,
+                                 struct spd_arena *a, struct spd_err *err)
 {
-    struct spd_list out = {NULL, 0};
+    struct spd_seq out = {NULL, 0};
     int64_t ids[64], after = 0;
     size_t n;
     do {
@@ -91,8 +97,9 @@ enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret
     return SPD_OK;
 }
 
-/* Every open item is decided on anew, a few hundred at a time: a department with 100,000 open orders must not
- * become one event. The rest follows by a timer that is due at once, between other events. */
+/* Every open item is decided on anew, a few hundred at a time: a department with 100,000 open
+ * orders must not become one event. The rest follows by a timer that is due at once, between other
+ * events. */
 enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after)
 {
     enum { AT_ONCE = 256 };
@@ -104,14 +111,18 @@ enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after)
         TRY(spd_tx_item(tx, ids[i], &w));
         spd_tx_touch(tx, w, SPD_WHY_POLICY);
     }
-    return n < AT_ONCE ? SPD_OK : spd_tx_timer_set(tx, SPD_TIMER_REDECIDE, ids[n - 1], SPD_SV_NONE, tx->now + 1);
+    return n < AT_ONCE
+               ? SPD_OK
+               : spd_tx_timer_set(tx, SPD_TIMER_REDECIDE, ids[n - 1], SPD_SV_NONE, tx->now + 1);
 }
 
-static enum spd_rc store_document(struct spd_tx *tx, spd_sv kind, spd_sv hash, spd_sv content, struct spd_document *ret)
+static enum spd_rc store_document(struct spd_tx *tx, spd_sv kind, spd_sv hash, spd_sv content,
+                                  struct spd_document *ret)
 {
     struct spd_document d = {0}, old;
     int64_t id;
-    enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_DOCUMENT, spd_key_join(tx->a, kind, hash), &id, tx->err);
+    enum spd_rc rc =
+        spd_store_find_one(tx->st, SPD_KEY_DOCUMENT, spd_key_join(tx->a, kind, hash), &id, tx->err);
     if (rc && rc != SPD_NOTFOUND) return rc;
     if (rc == SPD_OK) {
         TRY(spd_get_document(tx->st, id, &old, tx->a, tx->err));
@@ -147,8 +158,10 @@ enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e)
         TRY(spd_put_document(tx->st, &d, &active[i], tx->err));
     }
     for (size_t i = 0; i < e->documents.n; i++)
-        TRY(store_document(tx, e->documents.v[i].kind, e->documents.v[i].hash, e->documents.v[i].content, &docs[i]));
-    TRY(store_document(tx, SPD_SV("settings"), spd_sha256_hex(tx->a, e->settings), e->settings, &docs[0]));
+        TRY(store_document(tx, e->documents.v[i].kind, e->documents.v[i].hash,
+                           e->documents.v[i].content, &docs[i]));
+    TRY(store_document(tx, SPD_SV("settings"), spd_sha256_hex(tx->a, e->settings), e->settings,
+                       &docs[0]));
     TRY(spd_tx_audit(tx, SPD_SV_NONE, "config", 0, 0, spd_policy_hash(c->policy)));
     tx->r->did = SPD_DID_APPLY;
     return spd_decide_after(tx, 0);

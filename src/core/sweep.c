@@ -1,4 +1,5 @@
-/* src/core/sweep.c: what time does: waiting limits, late models, alert steps, leases, completeness. */
+/* src/core/sweep.c: what time does: waiting limits, late models, alert steps, leases, completeness.
+ */
 #include "core/internal.h"
 
 /* Past the limit of its level: one level up; the next raise counts from now (domain §8). */
@@ -27,13 +28,16 @@ static enum spd_rc model_late(struct spd_tx *tx, int64_t item, spd_sv model)
     TRY(spd_tx_item(tx, item, &w));
     spd_tx_touch(tx, w, SPD_WHY_TIMER);
     if (!m) return SPD_OK;
-    rc = spd_store_find_one(tx->st, SPD_KEY_MODEL_VERSION, spd_key_join(tx->a, model, m->n_versions ? m->versions[0] : SPD_SV_NONE), &id, tx->err);
+    rc = spd_store_find_one(
+        tx->st, SPD_KEY_MODEL_VERSION,
+        spd_key_join(tx->a, model, m->n_versions ? m->versions[0] : SPD_SV_NONE), &id, tx->err);
     if (rc == SPD_OK) {
         TRY(spd_get_model_version(tx->st, id, &old, tx->a, tx->err));
         v = old;
     } else if (rc == SPD_NOTFOUND) {
         v.id = spd_tx_id(tx, SPD_T_MODEL_VERSION);
-        v.model = model, v.version = m->n_versions ? m->versions[0] : SPD_SV_NONE, v.since = tx->now;
+        v.model = model, v.version = m->n_versions ? m->versions[0] : SPD_SV_NONE,
+        v.since = tx->now;
     } else {
         return rc;
     }
@@ -41,8 +45,10 @@ static enum spd_rc model_late(struct spd_tx *tx, int64_t item, spd_sv model)
     TRY(spd_put_model_version(tx->st, &v, rc == SPD_OK ? &old : NULL, tx->err));
     quiet = m->silent_after ? m->silent_after : SPD_MIN(30);
     if (v.late >= IN_A_ROW || tx->now - (v.last_result ? v.last_result : v.since) >= quiet)
-        return spd_tx_alarm(tx, "model-silent", model, "Een AI-model levert geen resultaten meer; de lijst volgt aanvraag en wachttijd.",
-                            "An AI model sends no results any more; the list follows orders and waiting time.");
+        return spd_tx_alarm(
+            tx, "model-silent", model,
+            "Een AI-model levert geen resultaten meer; de lijst volgt aanvraag en wachttijd.",
+            "An AI model sends no results any more; the list follows orders and waiting time.");
     return SPD_OK;
 }
 
@@ -60,7 +66,8 @@ static enum spd_rc study_quiet(struct spd_tx *tx, int64_t id)
     for (size_t i = 0; i < n; i++) {
         struct spd_work *w;
         TRY(spd_tx_item(tx, ids[i], &w));
-        spd_tx_touch(tx, w, SPD_WHY_TIMER); /* first: no image came, so the version of a draft stands */
+        spd_tx_touch(tx, w,
+                     SPD_WHY_TIMER); /* first: no image came, so the version of a draft stands */
         TRY(spd_link_study(tx, w, s.study_uid));
     }
     return SPD_OK;
@@ -89,20 +96,28 @@ enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e)
     if (rc) return rc;
     TRY(spd_del_timer(tx->st, &t, tx->err));
     switch ((enum spd_timer_kind)t.kind) {
-    case SPD_TIMER_WAIT: return raise_waiting(tx, t.subject);
+    case SPD_TIMER_WAIT:
+        return raise_waiting(tx, t.subject);
     case SPD_TIMER_AI:
         if (t.aux.len) return model_late(tx, t.subject, t.aux);
         break; /* a rule's answer changes with time: decide again */
-    case SPD_TIMER_ALERT: return spd_alert_timer(tx, t.subject);
-    case SPD_TIMER_UNMATCHED: return spd_parked_timer(tx, t.subject);
-    case SPD_TIMER_CLAIM: return claim_ended(tx, t.subject);
-    case SPD_TIMER_COMPLETE: return study_quiet(tx, t.subject);
-    case SPD_TIMER_REPORT: return spd_report_timer(tx, t.subject);
-    case SPD_TIMER_REDECIDE: return spd_decide_after(tx, t.subject);
+    case SPD_TIMER_ALERT:
+        return spd_alert_timer(tx, t.subject);
+    case SPD_TIMER_UNMATCHED:
+        return spd_parked_timer(tx, t.subject);
+    case SPD_TIMER_CLAIM:
+        return claim_ended(tx, t.subject);
+    case SPD_TIMER_COMPLETE:
+        return study_quiet(tx, t.subject);
+    case SPD_TIMER_REPORT:
+        return spd_report_timer(tx, t.subject);
+    case SPD_TIMER_REDECIDE:
+        return spd_decide_after(tx, t.subject);
     case SPD_TIMER_OUTBOX:
     case SPD_TIMER_SILENCE:
     case SPD_TIMER_KIND_UNSET:
-    case SPD_TIMER_KIND_N: return SPD_OK;
+    case SPD_TIMER_KIND_N:
+        return SPD_OK;
     }
     struct spd_work *w;
     TRY(spd_tx_item(tx, t.subject, &w));

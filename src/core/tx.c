@@ -1,10 +1,11 @@
-/* src/core/tx.c: the working set of one event: items loaded and written once, timers, alarms, audit. */
+/* src/core/tx.c: the working set of one event: items loaded and written once, timers, alarms,
+ * audit. */
 #include "core/internal.h"
 
 #include "base/str.h"
 
-/* Timers are the only rows that are deleted, so their ids come from the journal number: the same in a
- * replay that never restarted as in a brain that did. All others count up. */
+/* Timers are the only rows that are deleted, so their ids come from the journal number: the same in
+ * a replay that never restarted as in a brain that did. All others count up. */
 int64_t spd_tx_id(struct spd_tx *tx, enum spd_table t)
 {
     if (t == SPD_T_TIMER) return (tx->seq << 20) + tx->timer_ix++;
@@ -92,8 +93,8 @@ enum spd_rc spd_tx_finish(struct spd_tx *tx)
     }
     for (struct spd_work *w = tx->work; w; w = w->next) {
         if (!w->changed) continue;
-        /* Also where the row itself stays as it was: what readers see of it (a model that is late now, one
-         * more negative result) is made from other rows and from the time. */
+        /* Also where the row itself stays as it was: what readers see of it (a model that is late
+         * now, one more negative result) is made from other rows and from the time. */
         spd_tx_dirty(tx, w->item.id);
         TRY(spd_tx_flush_item(tx, w));
     }
@@ -120,7 +121,8 @@ void spd_tx_note(struct spd_tx *tx, const char *kind, int64_t id, int64_t item)
     c->notes[c->n_notes++] = (struct spd_note){kind, id, item};
 }
 
-enum spd_rc spd_tx_find(struct spd_tx *tx, enum spd_key_kind kind, spd_sv text, int64_t **ret, size_t *ret_n)
+enum spd_rc spd_tx_find(struct spd_tx *tx, enum spd_key_kind kind, spd_sv text, int64_t **ret,
+                        size_t *ret_n)
 {
     int64_t few[8];
     TRY(spd_store_find(tx->st, kind, text, 0, few, 8, ret_n, tx->err));
@@ -136,16 +138,19 @@ static spd_sv timer_key(struct spd_tx *tx, enum spd_timer_kind kind, int64_t sub
     return spd_key_join(tx->a, spd_key_i64(tx->a, (int64_t)kind), spd_key_i64(tx->a, subject));
 }
 
-static enum spd_rc timers_of(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, struct spd_timer **ret, size_t *ret_n)
+static enum spd_rc timers_of(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject,
+                             struct spd_timer **ret, size_t *ret_n)
 {
     int64_t *ids;
     TRY(spd_tx_find(tx, SPD_KEY_TIMER_SUBJECT, timer_key(tx, kind, subject), &ids, ret_n));
     *ret = SPD_NEW_N(tx->a, struct spd_timer, *ret_n + 1);
-    for (size_t i = 0; i < *ret_n; i++) TRY(spd_get_timer(tx->st, ids[i], &(*ret)[i], tx->a, tx->err));
+    for (size_t i = 0; i < *ret_n; i++)
+        TRY(spd_get_timer(tx->st, ids[i], &(*ret)[i], tx->a, tx->err));
     return SPD_OK;
 }
 
-static enum spd_rc timer_new(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, spd_sv aux, spd_usec due)
+static enum spd_rc timer_new(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject,
+                             spd_sv aux, spd_usec due)
 {
     struct spd_timer t = {0};
     t.id = spd_tx_id(tx, SPD_T_TIMER);
@@ -153,32 +158,39 @@ static enum spd_rc timer_new(struct spd_tx *tx, enum spd_timer_kind kind, int64_
     return spd_put_timer(tx->st, &t, NULL, tx->err);
 }
 
-enum spd_rc spd_tx_timers_sync(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, const struct spd_wanted *want, size_t n)
+enum spd_rc spd_tx_timers_sync(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject,
+                               const struct spd_wanted *want, size_t n)
 {
     struct spd_timer *have;
     size_t n_have;
     TRY(timers_of(tx, kind, subject, &have, &n_have));
     for (size_t i = 0; i < n_have; i++) {
         bool keep = false;
-        for (size_t k = 0; k < n && !keep; k++) keep = have[i].due == want[k].due && spd_sv_eq(have[i].aux, want[k].aux);
-        if (!keep) TRY(spd_del_timer(tx->st, &have[i], tx->err));
-        else have[i].id = 0; /* marks it as wanted and there */
+        for (size_t k = 0; k < n && !keep; k++)
+            keep = have[i].due == want[k].due && spd_sv_eq(have[i].aux, want[k].aux);
+        if (!keep)
+            TRY(spd_del_timer(tx->st, &have[i], tx->err));
+        else
+            have[i].id = 0; /* marks it as wanted and there */
     }
     for (size_t k = 0; k < n; k++) {
         bool there = false;
         for (size_t i = 0; i < n_have && !there; i++)
-            there = have[i].id == 0 && have[i].due == want[k].due && spd_sv_eq(have[i].aux, want[k].aux);
+            there = have[i].id == 0 && have[i].due == want[k].due &&
+                    spd_sv_eq(have[i].aux, want[k].aux);
         if (!there) TRY(timer_new(tx, kind, subject, want[k].aux, want[k].due));
     }
     return SPD_OK;
 }
 
-enum spd_rc spd_tx_timer_clear(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, spd_sv aux)
+enum spd_rc spd_tx_timer_clear(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject,
+                               spd_sv aux)
 {
     return spd_tx_timer_set(tx, kind, subject, aux, 0);
 }
 
-enum spd_rc spd_tx_timer_set(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject, spd_sv aux, spd_usec due)
+enum spd_rc spd_tx_timer_set(struct spd_tx *tx, enum spd_timer_kind kind, int64_t subject,
+                             spd_sv aux, spd_usec due)
 {
     struct spd_timer *have;
     size_t n;
@@ -186,8 +198,10 @@ enum spd_rc spd_tx_timer_set(struct spd_tx *tx, enum spd_timer_kind kind, int64_
     TRY(timers_of(tx, kind, subject, &have, &n));
     for (size_t i = 0; i < n; i++) {
         if (!spd_sv_eq(have[i].aux, aux)) continue;
-        if (due && have[i].due == due) there = true;
-        else TRY(spd_del_timer(tx->st, &have[i], tx->err));
+        if (due && have[i].due == due)
+            there = true;
+        else
+            TRY(spd_del_timer(tx->st, &have[i], tx->err));
     }
     return due && !there ? timer_new(tx, kind, subject, aux, due) : SPD_OK;
 }
@@ -198,11 +212,13 @@ static spd_sv alarm_key(struct spd_tx *tx, const char *kind, spd_sv subject)
     return spd_key_join(tx->a, spd_sv_from(kind), subject);
 }
 
-enum spd_rc spd_tx_alarm(struct spd_tx *tx, const char *kind, spd_sv subject, const char *nl, const char *en)
+enum spd_rc spd_tx_alarm(struct spd_tx *tx, const char *kind, spd_sv subject, const char *nl,
+                         const char *en)
 {
     struct spd_alarm al = {0}, old;
     int64_t id;
-    enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_ALARM_OPEN, alarm_key(tx, kind, subject), &id, tx->err);
+    enum spd_rc rc =
+        spd_store_find_one(tx->st, SPD_KEY_ALARM_OPEN, alarm_key(tx, kind, subject), &id, tx->err);
     if (rc == SPD_OK) { /* edge-triggered: one row, counted */
         TRY(spd_get_alarm(tx->st, id, &old, tx->a, tx->err));
         al = old;
@@ -222,7 +238,8 @@ enum spd_rc spd_tx_alarm_clear(struct spd_tx *tx, const char *kind, spd_sv subje
 {
     struct spd_alarm al, old;
     int64_t id;
-    enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_ALARM_OPEN, alarm_key(tx, kind, subject), &id, tx->err);
+    enum spd_rc rc =
+        spd_store_find_one(tx->st, SPD_KEY_ALARM_OPEN, alarm_key(tx, kind, subject), &id, tx->err);
     if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
     TRY(spd_get_alarm(tx->st, id, &old, tx->a, tx->err));
     al = old;
@@ -231,7 +248,8 @@ enum spd_rc spd_tx_alarm_clear(struct spd_tx *tx, const char *kind, spd_sv subje
     return spd_put_alarm(tx->st, &al, &old, tx->err);
 }
 
-enum spd_rc spd_tx_audit(struct spd_tx *tx, spd_sv who, const char *act, int64_t item, int64_t alert, spd_sv detail)
+enum spd_rc spd_tx_audit(struct spd_tx *tx, spd_sv who, const char *act, int64_t item,
+                         int64_t alert, spd_sv detail)
 {
     struct spd_audit au = {0};
     au.id = spd_tx_id(tx, SPD_T_AUDIT);
@@ -257,7 +275,8 @@ enum spd_rc spd_tx_setting_put(struct spd_tx *tx, const char *name, spd_sv value
     return spd_put_setting(tx->st, &s, rc ? NULL : &old, tx->err);
 }
 
-/* ---- the receipt ------------------------------------------------------------------------------ */
+/* ---- the receipt ------------------------------------------------------------------------------
+ */
 void spd_tx_say(struct spd_tx *tx, const char *key, const char *nl, const char *en)
 {
     tx->r->reason = spd_sv_from(key);
@@ -265,7 +284,8 @@ void spd_tx_say(struct spd_tx *tx, const char *key, const char *nl, const char *
     tx->r->reason_en = spd_sv_from(en);
 }
 
-enum spd_rc spd_tx_refuse(struct spd_tx *tx, enum spd_rc rc, const char *key, const char *nl, const char *en)
+enum spd_rc spd_tx_refuse(struct spd_tx *tx, enum spd_rc rc, const char *key, const char *nl,
+                          const char *en)
 {
     tx->r->rc = rc;
     tx->r->did = SPD_DID_REFUSE;

@@ -1,24 +1,33 @@
-/* src/core/view.c: the composite that readers see: an item with its AI row, alert, draft and linked items. */
+/* src/core/view.c: the composite that readers see: an item with its AI row, alert, draft and linked
+ * items. */
 #include "core/internal.h"
 
 static int urgency(int32_t state)
 {
     switch ((enum spd_ai_state)state) {
-    case SPD_AI_POSITIVE: return 0;
-    case SPD_AI_FAILED: return 1;
-    case SPD_AI_NOT_ANALYSED: return 2;
-    case SPD_AI_NOT_APPLICABLE: return 3;
-    case SPD_AI_NEGATIVE: return 4;
-    case SPD_AI_NORMAL: return 5;
+    case SPD_AI_POSITIVE:
+        return 0;
+    case SPD_AI_FAILED:
+        return 1;
+    case SPD_AI_NOT_ANALYSED:
+        return 2;
+    case SPD_AI_NOT_APPLICABLE:
+        return 3;
+    case SPD_AI_NEGATIVE:
+        return 4;
+    case SPD_AI_NORMAL:
+        return 5;
     case SPD_AI_STATE_UNSET:
     case SPD_AI_PENDING:
     case SPD_AI_LATE:
-    case SPD_AI_STATE_N: break;
+    case SPD_AI_STATE_N:
+        break;
     }
     return 6;
 }
 
-static spd_sv model_link(const struct spd_model *m, const struct spd_item *item, spd_sv study, struct spd_arena *a)
+static spd_sv model_link(const struct spd_model *m, const struct spd_item *item, spd_sv study,
+                         struct spd_arena *a)
 {
     struct spd_str s = SPD_STR_INIT(2000);
     spd_sv t = m->link, out;
@@ -31,11 +40,15 @@ static spd_sv model_link(const struct spd_model *m, const struct spd_item *item,
             spd_str_add(&s, study);
             t.ptr += 11, t.len -= 11;
         } else if (spd_sv_starts(t, SPD_SV("{accession}"))) {
-            for (size_t i = 0; i < item->accession.value.len; i++) { /* into a URL: only what cannot break it */
+            for (size_t i = 0; i < item->accession.value.len;
+                 i++) { /* into a URL: only what cannot break it */
                 unsigned char c = (unsigned char)item->accession.value.ptr[i];
-                bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
-                if (plain) spd_str_addc(&s, (char)c);
-                else spd_str_addf(&s, "%%%02X", c);
+                bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                             (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_';
+                if (plain)
+                    spd_str_addc(&s, (char)c);
+                else
+                    spd_str_addf(&s, "%%%02X", c);
             }
             t.ptr += 11, t.len -= 11;
         } else if (t.len) {
@@ -48,29 +61,36 @@ static spd_sv model_link(const struct spd_model *m, const struct spd_item *item,
     return out;
 }
 
-/* All current results of one model side by side: the state is the most urgent, the findings are all of them. */
+/* All current results of one model side by side: the state is the most urgent, the findings are all
+ * of them. */
 static void add_result(struct spd_view_ai *ai, const struct spd_result *r, struct spd_arena *a)
 {
-    struct { struct spd_finding *v; size_t n; } all = {(struct spd_finding *)ai->findings, ai->n_findings};
+    struct {
+        struct spd_finding *v;
+        size_t n;
+    } all = {(struct spd_finding *)ai->findings, ai->n_findings};
     if (ai->state == SPD_AI_STATE_UNSET || urgency(r->state) < urgency(ai->state)) {
         ai->state = (enum spd_ai_state)r->state;
         ai->version = r->version;
         ai->mode = (enum spd_mode)r->mode;
     }
     if (r->at > ai->at) ai->at = r->at;
-    for (size_t i = 0; i < r->findings.n; i++) *SPD_LIST_PUSH(&all, a) = r->findings.v[i];
+    for (size_t i = 0; i < r->findings.n; i++)
+        *SPD_LIST_PUSH(&all, a) = r->findings.v[i];
     ai->findings = all.v, ai->n_findings = all.n;
     if (r->notes.n) ai->notes = r->notes.v, ai->n_notes = r->notes.n;
 }
 
-static void name_model(struct spd_view_ai *x, const struct spd_model *m, const struct spd_item *item, spd_sv study, struct spd_arena *a)
+static void name_model(struct spd_view_ai *x, const struct spd_model *m,
+                       const struct spd_item *item, spd_sv study, struct spd_arena *a)
 {
     x->model = m->id, x->name = m->name, x->required = m->required, x->display = m->display;
     x->link = m->link.len ? model_link(m, item, study, a) : SPD_SV_NONE;
 }
 
-static size_t ai_row(struct spd_core *core, const struct spd_item *item, const struct spd_result *rs, size_t n, spd_usec now,
-                     struct spd_view_ai **ret, struct spd_arena *a)
+static size_t ai_row(struct spd_core *core, const struct spd_item *item,
+                     const struct spd_result *rs, size_t n, spd_usec now, struct spd_view_ai **ret,
+                     struct spd_arena *a)
 {
     const struct spd_models *ms = core->rules->models;
     struct spd_view_ai *ai = SPD_NEW_N(a, struct spd_view_ai, n + spd_models_n(ms) + 1);
@@ -81,18 +101,24 @@ static size_t ai_row(struct spd_core *core, const struct spd_item *item, const s
     for (size_t i = 0; i < spd_models_n(ms); i++) {
         const struct spd_model *m = spd_models_at(ms, i);
         struct spd_view_ai *x = &ai[k];
-        /* What a version in shadow said stands apart, or it would hide what readers wait for or must see. */
+        /* What a version in shadow said stands apart, or it would hide what readers wait for or
+         * must see. */
         for (size_t r = 0; r < n; r++)
-            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode == SPD_MODE_SHADOW) add_result(x, &rs[r], a);
+            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode == SPD_MODE_SHADOW)
+                add_result(x, &rs[r], a);
         if (x->state != SPD_AI_STATE_UNSET) {
             name_model(x, m, item, study, a);
             x = &ai[++k];
         }
         for (size_t r = 0; r < n; r++)
-            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode != SPD_MODE_SHADOW) add_result(x, &rs[r], a);
+            if (spd_sv_eq(rs[r].model, m->id) && rs[r].mode != SPD_MODE_SHADOW)
+                add_result(x, &rs[r], a);
         if (x->state == SPD_AI_STATE_UNSET) {
-            if (x > ai && spd_sv_eq(x[-1].model, m->id) && m->mode == SPD_MODE_SHADOW) continue; /* it spoke */
-            if (m->mode == SPD_MODE_SUSPENDED || !f.start || !spd_item_listed(item) || item->unmatched || spd_model_applies(m, &f) != SPD_YES) continue;
+            if (x > ai && spd_sv_eq(x[-1].model, m->id) && m->mode == SPD_MODE_SHADOW)
+                continue; /* it spoke */
+            if (m->mode == SPD_MODE_SUSPENDED || !f.start || !spd_item_listed(item) ||
+                item->unmatched || spd_model_applies(m, &f) != SPD_YES)
+                continue;
             x->mode = m->mode;
             x->version = m->n_versions ? m->versions[0] : SPD_SV_NONE;
             x->expected_at = m->expected_within ? f.start + m->expected_within : 0;
@@ -112,9 +138,10 @@ static size_t ai_row(struct spd_core *core, const struct spd_item *item, const s
     return k;
 }
 
-static enum spd_rc linked_items(struct spd_store *st, const struct spd_item *item, struct spd_view *v, struct spd_arena *a, struct spd_err *err)
+static enum spd_rc linked_items(struct spd_store *st, const struct spd_item *item,
+                                struct spd_view *v, struct spd_arena *a, struct spd_err *err)
 {
-    struct spd_list out = {NULL, 0};
+    struct spd_seq out = {NULL, 0};
     for (size_t s = 0; s < item->study_uids.n; s++) {
         int64_t *ids;
         size_t n;
@@ -130,9 +157,10 @@ static enum spd_rc linked_items(struct spd_store *st, const struct spd_item *ite
     return SPD_OK;
 }
 
-/* The most urgent open alert of the item, else its newest; alerts hang on one item but show on all that the
- * study is linked to, since the study pages once. */
-static enum spd_rc best_alert(struct spd_store *st, int64_t item, struct spd_alert *best, struct spd_arena *a, struct spd_err *err)
+/* The most urgent open alert of the item, else its newest; alerts hang on one item but show on all
+ * that the study is linked to, since the study pages once. */
+static enum spd_rc best_alert(struct spd_store *st, int64_t item, struct spd_alert *best,
+                              struct spd_arena *a, struct spd_err *err)
 {
     int64_t *ids;
     size_t n;
@@ -142,14 +170,16 @@ static enum spd_rc best_alert(struct spd_store *st, int64_t item, struct spd_ale
         bool open, best_open = spd_alert_open((enum spd_alert_state)best->state);
         TRY(spd_get_alert(st, ids[i], &al, a, err));
         open = spd_alert_open((enum spd_alert_state)al.state);
-        if (!best->id || (open && !best_open) || (open == best_open && (al.level < best->level || (al.level == best->level && al.id > best->id))))
+        if (!best->id || (open && !best_open) ||
+            (open == best_open &&
+             (al.level < best->level || (al.level == best->level && al.id > best->id))))
             *best = al;
     }
     return SPD_OK;
 }
 
-enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t id, spd_usec now, struct spd_view *v,
-                          struct spd_arena *a, struct spd_err *err)
+enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t id, spd_usec now,
+                          struct spd_view *v, struct spd_arena *a, struct spd_err *err)
 {
     struct spd_tx tx = {0};
     struct spd_result *rs;
@@ -167,7 +197,8 @@ enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t i
     v->level_name = spd_policy_level_name(core->rules->policy, v->item.level);
     TRY(linked_items(st, &v->item, v, a, err));
     TRY(best_alert(st, id, &v->alert, a, err));
-    for (size_t i = 0; i < v->n_linked; i++) TRY(best_alert(st, v->linked[i], &v->alert, a, err));
+    for (size_t i = 0; i < v->n_linked; i++)
+        TRY(best_alert(st, v->linked[i], &v->alert, a, err));
     rc = spd_get_draft(st, id, &d, a, err);
     if (rc && rc != SPD_NOTFOUND) return rc;
     if (!rc && d.state == SPD_DRAFT_OFFERED) v->draft = d;

@@ -38,12 +38,10 @@ struct node {
     uint32_t count;
 };
 
-struct version {
-    struct spd_list
-        listed; /* v: root of the order tree, n: its rows. First: a spd_list is a version */
-    struct node *by_id;
+struct spd_list { /* one published version */
+    struct node *by_rank, *by_id; /* by_rank: the listed rows */
     struct spd_board *board;
-    struct version *next; /* in the garbage list */
+    struct spd_list *next; /* in the garbage list */
     int64_t revision;
     spd_usec now;
     bool complete;
@@ -63,7 +61,7 @@ struct spd_board {
 
     pthread_mutex_t lock; /* guards all below; leaf lock */
     pthread_cond_t published;
-    struct version *current, *garbage;
+    struct spd_list *current, *garbage;
     struct spd_change *notes; /* ring */
     size_t first_note, n_notes;
     int64_t dropped; /* newest revision whose notes may be gone */
@@ -325,16 +323,16 @@ struct spd_board *spd_board_new(void)
     return b;
 }
 
-static void version_free(struct version *v)
+static void version_free(struct spd_list *v)
 {
-    node_unref(v->listed.v);
+    node_unref(v->by_rank);
     node_unref(v->by_id);
     spd_free(v);
 }
 
 static void collect(struct spd_board *b)
 {
-    struct version *v, *next;
+    struct spd_list *v, *next;
     pthread_mutex_lock(&b->lock);
     v = b->garbage;
     b->garbage = NULL;
@@ -421,7 +419,7 @@ void spd_board_remove(struct spd_board *b, int64_t item)
 }
 
 /* With b->lock held. */
-static void drop(struct version *v)
+static void drop(struct spd_list *v)
 {
     if (--v->refs) return;
     v->next = v->board->garbage;
@@ -430,9 +428,9 @@ static void drop(struct version *v)
 
 void spd_board_publish(struct spd_board *b, int64_t revision, spd_usec now, bool complete)
 {
-    struct version *v = spd_must_malloc(sizeof *v);
+    struct spd_list *v = spd_must_malloc(sizeof *v);
     uint64_t one = 1;
-    v->listed.v = node_ref(b->by_rank), v->listed.n = count(b->by_rank);
+    v->by_rank = node_ref(b->by_rank);
     v->by_id = node_ref(b->by_id);
     v->board = b, v->refs = 1;
     v->revision = revision, v->now = now, v->complete = complete;
@@ -475,7 +473,7 @@ const struct spd_list *spd_board_get(struct spd_board *b)
 const struct spd_list *spd_board_wait(struct spd_board *b, int64_t at_least, spd_usec timeout)
 {
     struct timespec t;
-    struct version *v;
+    struct spd_list *v;
     clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_nsec += (long)(timeout % 1000000) * 1000;
     t.tv_sec += timeout / 1000000 + t.tv_nsec / 1000000000;
@@ -486,17 +484,12 @@ const struct spd_list *spd_board_wait(struct spd_board *b, int64_t at_least, spd
     v = b->current;
     v->refs++;
     pthread_mutex_unlock(&b->lock);
-    return &v->listed;
-}
-
-static const struct version *of(const struct spd_list *l)
-{
-    return (const struct version *)(const void *)l;
+    return v;
 }
 
 void spd_list_unref(const struct spd_list *l)
 {
-    struct version *v = (struct version *)(uintptr_t)l;
+    struct spd_list *v = (struct spd_list *)(uintptr_t)l;
     struct spd_board *b;
     if (!v) return;
     b = v->board;
@@ -507,27 +500,27 @@ void spd_list_unref(const struct spd_list *l)
 
 int64_t spd_list_revision(const struct spd_list *l)
 {
-    return of(l)->revision;
+    return l->revision;
 }
 
 spd_usec spd_list_now(const struct spd_list *l)
 {
-    return of(l)->now;
+    return l->now;
 }
 
 bool spd_list_complete(const struct spd_list *l)
 {
-    return of(l)->complete;
+    return l->complete;
 }
 
 size_t spd_list_count(const struct spd_list *l)
 {
-    return l->n;
+    return count(l->by_rank);
 }
 
 const struct spd_row *spd_list_at(const struct spd_list *l, size_t rank0)
 {
-    const struct node *n = l->v;
+    const struct node *n = l->by_rank;
     while (n) {
         size_t left = count(n->left);
         if (rank0 == left) return &n->row->pub;
@@ -541,14 +534,14 @@ const struct spd_row *spd_list_at(const struct spd_list *l, size_t rank0)
 
 const struct spd_row *spd_list_find(const struct spd_list *l, int64_t item)
 {
-    const struct row *r = find_row(of(l)->by_id, item);
+    const struct row *r = find_row(l->by_id, item);
     return r ? &r->pub : NULL;
 }
 
 size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row)
 {
     const struct row *r = (const struct row *)(const void *)row;
-    const struct node *n = l->v;
+    const struct node *n = l->by_rank;
     size_t before = 0;
     while (n) {
         int c = by_rank_cmp(r, n->row);
@@ -563,7 +556,7 @@ size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row)
 
 const struct spd_row *spd_list_next_by_id(const struct spd_list *l, int64_t after)
 {
-    const struct node *n = after == INT64_MAX ? NULL : at_or_after_id(of(l)->by_id, after + 1);
+    const struct node *n = after == INT64_MAX ? NULL : at_or_after_id(l->by_id, after + 1);
     return n ? &n->row->pub : NULL;
 }
 

@@ -14,8 +14,7 @@
 #include "core/core.h"
 
 struct spd_board;
-/* struct spd_list, one published version: the head is the generic shape of model/desc.h (v, n) and is
- * nobody's business; use the functions below. */
+struct spd_list; /* one published version */
 
 struct spd_row { /* immutable once published; owned by the lists that hold it */
     struct spd_view view;

@@ -18,7 +18,7 @@ static const void *at(const void *v, const struct spd_member *m)
 }
 
 /* ---- clone, compare ------------------------------------------------------------------------ */
-static void clone_list(const struct spd_member *m, struct spd_list *dst, const struct spd_list *src,
+static void clone_list(const struct spd_member *m, struct spd_seq *dst, const struct spd_seq *src,
                        struct spd_arena *arena)
 {
     size_t size = elem_size(m);
@@ -27,9 +27,12 @@ static void clone_list(const struct spd_member *m, struct spd_list *dst, const s
     for (size_t i = 0; i < src->n; i++) {
         char *d = (char *)dst->v + i * size;
         const char *s = (const char *)src->v + i * size;
-        if (m->kind == SPD_K_LIST) spd_desc_clone(m->sub, d, s, arena);
-        else if (m->kind == SPD_K_LIST_I64) memcpy(d, s, size);
-        else *(spd_sv *)(void *)d = spd_arena_dup(arena, *(const spd_sv *)(const void *)s);
+        if (m->kind == SPD_K_LIST)
+            spd_desc_clone(m->sub, d, s, arena);
+        else if (m->kind == SPD_K_LIST_I64)
+            memcpy(d, s, size);
+        else
+            *(spd_sv *)(void *)d = spd_arena_dup(arena, *(const spd_sv *)(const void *)s);
     }
 }
 
@@ -39,32 +42,40 @@ void spd_desc_clone(const struct spd_desc *d, void *dst, const void *src, struct
         void *to = (char *)dst + m->offset;
         const void *from = at(src, m);
         switch (m->kind) {
-        case SPD_K_I64: *(int64_t *)to = *(const int64_t *)from; break;
-        case SPD_K_ENUM: *(int32_t *)to = *(const int32_t *)from; break;
+        case SPD_K_I64:
+            *(int64_t *)to = *(const int64_t *)from;
+            break;
+        case SPD_K_ENUM:
+            *(int32_t *)to = *(const int32_t *)from;
+            break;
         case SPD_K_TEXT:
         case SPD_K_BLOB: {
             spd_sv v = *(const spd_sv *)from;
             *(spd_sv *)to = v.len ? spd_arena_dup(arena, v) : SPD_SV_NONE;
             break;
         }
-        case SPD_K_STRUCT: spd_desc_clone(m->sub, to, from, arena); break;
+        case SPD_K_STRUCT:
+            spd_desc_clone(m->sub, to, from, arena);
+            break;
         case SPD_K_LIST:
         case SPD_K_LIST_TEXT:
-        case SPD_K_LIST_I64: clone_list(m, to, from, arena); break;
+        case SPD_K_LIST_I64:
+            clone_list(m, to, from, arena);
+            break;
         }
     }
 }
 
-static bool list_equal(const struct spd_member *m, const struct spd_list *a, const struct spd_list *b)
+static bool list_equal(const struct spd_member *m, const struct spd_seq *a, const struct spd_seq *b)
 {
     size_t size = elem_size(m);
     if (a->n != b->n) return false;
     for (size_t i = 0; i < a->n; i++) {
         const char *x = (const char *)a->v + i * size, *y = (const char *)b->v + i * size;
-        if (m->kind == SPD_K_LIST      ? !spd_desc_equal(m->sub, x, y)
-            : m->kind == SPD_K_LIST_I64 ? memcmp(x, y, size) != 0
-                                        : !spd_sv_eq(*(const spd_sv *)(const void *)x,
-                                                     *(const spd_sv *)(const void *)y))
+        if (m->kind == SPD_K_LIST ? !spd_desc_equal(m->sub, x, y)
+            : m->kind == SPD_K_LIST_I64
+                ? memcmp(x, y, size) != 0
+                : !spd_sv_eq(*(const spd_sv *)(const void *)x, *(const spd_sv *)(const void *)y))
             return false;
     }
     return true;
@@ -76,14 +87,24 @@ bool spd_desc_equal(const struct spd_desc *d, const void *a, const void *b)
         const void *x = at(a, m), *y = at(b, m);
         bool same = false;
         switch (m->kind) {
-        case SPD_K_I64: same = *(const int64_t *)x == *(const int64_t *)y; break;
-        case SPD_K_ENUM: same = *(const int32_t *)x == *(const int32_t *)y; break;
+        case SPD_K_I64:
+            same = *(const int64_t *)x == *(const int64_t *)y;
+            break;
+        case SPD_K_ENUM:
+            same = *(const int32_t *)x == *(const int32_t *)y;
+            break;
         case SPD_K_TEXT:
-        case SPD_K_BLOB: same = spd_sv_eq(*(const spd_sv *)x, *(const spd_sv *)y); break;
-        case SPD_K_STRUCT: same = spd_desc_equal(m->sub, x, y); break;
+        case SPD_K_BLOB:
+            same = spd_sv_eq(*(const spd_sv *)x, *(const spd_sv *)y);
+            break;
+        case SPD_K_STRUCT:
+            same = spd_desc_equal(m->sub, x, y);
+            break;
         case SPD_K_LIST:
         case SPD_K_LIST_TEXT:
-        case SPD_K_LIST_I64: same = list_equal(m, x, y); break;
+        case SPD_K_LIST_I64:
+            same = list_equal(m, x, y);
+            break;
         }
         if (!same) return false;
     }
@@ -95,7 +116,8 @@ static void put_varint(struct spd_str *out, uint64_t v)
 {
     char b[10];
     size_t n = 0;
-    do b[n++] = (char)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
+    do
+        b[n++] = (char)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
     while (v >>= 7);
     spd_str_add(out, spd_sv_of(b, n));
 }
@@ -133,7 +155,8 @@ static void put_bytes(struct spd_str *out, uint64_t tag, spd_sv v)
 }
 
 /* A nested value's length is not known before it is written: write it behind, then move it. */
-static void put_nested(struct spd_str *out, uint64_t tag, const struct spd_desc *d, const void *v, bool skip_empty)
+static void put_nested(struct spd_str *out, uint64_t tag, const struct spd_desc *d, const void *v,
+                       bool skip_empty)
 {
     char len[10];
     size_t before = out->len, start, n, k = 0;
@@ -163,7 +186,7 @@ void spd_desc_encode(const struct spd_desc *d, const void *v, struct spd_str *ou
     uint64_t tag = 1;
     for (const struct spd_member *m = d->members(); m->name; m++, tag++) {
         const void *x = at(v, m);
-        const struct spd_list *l = x;
+        const struct spd_seq *l = x;
         switch (m->kind) {
         case SPD_K_I64:
         case SPD_K_ENUM: {
@@ -177,13 +200,17 @@ void spd_desc_encode(const struct spd_desc *d, const void *v, struct spd_str *ou
         case SPD_K_BLOB:
             if (((const spd_sv *)x)->len) put_bytes(out, tag, *(const spd_sv *)x);
             break;
-        case SPD_K_STRUCT: put_nested(out, tag, m->sub, x, true); break;
+        case SPD_K_STRUCT:
+            put_nested(out, tag, m->sub, x, true);
+            break;
         case SPD_K_LIST:
             for (size_t i = 0; i < l->n; i++)
-                put_nested(out, tag, m->sub, (const char *)l->v + i * m->sub->size, false); /* an empty element counts */
+                put_nested(out, tag, m->sub, (const char *)l->v + i * m->sub->size,
+                           false); /* an empty element counts */
             break;
         case SPD_K_LIST_TEXT:
-            for (size_t i = 0; i < l->n; i++) put_bytes(out, tag, ((const spd_sv *)l->v)[i]);
+            for (size_t i = 0; i < l->n; i++)
+                put_bytes(out, tag, ((const spd_sv *)l->v)[i]);
             break;
         case SPD_K_LIST_I64:
             for (size_t i = 0; i < l->n; i++) {
@@ -195,24 +222,34 @@ void spd_desc_encode(const struct spd_desc *d, const void *v, struct spd_str *ou
     }
 }
 
-static enum spd_rc decode_member(const struct spd_member *m, unsigned wire, uint64_t num, spd_sv bytes,
-                                 void *to, struct spd_arena *arena, struct spd_err *err)
+static enum spd_rc decode_member(const struct spd_member *m, unsigned wire, uint64_t num,
+                                 spd_sv bytes, void *to, struct spd_arena *arena,
+                                 struct spd_err *err)
 {
     bool wants_int = m->kind == SPD_K_I64 || m->kind == SPD_K_ENUM || m->kind == SPD_K_LIST_I64;
     if (wants_int != (wire == W_INT))
         return spd_fail(err, SPD_INVALID, m->name, "journal: wrong wire type");
     switch (m->kind) {
-    case SPD_K_I64: *(int64_t *)to = unzigzag(num); break;
-    case SPD_K_ENUM: *(int32_t *)to = (int32_t)unzigzag(num); break;
+    case SPD_K_I64:
+        *(int64_t *)to = unzigzag(num);
+        break;
+    case SPD_K_ENUM:
+        *(int32_t *)to = (int32_t)unzigzag(num);
+        break;
     case SPD_K_TEXT:
-    case SPD_K_BLOB: *(spd_sv *)to = spd_arena_dup(arena, bytes); break;
-    case SPD_K_STRUCT: return spd_desc_decode(m->sub, bytes, to, arena, err);
+    case SPD_K_BLOB:
+        *(spd_sv *)to = spd_arena_dup(arena, bytes);
+        break;
+    case SPD_K_STRUCT:
+        return spd_desc_decode(m->sub, bytes, to, arena, err);
     case SPD_K_LIST:
         return spd_desc_decode(m->sub, bytes, spd_list_add(to, m->sub->size, arena), arena, err);
     case SPD_K_LIST_TEXT:
         *(spd_sv *)spd_list_add(to, sizeof(spd_sv), arena) = spd_arena_dup(arena, bytes);
         break;
-    case SPD_K_LIST_I64: *(int64_t *)spd_list_add(to, sizeof(int64_t), arena) = unzigzag(num); break;
+    case SPD_K_LIST_I64:
+        *(int64_t *)spd_list_add(to, sizeof(int64_t), arena) = unzigzag(num);
+        break;
     }
     return SPD_OK;
 }
@@ -222,7 +259,8 @@ enum spd_rc spd_desc_decode(const struct spd_desc *d, spd_sv in, void *ret, stru
 {
     size_t count = 0;
     const struct spd_member *members = d->members();
-    while (members[count].name) count++;
+    while (members[count].name)
+        count++;
     memset(ret, 0, d->size);
     while (in.len) {
         uint64_t key, num = 0;
@@ -231,7 +269,8 @@ enum spd_rc spd_desc_decode(const struct spd_desc *d, spd_sv in, void *ret, stru
         if (!get_varint(&in, &key) || !get_varint(&in, &num))
             return spd_fail(err, SPD_INVALID, d->name, "journal: cut short");
         if ((key & 7) == W_BYTES) {
-            if (num > in.len) return spd_fail(err, SPD_INVALID, d->name, "journal: length too large");
+            if (num > in.len)
+                return spd_fail(err, SPD_INVALID, d->name, "journal: length too large");
             bytes = spd_sv_of(in.ptr, (size_t)num);
             in.ptr += num, in.len -= (size_t)num;
         } else if ((key & 7) != W_INT) {
@@ -249,17 +288,21 @@ enum spd_rc spd_desc_decode(const struct spd_desc *d, spd_sv in, void *ret, stru
 static bool is_zero(const struct spd_member *m, const void *x)
 {
     switch (m->kind) {
-    case SPD_K_I64: return *(const int64_t *)x == 0;
-    case SPD_K_ENUM: return *(const int32_t *)x == 0;
+    case SPD_K_I64:
+        return *(const int64_t *)x == 0;
+    case SPD_K_ENUM:
+        return *(const int32_t *)x == 0;
     case SPD_K_TEXT:
-    case SPD_K_BLOB: return ((const spd_sv *)x)->len == 0;
+    case SPD_K_BLOB:
+        return ((const spd_sv *)x)->len == 0;
     case SPD_K_STRUCT:
         for (const struct spd_member *s = m->sub->members(); s->name; s++)
             if (!is_zero(s, at(x, s))) return false;
         return true;
     case SPD_K_LIST:
     case SPD_K_LIST_TEXT:
-    case SPD_K_LIST_I64: return ((const struct spd_list *)x)->n == 0;
+    case SPD_K_LIST_I64:
+        return ((const struct spd_seq *)x)->n == 0;
     }
     return false;
 }
@@ -272,9 +315,11 @@ static void json_base64(struct spd_str *out, spd_sv v)
         unsigned b[3] = {0, 0, 0};
         char o[4];
         size_t n = v.len - i < 3 ? v.len - i : 3;
-        for (size_t k = 0; k < n; k++) b[k] = (unsigned char)v.ptr[i + k];
+        for (size_t k = 0; k < n; k++)
+            b[k] = (unsigned char)v.ptr[i + k];
         unsigned x = b[0] << 16 | b[1] << 8 | b[2];
-        for (int k = 0; k < 4; k++) o[k] = d[x >> (18 - 6 * k) & 63];
+        for (int k = 0; k < 4; k++)
+            o[k] = d[x >> (18 - 6 * k) & 63];
         spd_str_add(out, spd_sv_of(o, n + 1));
     }
     spd_str_addc(out, '"');
@@ -283,23 +328,37 @@ static void json_base64(struct spd_str *out, spd_sv v)
 void spd_desc_member_json(const struct spd_member *m, const void *v, struct spd_str *out)
 {
     const void *x = at(v, m);
-    const struct spd_list *l = x;
+    const struct spd_seq *l = x;
     switch (m->kind) {
-    case SPD_K_I64: spd_str_addi(out, *(const int64_t *)x); return;
-    case SPD_K_ENUM: spd_str_json(out, spd_sv_from(spd_enum_name(m->names, *(const int32_t *)x))); return;
-    case SPD_K_TEXT: spd_str_json(out, *(const spd_sv *)x); return;
-    case SPD_K_BLOB: json_base64(out, *(const spd_sv *)x); return;
-    case SPD_K_STRUCT: spd_desc_json(m->sub, x, out); return;
+    case SPD_K_I64:
+        spd_str_addi(out, *(const int64_t *)x);
+        return;
+    case SPD_K_ENUM:
+        spd_str_json(out, spd_sv_from(spd_enum_name(m->names, *(const int32_t *)x)));
+        return;
+    case SPD_K_TEXT:
+        spd_str_json(out, *(const spd_sv *)x);
+        return;
+    case SPD_K_BLOB:
+        json_base64(out, *(const spd_sv *)x);
+        return;
+    case SPD_K_STRUCT:
+        spd_desc_json(m->sub, x, out);
+        return;
     case SPD_K_LIST:
     case SPD_K_LIST_TEXT:
-    case SPD_K_LIST_I64: break;
+    case SPD_K_LIST_I64:
+        break;
     }
     spd_str_addc(out, '[');
     for (size_t i = 0; i < l->n; i++) {
         if (i) spd_str_addc(out, ',');
-        if (m->kind == SPD_K_LIST) spd_desc_json(m->sub, (const char *)l->v + i * m->sub->size, out);
-        else if (m->kind == SPD_K_LIST_TEXT) spd_str_json(out, ((const spd_sv *)l->v)[i]);
-        else spd_str_addi(out, ((const int64_t *)l->v)[i]);
+        if (m->kind == SPD_K_LIST)
+            spd_desc_json(m->sub, (const char *)l->v + i * m->sub->size, out);
+        else if (m->kind == SPD_K_LIST_TEXT)
+            spd_str_json(out, ((const spd_sv *)l->v)[i]);
+        else
+            spd_str_addi(out, ((const int64_t *)l->v)[i]);
     }
     spd_str_addc(out, ']');
 }
@@ -327,7 +386,8 @@ struct reader {
 
 static void blank(struct reader *r)
 {
-    while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r')) r->p++;
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
+        r->p++;
 }
 
 static bool eat(struct reader *r, char c)
@@ -343,8 +403,10 @@ static int hex4(const char *p)
     int v = 0;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-                c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0) return -1;
         v = v * 16 + d;
     }
@@ -386,7 +448,8 @@ static bool read_int(struct reader *r, int64_t *ret)
 {
     const char *s;
     blank(r);
-    for (s = r->p; r->p < r->end && (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')); r->p++) {}
+    for (s = r->p; r->p < r->end && (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')); r->p++) {
+    }
     return spd_sv_to_i64(spd_sv_of(s, (size_t)(r->p - s)), ret);
 }
 
@@ -398,8 +461,12 @@ static bool unbase64(spd_sv in, spd_sv *ret, struct spd_arena *arena)
     int bits = 0;
     for (size_t i = 0; i < in.len; i++) {
         char c = in.ptr[i];
-        int d = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 :
-                c >= '0' && c <= '9' ? c - '0' + 52 : c == '-' ? 62 : c == '_' ? 63 : -1;
+        int d = c >= 'A' && c <= 'Z'   ? c - 'A'
+                : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                : c >= '0' && c <= '9' ? c - '0' + 52
+                : c == '-'             ? 62
+                : c == '_'             ? 63
+                                       : -1;
         if (d < 0) return false;
         acc = acc << 6 | (unsigned)d;
         bits += 6;
@@ -419,7 +486,8 @@ static bool read_struct(struct reader *r, const struct spd_desc *d, void *v)
         spd_sv key;
         const struct spd_member *m = d->members();
         if (!read_text(r, &key) || !eat(r, ':')) return false;
-        while (m->name && !spd_sv_is(key, m->name)) m++;
+        while (m->name && !spd_sv_is(key, m->name))
+            m++;
         if (!m->name || !read_member(r, m, v)) return false;
     } while (eat(r, ','));
     return eat(r, '}');
@@ -431,17 +499,22 @@ static bool read_member(struct reader *r, const struct spd_member *m, void *v)
     spd_sv t;
     int e;
     switch (m->kind) {
-    case SPD_K_I64: return read_int(r, x);
-    case SPD_K_TEXT: return read_text(r, x);
-    case SPD_K_BLOB: return read_text(r, &t) && unbase64(t, x, r->arena);
-    case SPD_K_STRUCT: return read_struct(r, m->sub, x);
+    case SPD_K_I64:
+        return read_int(r, x);
+    case SPD_K_TEXT:
+        return read_text(r, x);
+    case SPD_K_BLOB:
+        return read_text(r, &t) && unbase64(t, x, r->arena);
+    case SPD_K_STRUCT:
+        return read_struct(r, m->sub, x);
     case SPD_K_ENUM:
         if (!read_text(r, &t) || (e = spd_enum_from(m->names, t)) < 0) return false;
         *(int32_t *)x = e;
         return true;
     case SPD_K_LIST:
     case SPD_K_LIST_TEXT:
-    case SPD_K_LIST_I64: break;
+    case SPD_K_LIST_I64:
+        break;
     }
     if (!eat(r, '[')) return false;
     if (eat(r, ']')) return true;
@@ -459,7 +532,8 @@ enum spd_rc spd_desc_member_from_json(const struct spd_member *m, spd_sv json, v
                                       struct spd_arena *arena, struct spd_err *err)
 {
     struct reader r = {json.ptr, json.ptr + json.len, arena};
-    if (!read_member(&r, m, v)) return spd_fail(err, SPD_INVALID, m->name, "not the JSON of this column");
+    if (!read_member(&r, m, v))
+        return spd_fail(err, SPD_INVALID, m->name, "not the JSON of this column");
     blank(&r);
     return r.p == r.end ? SPD_OK : spd_fail(err, SPD_INVALID, m->name, "text after the JSON");
 }
@@ -479,7 +553,7 @@ int spd_enum_from(const char *const *names, spd_sv name)
     return -1;
 }
 
-void *spd_list_add(struct spd_list *list, size_t elem, struct spd_arena *arena)
+void *spd_list_add(struct spd_seq *list, size_t elem, struct spd_arena *arena)
 {
     if ((list->n & (list->n - 1)) == 0) { /* 0, 1, 2, 4, 8 ...: full */
         void *v = spd_arena_must(arena, elem * (list->n ? list->n * 2 : 1));
@@ -489,7 +563,7 @@ void *spd_list_add(struct spd_list *list, size_t elem, struct spd_arena *arena)
     return (char *)list->v + elem * list->n++;
 }
 
-void *spd_list_push(struct spd_list *list, size_t elem, size_t extra, struct spd_arena *arena)
+void *spd_list_push(struct spd_seq *list, size_t elem, size_t extra, struct spd_arena *arena)
 {
     char *v = spd_arena_must(arena, elem * (list->n + extra + 1));
     if (list->n) memcpy(v, list->v, elem * list->n);

@@ -28,7 +28,8 @@ static const unsigned char next[SPD_ALERT_STATE_N][SPD_ALERT_IN_N] = {
 };
 /* clang-format on */
 
-enum spd_alert_state spd_alert_next(enum spd_alert_state s, enum spd_alert_input in, bool *ret_legal)
+enum spd_alert_state spd_alert_next(enum spd_alert_state s, enum spd_alert_input in,
+                                    bool *ret_legal)
 {
     unsigned char n = next[s][in];
     if (ret_legal) *ret_legal = !(n & BAD);

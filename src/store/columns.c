@@ -73,8 +73,8 @@ const char *spd_column_default(const struct spd_column *c)
     return c->member->kind == SPD_K_I64 ? "0" : c->member->kind == SPD_K_BLOB ? "x''" : "''";
 }
 
-static bool list_equal(const struct spd_member *m, const struct spd_list *a,
-                       const struct spd_list *b)
+static bool list_equal(const struct spd_member *m, const struct spd_seq *a,
+                       const struct spd_seq *b)
 {
     if (a->n != b->n) return false;
     if (a->v == b->v || !a->n) return true;

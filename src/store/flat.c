@@ -85,7 +85,7 @@ const struct spd_flat *spd_flat_of(enum spd_table table)
 static void measure(const struct spd_flat *f, const char *v, struct spd_flat_size *size)
 {
     for (const struct op *op = f->ops, *end = op + f->n; op < end; op++) {
-        const struct spd_list *l = (const void *)(v + op->offset);
+        const struct spd_seq *l = (const void *)(v + op->offset);
         if (!op->elem) {
             const spd_sv *t = (const void *)l;
             size->texts += t->len + (t->len > 0);
@@ -123,7 +123,7 @@ static spd_sv copy_text(struct cursor *c, spd_sv v)
 static void take_over(const struct spd_flat *f, char *v, struct cursor *c)
 {
     for (const struct op *op = f->ops, *end = op + f->n; op < end; op++) {
-        struct spd_list *l = (void *)(v + op->offset);
+        struct spd_seq *l = (void *)(v + op->offset);
         if (!op->elem) {
             spd_sv *t = (void *)l;
             *t = t->len ? copy_text(c, *t) : SPD_SV_NONE;

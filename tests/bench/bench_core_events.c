@@ -1,4 +1,5 @@
-/* tests/bench/bench_core_events.c: events per second of the core on the memory store, and bytes per open item.
+/* tests/bench/bench_core_events.c: events per second of the core on the memory store, and bytes per
+ * open item.
  *
  * The mix is core_mix.h's. Prints events/s (goal >= 100,000) and, at 100,000 open
  * items, the resident memory per item. Transactions of 256 events, as the writer makes them. */
@@ -24,12 +25,15 @@ int main(int argc, char **argv)
     world_open(&w, "memory:");
     before = mallinfo2();
     t0 = seconds();
-    for (long k = 0; k < patients; k++) one_patient(k, true);
+    for (long k = 0; k < patients; k++)
+        one_patient(k, true);
     flush();
     t = seconds() - t0;
     after = mallinfo2();
-    printf("core on the memory store: %ld events in %.2f s = %.0f events/s (goal >= 100000)\n", events, t, (double)events / t);
+    printf("core on the memory store: %ld events in %.2f s = %.0f events/s (goal >= 100000)\n",
+           events, t, (double)events / t);
     printf("memory: %.0f bytes per open item, with its result, messages and journal\n",
-           (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) / (double)patients);
+           (double)(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd) /
+               (double)patients);
     return 0;
 }

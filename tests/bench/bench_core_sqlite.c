@@ -1,9 +1,10 @@
-/* tests/bench/bench_core_sqlite.c: events per second of the core on SQLite, against a bare replay of the very same
- * statements with the very same bytes.
+/* tests/bench/bench_core_sqlite.c: events per second of the core on SQLite, against a bare replay
+ * of the very same statements with the very same bytes.
  *
- * The mix is core_mix.h's, in transactions of 256 events, on a database that holds 5,000 patients already. It runs
- * once recorded (tape.h), then by turns through the core and as a replay, each on a fresh copy. The replay reads no
- * column and decides nothing: what is missing to 100 % is all that the core and the store do. Prints medians (goal
+ * The mix is core_mix.h's, in transactions of 256 events, on a database that holds 5,000 patients
+ * already. It runs once recorded (tape.h), then by turns through the core and as a replay, each on
+ * a fresh copy. The replay reads no column and decides nothing: what is missing to 100 % is all
+ * that the core and the store do. Prints medians (goal
  * >= 60 %). An argument sets the number of patients. */
 #define _GNU_SOURCE
 #include <malloc.h>
@@ -29,7 +30,8 @@ static void close_world(void)
     spd_store_close(w.store);
 }
 
-static double through_core(const struct folder *f, const char *base, spd_usec from, long patients, bool recorded)
+static double through_core(const struct folder *f, const char *base, spd_usec from, long patients,
+                           bool recorded)
 {
     double took;
     tape_copy(base, f->db);
@@ -37,7 +39,8 @@ static double through_core(const struct folder *f, const char *base, spd_usec fr
     w.now = from, events = 0;
     tape.on = recorded;
     took = seconds();
-    for (long k = BEFORE; k < BEFORE + patients; k++) one_patient(k, true);
+    for (long k = BEFORE; k < BEFORE + patients; k++)
+        one_patient(k, true);
     flush();
     took = seconds() - took;
     tape.on = false;
@@ -55,7 +58,8 @@ int main(int argc, char **argv)
     if (argc > 1 && (!spd_sv_to_i64(spd_sv_from(argv[1]), &patients) || patients < 1)) return 2;
     snprintf(base, sizeof base, "%s/base", f.path);
     world_open(&w, f.url);
-    for (long k = 0; k < BEFORE; k++) one_patient(k, true);
+    for (long k = 0; k < BEFORE; k++)
+        one_patient(k, true);
     flush();
     from = w.now;
     close_world();
@@ -70,10 +74,11 @@ int main(int argc, char **argv)
     qsort(ours, RUNS, sizeof *ours, tape_by_value);
     qsort(bare, RUNS, sizeof *bare, tape_by_value);
     qsort(ratio, RUNS, sizeof *ratio, tape_by_value);
-    printf("core on SQLite, batch 256: %.0f events/s; bare replay %.0f events/s; ratio %.0f %% (%.0f to %.0f; goal >= 60 %%); "
+    printf("core on SQLite, batch 256: %.0f events/s; bare replay %.0f events/s; ratio %.0f %% "
+           "(%.0f to %.0f; goal >= 60 %%); "
            "%.1f statements per event\n",
-           (double)events / ours[RUNS / 2], (double)events / bare[RUNS / 2], 100 * ratio[RUNS / 2], 100 * ratio[0],
-           100 * ratio[RUNS - 1], (double)tape_steps() / (double)events);
+           (double)events / ours[RUNS / 2], (double)events / bare[RUNS / 2], 100 * ratio[RUNS / 2],
+           100 * ratio[0], 100 * ratio[RUNS - 1], (double)tape_steps() / (double)events);
     folder_remove(&f);
     tape_free();
     spd_codes_free(w.codes);

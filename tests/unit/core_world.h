@@ -1,6 +1,6 @@
-/* tests/unit/core_world.h: a small world around the core: a store, a clock that the test moves, and one
- * function per thing that can happen. Every event goes through transaction, savepoint and commit as in the
- * writer. Included by the test_core_*.c files; all functions are static. */
+/* tests/unit/core_world.h: a small world around the core: a store, a clock that the test moves, and
+ * one function per thing that can happen. Every event goes through transaction, savepoint and
+ * commit as in the writer. Included by the test_core_*.c files; all functions are static. */
 #ifndef CORE_WORLD_H
 #define CORE_WORLD_H
 
@@ -30,7 +30,8 @@ static const char world_policy[] =
     "    title: {nl: 'AI: bloeding', en: 'AI: haemorrhage'}\n"
     "    when: {modality: CT, finding: intracranial-hemorrhage, probability: '>= 0.60'}\n"
     "    level: critical\n"
-    "    alert: [{to: rads, when: on_ai, escalate: [{after: 5m, to: backup}]}, {to: ed, if_unread: 10m}]\n"
+    "    alert: [{to: rads, when: on_ai, escalate: [{after: 5m, to: backup}]}, {to: ed, if_unread: "
+    "10m}]\n"
     "  - id: csp\n"
     "    title: {nl: 'AI: fractuur', en: 'AI: fracture'}\n"
     "    when: {modality: CT, finding: cervical-spine-fracture}\n"
@@ -38,17 +39,25 @@ static const char world_policy[] =
     "    alert: [{to: rads, when: on_ai}]\n";
 static const char world_models[] =
     "models:\n"
-    "  - {id: ich-a, match: {manufacturer: Maker, name: ICH, versions: ['1']}, mode: live, required: true,\n"
-    "     expected_within: 10m, for: {modality: CT, body_part: HEAD}, findings: {intracranial-hemorrhage: {threshold: 0.6}}}\n"
+    "  - {id: ich-a, match: {manufacturer: Maker, name: ICH, versions: ['1']}, mode: live, "
+    "required: true,\n"
+    "     expected_within: 10m, for: {modality: CT, body_part: HEAD}, findings: "
+    "{intracranial-hemorrhage: {threshold: 0.6}}}\n"
     "  - {id: csp-a, match: {manufacturer: Maker, name: CSP, versions: ['1']}, mode: live,\n"
-    "     expected_within: 10m, for: {modality: CT, body_part: CSPINE}, findings: {cervical-spine-fracture: {}}}\n"
-    "  - {id: cxr-n, match: {manufacturer: Maker, name: CXRN, versions: ['1']}, mode: live, required: true,\n"
-    "     expected_within: 5m, for: {modality: [CR, DX], body_part: CHEST}, findings: {normal-chest: {}}}\n"
-    "  - {id: ptx-a, match: {manufacturer: Maker, name: PTX, versions: ['1']}, mode: live, required: true,\n"
-    "     expected_within: 5m, for: {modality: [CR, DX], body_part: CHEST}, findings: {pneumothorax: {threshold: 0.5}}}\n";
+    "     expected_within: 10m, for: {modality: CT, body_part: CSPINE}, findings: "
+    "{cervical-spine-fracture: {}}}\n"
+    "  - {id: cxr-n, match: {manufacturer: Maker, name: CXRN, versions: ['1']}, mode: live, "
+    "required: true,\n"
+    "     expected_within: 5m, for: {modality: [CR, DX], body_part: CHEST}, findings: "
+    "{normal-chest: {}}}\n"
+    "  - {id: ptx-a, match: {manufacturer: Maker, name: PTX, versions: ['1']}, mode: live, "
+    "required: true,\n"
+    "     expected_within: 5m, for: {modality: [CR, DX], body_part: CHEST}, findings: "
+    "{pneumothorax: {threshold: 0.5}}}\n";
 static const char world_people[] =
     "people:\n"
-    "  - {id: smit, name: Smit, ways: [{channel: pager, to: '1'}, {channel: mail, to: s@example.org}]}\n"
+    "  - {id: smit, name: Smit, ways: [{channel: pager, to: '1'}, {channel: mail, to: "
+    "s@example.org}]}\n"
     "  - {id: bakker, name: Bakker, ways: [{channel: pager, to: '2'}]}\n"
     "  - {id: visser, name: Visser, ways: [{channel: pager, to: '3'}]}\n"
     "teams: {rads: [smit, bakker], backup: [bakker], ed: [visser]}\n";
@@ -75,7 +84,8 @@ static enum spd_rc world_apply(struct world *w, enum spd_event_type type, void *
     assert_int_equal(spd_store_savepoint(w->store, &err), SPD_OK);
     rc = spd_core_apply(w->core, w->store, &e, w->a, &w->r, &err);
     if (rc) {
-        print_message("apply %s: %s: %s %s\n", spd_event_type_names[type], spd_rc_name(rc), err.place, err.text);
+        print_message("apply %s: %s: %s %s\n", spd_event_type_names[type], spd_rc_name(rc),
+                      err.place, err.text);
         spd_store_rollback_to(w->store);
         spd_core_undo(w->core);
     } else {
@@ -100,7 +110,8 @@ static void world_settings(struct spd_settings *s, struct spd_arena *a)
     s->patient_authority = sv("ZH"), s->accession_issuer = sv("ZH"), s->public_url = sv("http://x");
     s->min_dwell = SPD_SEC(15), s->undo = SPD_SEC(10);
     d = SPD_LIST_PUSH(&s->destinations, a);
-    d->name = d->peer = sv("ris"), d->type = sv("hl7"), d->mode = sv("live"), d->priority = d->report = 1;
+    d->name = d->peer = sv("ris"), d->type = sv("hl7"), d->mode = sv("live"),
+    d->priority = d->report = 1;
     struct spd_priority_wire *pw = SPD_LIST_PUSH(&d->wires, a);
     pw->level = SPD_LEVEL_1, pw->wire = sv("S");
     pw = SPD_LIST_PUSH(&d->wires, a);
@@ -121,10 +132,12 @@ static void world_config_with(struct world *w, const char *policy, const char *m
     struct spd_config_event e = {0};
     struct spd_settings s = {0};
     struct spd_str enc = SPD_STR_INIT(1 << 20);
-    const char *const docs[3][2] = {{"policy:p.yaml", policy}, {"models:m.yaml", models}, {"people:people.yaml", world_people}};
+    const char *const docs[3][2] = {
+        {"policy:p.yaml", policy}, {"models:m.yaml", models}, {"people:people.yaml", world_people}};
     for (int i = 0; i < 3; i++) {
         struct spd_document_event *d = SPD_LIST_PUSH(&e.documents, a);
-        d->kind = sv(docs[i][0]), d->content = sv(docs[i][1]), d->hash = spd_sha256_hex(a, d->content);
+        d->kind = sv(docs[i][0]), d->content = sv(docs[i][1]),
+        d->hash = spd_sha256_hex(a, d->content);
     }
     world_settings(&s, a);
     spd_desc_encode(&spd_settings_desc, &s, &enc);
@@ -146,8 +159,11 @@ static void world_open(struct world *w, const char *url)
     memset(w, 0, sizeof *w);
     w->now = world_start;
     w->a = spd_arena_new(64 << 20);
-    assert_int_equal(spd_codes_load_dir(SPOED_SOURCE_DIR "/packaging/share/codes", NULL, &w->codes, &err), SPD_OK);
-    assert_int_equal(spd_store_open(url, SPD_STORE_WRITE | SPD_STORE_CREATE, &w->store, &err), SPD_OK);
+    assert_int_equal(
+        spd_codes_load_dir(SPOED_SOURCE_DIR "/packaging/share/codes", NULL, &w->codes, &err),
+        SPD_OK);
+    assert_int_equal(spd_store_open(url, SPD_STORE_WRITE | SPD_STORE_CREATE, &w->store, &err),
+                     SPD_OK);
     w->core = spd_core_new(w->codes, NULL);
     assert_int_equal(spd_core_open(w->core, w->store, &err), SPD_NOTFOUND);
     start.version = sv("test"), start.secret = sv("0123456789abcdef0123456789abcdef");
@@ -185,17 +201,21 @@ static void world_until(struct world *w, spd_usec then)
     w->now = then;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
-static void envelope(struct world *w, struct spd_message_in *m, const char *type, const char *control, const char *bytes)
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+static void envelope(struct world *w, struct spd_message_in *m, const char *type,
+                     const char *control, const char *bytes)
 {
     m->peer = sv("ris"), m->type = sv(type), m->sender = sv("RIS|ZH"), m->answer = SPD_ANSWER_AA;
     m->control_id = control ? sv(control) : spd_arena_printf(w->a, "C%d", w->counter);
-    m->raw = bytes ? sv(bytes) : spd_arena_printf(w->a, "MSH|%s|%.*s", type, SPD_SV_ARG(m->control_id));
+    m->raw =
+        bytes ? sv(bytes) : spd_arena_printf(w->a, "MSH|%s|%.*s", type, SPD_SV_ARG(m->control_id));
     m->hash = spd_sha256_hex(w->a, m->raw);
 }
 
 struct order { /* what a test says of an order; the rest gets defaults */
-    const char *accession, *patient, *modality, *body_part, *study, *control, *wire, *placer, *status, *message, *bytes;
+    const char *accession, *patient, *modality, *body_part, *study, *control, *wire, *placer,
+        *status, *message, *bytes;
     enum spd_priority priority;
     spd_usec source_time;
     bool cancel, exam_done, replace;
@@ -211,24 +231,28 @@ static enum spd_rc world_order(struct world *w, struct order o)
     envelope(w, &e.message, "ORM^O01", o.message, o.bytes);
     id = SPD_LIST_PUSH(&e.patient.ids, w->a);
     id->value = sv(o.patient ? o.patient : "P1"), id->authority = sv("ZH");
-    e.patient.name = sv("ZZCANARY, Test"), e.patient.birth_date = sv("19600101"), e.patient.sex = sv("F");
+    e.patient.name = sv("ZZCANARY, Test"), e.patient.birth_date = sv("19600101"),
+    e.patient.sex = sv("F");
     e.location = sv("SEH");
     in = SPD_LIST_PUSH(&e.orders, w->a);
     in->control = sv(o.control ? o.control : "NW");
     if (o.accession) in->accession.value = sv(o.accession), in->accession.authority = sv("ZH");
     if (o.placer) in->placer.value = sv(o.placer), in->placer.authority = sv("ZH");
-    in->modality = sv(o.modality ? o.modality : "CT"), in->body_part = sv(o.body_part ? o.body_part : "HEAD");
+    in->modality = sv(o.modality ? o.modality : "CT"),
+    in->body_part = sv(o.body_part ? o.body_part : "HEAD");
     if (o.study) *SPD_LIST_PUSH(&in->study_uids, w->a) = sv(o.study);
     in->priority = (int32_t)(o.priority ? o.priority : SPD_PRIORITY_ROUTINE);
     in->priority_wire = sv(o.wire ? o.wire : "R");
     in->source_time = o.source_time ? o.source_time : w->now;
-    in->cancel = o.cancel, in->exam_done = o.exam_done, in->replace = o.replace, in->report = (int32_t)o.report;
+    in->cancel = o.cancel, in->exam_done = o.exam_done, in->replace = o.replace,
+    in->report = (int32_t)o.report;
     struct spd_code *p = SPD_LIST_PUSH(&in->procedures, w->a);
     p->code = sv("PROC"), p->text = sv("Procedure");
     return world_apply(w, SPD_EVENT_ORDER, &e);
 }
 
-static enum spd_rc world_study(struct world *w, const char *study, const char *accession, const char *patient, const char *image, bool complete)
+static enum spd_rc world_study(struct world *w, const char *study, const char *accession,
+                               const char *patient, const char *image, bool complete)
 {
     struct spd_study_event e = {0};
     world_next(w);
@@ -243,7 +267,8 @@ static enum spd_rc world_study(struct world *w, const char *study, const char *a
 }
 
 struct airesult {
-    const char *name, *version, *study, *accession, *patient, *concept, *site, *image, *sop, *predecessor;
+    const char *name, *version, *study, *accession, *patient, *concept, *site, *image, *sop,
+        *predecessor;
     enum spd_ai_state state;
     enum spd_present present;
     int64_t probability; /* millionths; 0 = 900000 */
@@ -259,15 +284,18 @@ static enum spd_rc world_result(struct world *w, struct airesult x)
     envelope(w, &e.message, "C-STORE", x.sop, NULL);
     e.message.peer = sv("ai");
     e.known_peer = !x.unlisted;
-    e.result.manufacturer = sv("Maker"), e.result.name = sv(x.name ? x.name : "ICH"), e.result.version = sv(x.version ? x.version : "1");
+    e.result.manufacturer = sv("Maker"), e.result.name = sv(x.name ? x.name : "ICH"),
+    e.result.version = sv(x.version ? x.version : "1");
     e.result.sop_uid = x.sop ? sv(x.sop) : spd_arena_printf(w->a, "1.9.%d", w->counter);
     e.result.study_uid = sv(x.study ? x.study : "1.2.1");
-    if (x.accession) e.result.accession.value = sv(x.accession), e.result.accession.authority = sv("ZH");
+    if (x.accession)
+        e.result.accession.value = sv(x.accession), e.result.accession.authority = sv("ZH");
     if (!x.patient || x.patient[0]) {
         struct spd_cx *id = SPD_LIST_PUSH(&e.result.patient.ids, w->a);
         id->value = sv(x.patient ? x.patient : "P1"), id->authority = sv("ZH");
     }
-    e.result.patient.name = sv(x.person ? x.person : ""), e.result.patient.birth_date = sv(x.birth_date ? x.birth_date : "");
+    e.result.patient.name = sv(x.person ? x.person : ""),
+    e.result.patient.birth_date = sv(x.birth_date ? x.birth_date : "");
     e.result.patient.sex = sv(x.sex ? x.sex : "");
     e.result.modality = sv("CT"), e.result.body_part = sv("HEAD");
     e.result.content_at = w->now;
@@ -277,7 +305,9 @@ static enum spd_rc world_result(struct world *w, struct airesult x)
     if (!x.concept || x.concept[0]) {
         f = SPD_LIST_PUSH(&e.result.findings, w->a);
         f->concept = sv(x.concept ? x.concept : "intracranial-hemorrhage");
-        f->present = (int32_t)(x.present ? x.present : e.result.state == SPD_AI_POSITIVE ? SPD_PRESENT_YES : SPD_PRESENT_NO);
+        f->present = (int32_t)(x.present                           ? x.present
+                               : e.result.state == SPD_AI_POSITIVE ? SPD_PRESENT_YES
+                                                                   : SPD_PRESENT_NO);
         f->probability = x.probability ? x.probability : 900000;
         if (x.site) f->site = sv(x.site);
     }
@@ -294,8 +324,10 @@ static enum spd_rc world_act(struct world *w, enum spd_action_verb verb, struct 
     return world_apply(w, SPD_EVENT_ACTION, &e);
 }
 
-/* Takes what is due for a destination and reports the outcome of each. Returns how many rows; kinds are counted. */
-static size_t world_deliver(struct world *w, const char *destination, enum spd_outcome outcome, struct spd_outbox *ret_rows, size_t max)
+/* Takes what is due for a destination and reports the outcome of each. Returns how many rows; kinds
+ * are counted. */
+static size_t world_deliver(struct world *w, const char *destination, enum spd_outcome outcome,
+                            struct spd_outbox *ret_rows, size_t max)
 {
     struct spd_claim_event c = {0};
     size_t n;
@@ -329,7 +361,8 @@ static size_t world_deliver(struct world *w, const char *destination, enum spd_o
     return n;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------- */
+/* ---- looking
+ * ------------------------------------------------------------------------------------- */
 static struct spd_item world_item(struct world *w, int64_t id)
 {
     struct spd_item i;
@@ -359,7 +392,8 @@ static size_t world_count(struct world *w, enum spd_key_kind kind, const char *t
     return n;
 }
 
-/* Every row of every table but the journal's own time stamps, as text: for replay and once-only tests. */
+/* Every row of every table but the journal's own time stamps, as text: for replay and once-only
+ * tests. */
 static void world_dump(struct spd_store *store, struct spd_str *out)
 {
     struct spd_arena *a = spd_arena_new(512 << 20);
@@ -367,11 +401,13 @@ static void world_dump(struct spd_store *store, struct spd_str *out)
         int64_t ids[64], after = 0;
         size_t n;
         do {
-            assert_int_equal(spd_store_scan(store, (enum spd_table)t, after, false, ids, 64, &n, NULL), SPD_OK);
+            assert_int_equal(
+                spd_store_scan(store, (enum spd_table)t, after, false, ids, 64, &n, NULL), SPD_OK);
             for (size_t i = 0; i < n; i++) {
                 const struct spd_desc *d = spd_table_desc((enum spd_table)t);
                 void *o = spd_arena_must(a, d->size);
-                assert_int_equal(spd_store_get(store, (enum spd_table)t, ids[i], o, a, NULL), SPD_OK);
+                assert_int_equal(spd_store_get(store, (enum spd_table)t, ids[i], o, a, NULL),
+                                 SPD_OK);
                 /* A replay has the decoded events only; the raw bytes stay with the message. */
                 if (t == SPD_T_MESSAGE) ((struct spd_message *)o)->raw = SPD_SV_NONE;
                 spd_str_addf(out, "%s ", spd_table_name((enum spd_table)t));

@@ -71,7 +71,7 @@ static inline void rnd_object(const struct spd_desc *d, void *v, uint64_t *seed,
 {
     for (const struct spd_member *m = d->members(); m->name; m++) {
         void *x = (char *)v + m->offset;
-        struct spd_list *l = x;
+        struct spd_seq *l = x;
         size_t size = m->kind == SPD_K_LIST        ? m->sub->size
                       : m->kind == SPD_K_LIST_TEXT ? sizeof(spd_sv)
                                                    : 8;

@@ -1,4 +1,5 @@
-/* tests/unit/test_core_scenes.c: the core's use cases, one scene per rule of domain.md, on both stores. */
+/* tests/unit/test_core_scenes.c: the core's use cases, one scene per rule of domain.md, on both
+ * stores. */
 #include "core_world.h"
 
 #include <string.h>
@@ -60,7 +61,8 @@ static void order_to_critical(void **state)
     assert_true(world_reason(&v.item, "order"));
     assert_int_equal(v.ai[0].state, SPD_AI_POSITIVE);
     assert_true(spd_alert_open((enum spd_alert_state)v.alert.state));
-    /* the RIS hears of it once, the radiologist is paged by both ways, the emergency doctor not yet */
+    /* the RIS hears of it once, the radiologist is paged by both ways, the emergency doctor not yet
+     */
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
     assert_int_equal(rows[0].kind, SPD_OUTBOX_PRIORITY);
     assert_true(spd_sv_is(rows[0].wire, "S"));
@@ -86,12 +88,15 @@ static void paging_until_acknowledged(void **state)
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* backup */
     assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":false"));
     world_until(w, t0 + SPD_MIN(10));
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* emergency doctor: still unread */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     1); /* emergency doctor: still unread */
     world_until(w, t0 + SPD_MIN(15));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* again, marked */
     assert_non_null(strstr(rows[0].payload.ptr, "\"repeat\":true"));
     assert_int_equal(world_count(w, SPD_KEY_ALARM_ANY_OPEN, "1") > 0, 1);
-    assert_int_equal(world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.alert = 1, .how = sv("phone")}), SPD_OK);
+    assert_int_equal(world_act(w, SPD_ACT_ACKNOWLEDGE,
+                               (struct spd_action_event){.alert = 1, .how = sv("phone")}),
+                     SPD_OK);
     assert_int_equal(w->r.rc, SPD_OK);
     world_until(w, t0 + SPD_HOUR(3));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
@@ -135,9 +140,11 @@ static void link_needs_a_named_person(void **state)
     assert_int_equal(w->r.rc, SPD_NOTFOUND);
     world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token)});
     assert_int_equal(w->r.rc, SPD_DENIED); /* the step went to a team */
-    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token), .by = sv("smit")});
+    world_act(w, SPD_ACT_ACKNOWLEDGE,
+              (struct spd_action_event){.token = sv(token), .by = sv("smit")});
     assert_int_equal(w->r.rc, SPD_OK);
-    world_act(w, SPD_ACT_ACKNOWLEDGE, (struct spd_action_event){.token = sv(token), .by = sv("smit")});
+    world_act(w, SPD_ACT_ACKNOWLEDGE,
+              (struct spd_action_event){.token = sv(token), .by = sv("smit")});
     assert_int_equal(w->r.rc, SPD_EXISTS); /* single use */
 }
 
@@ -150,7 +157,8 @@ static void decline_and_handover(void **state)
     world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
     world_act(w, SPD_ACT_DECLINE, (struct spd_action_event){.alert = 1, .reason = sv("not mine")});
     assert_int_equal(w->r.rc, SPD_OK);
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* the next step, at once */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     1); /* the next step, at once */
     world_act(w, SPD_ACT_HANDOVER, (struct spd_action_event){.alert = 1, .to = sv("nobody")});
     assert_int_equal(w->r.rc, SPD_INVALID);
     world_act(w, SPD_ACT_HANDOVER, (struct spd_action_event){.alert = 1, .to = sv("visser")});
@@ -165,7 +173,8 @@ static void permanent_failure_goes_to_the_next_member(void **state)
     world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
     world_result(w, (struct airesult){0});
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_PERMANENT, rows, 8), 1);
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* mail is still open */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     0); /* mail is still open */
     assert_int_equal(world_deliver(w, "mail", SPD_OUTCOME_PERMANENT, rows, 8), 1);
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* bakker, at once */
     assert_int_equal(world_count(w, SPD_KEY_PAGE_ID, "P1-0-bakker-0"), 1);
@@ -198,7 +207,9 @@ static void older_messages_are_stale(void **state)
     struct world *w = *state;
     world_order(w, (struct order){.accession = "A1", .priority = SPD_PRIORITY_STAT, .wire = "S"});
     w->now += SPD_MIN(1);
-    world_order(w, (struct order){.accession = "A1", .control = "XO", .source_time = world_start - SPD_HOUR(1)});
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "XO",
+                                  .source_time = world_start - SPD_HOUR(1)});
     assert_int_equal(w->r.did, SPD_DID_STALE);
     assert_int_equal(w->r.answer, SPD_ANSWER_AA);
     assert_int_equal(world_item(w, 1).order_priority, SPD_PRIORITY_STAT);
@@ -225,7 +236,8 @@ static void result_before_its_order(void **state)
     assert_false(spd_item_listed(&gone));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
     world_until(w, w->now + SPD_SEC(120));
-    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 0); /* nobody was paged for "unmatched" */
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"),
+                     0); /* nobody was paged for "unmatched" */
 }
 
 static void unmatched_pages_the_radiologist_after_a_minute(void **state)
@@ -242,7 +254,8 @@ static void unmatched_pages_the_radiologist_after_a_minute(void **state)
     int64_t item = w->r.items[0];
     world_act(w, SPD_ACT_ASSIGN, (struct spd_action_event){.parked = 1, .item = item});
     assert_int_equal(w->r.rc, SPD_INVALID); /* a reason is needed */
-    world_act(w, SPD_ACT_ASSIGN, (struct spd_action_event){.parked = 1, .item = item, .reason = sv("checked")});
+    world_act(w, SPD_ACT_ASSIGN,
+              (struct spd_action_event){.parked = 1, .item = item, .reason = sv("checked")});
     assert_int_equal(w->r.rc, SPD_OK);
     struct spd_view v = world_view(w, item);
     assert_int_equal(v.item.level, 1);
@@ -268,7 +281,11 @@ static void wrong_patient_is_parked(void **state)
 static void name_birth_date_and_sex_only_warn(void **state)
 {
     struct world *w = *state;
-    static const struct { const char *row; struct airesult x; size_t notes; } rows[] = {
+    static const struct {
+        const char *row;
+        struct airesult x;
+        size_t notes;
+    } rows[] = {
         {"the same", {.person = "zzcanary, T.", .birth_date = "19600101", .sex = "F"}, 0},
         {"placeholders", {.person = "Onbekend", .birth_date = "19000101", .sex = "O"}, 0},
         {"nothing known", {.person = NULL}, 0},
@@ -279,14 +296,16 @@ static void name_birth_date_and_sex_only_warn(void **state)
         struct airesult x = rows[i].x;
         struct spd_view v;
         char study[16], accession[16];
-        snprintf(study, sizeof study, "1.2.%zu", i + 1), snprintf(accession, sizeof accession, "A%zu", i + 1);
+        snprintf(study, sizeof study, "1.2.%zu", i + 1),
+            snprintf(accession, sizeof accession, "A%zu", i + 1);
         x.study = study, x.state = SPD_AI_NEGATIVE;
         world_order(w, (struct order){.accession = accession, .study = study});
         world_result(w, x);
         assert_int_equal(w->r.did, SPD_DID_APPLY);
         v = world_view(w, (int64_t)i + 1);
         size_t notes = 0;
-        for (size_t k = 0; k < v.n_ai; k++) notes += v.ai[k].n_notes;
+        for (size_t k = 0; k < v.n_ai; k++)
+            notes += v.ai[k].n_notes;
         if (notes != rows[i].notes) fail_msg("%s: %zu notes", rows[i].row, notes);
     }
 }
@@ -300,7 +319,8 @@ static void order_that_names_another_patient(void **state)
     world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
     world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
     w->now += SPD_SEC(1);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P7", .control = "XO"});
+    world_order(
+        w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P7", .control = "XO"});
     struct spd_item i = world_item(w, 1);
     assert_int_equal(i.level, 4);
     assert_true(i.ask_person);
@@ -321,11 +341,14 @@ static void two_accessions_one_study(void **state)
     world_result(w, (struct airesult){0});
     assert_int_equal(world_item(w, 1).level, 1);
     assert_int_equal(world_item(w, 2).level, 1);
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* raises both, pages once */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     1); /* raises both, pages once */
     struct spd_view v = world_view(w, 2);
     assert_int_equal(v.n_linked, 1);
     assert_true(v.alert.id != 0);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "SC", .report = SPD_REPORT_FINAL});
+    world_order(
+        w, (struct order){
+               .accession = "A1", .study = "1.2.1", .control = "SC", .report = SPD_REPORT_FINAL});
     struct spd_item a = world_item(w, 1), b = world_item(w, 2);
     assert_int_equal(spd_item_status(&a), SPD_STATUS_FINAL);
     assert_int_equal(spd_item_status(&b), SPD_STATUS_ARRIVED); /* closes only the order it names */
@@ -341,7 +364,8 @@ static void an_order_after_the_result_of_its_study_is_listed(void **state)
     assert_int_equal(b.level, 1);
     assert_int_equal(spd_item_status(&b), SPD_STATUS_ARRIVED);
     assert_true(b.images_first == a.images_first);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "CA", .cancel = true});
+    world_order(
+        w, (struct order){.accession = "A1", .study = "1.2.1", .control = "CA", .cancel = true});
     world_order(w, (struct order){.accession = "A3", .study = "1.2.1"}); /* replaces it */
     a = world_item(w, 1), b = world_item(w, 3);
     assert_false(spd_item_listed(&a));
@@ -401,7 +425,9 @@ static void disagree_withdraws_and_tells(void **state)
     world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
     world_result(w, (struct airesult){0});
     world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
-    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = 1, .verdict = sv("disagree"), .finding = sv("intracranial-hemorrhage")});
+    world_act(w, SPD_ACT_VERDICT,
+              (struct spd_action_event){
+                  .item = 1, .verdict = sv("disagree"), .finding = sv("intracranial-hemorrhage")});
     assert_int_equal(w->r.rc, SPD_OK);
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
     assert_non_null(strstr(rows[0].payload.ptr, "CORRECTIE"));
@@ -410,7 +436,8 @@ static void disagree_withdraws_and_tells(void **state)
     struct spd_alert al;
     assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
     assert_int_equal(al.state, SPD_ALERT_WITHDRAWN);
-    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* the same result does not start it again */
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"),
+                     1); /* the same result does not start it again */
 }
 
 static void no_ping_pong(void **state)
@@ -421,7 +448,9 @@ static void no_ping_pong(void **state)
     world_result(w, (struct airesult){0});
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
     w->now += SPD_SEC(1); /* the RIS echoes our value: baseline unchanged, nothing sent */
-    world_order(w, (struct order){.accession = "A1", .control = "XO", .priority = SPD_PRIORITY_STAT, .wire = "S"});
+    world_order(
+        w, (struct order){
+               .accession = "A1", .control = "XO", .priority = SPD_PRIORITY_STAT, .wire = "S"});
     assert_int_equal(world_item(w, 1).order_priority, SPD_PRIORITY_ROUTINE);
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
     w->now += SPD_SEC(1); /* the RIS sets its own value back: shown, not fought */
@@ -441,9 +470,11 @@ static void cancel_never_hides_images(void **state)
     struct spd_item i = world_item(w, 1);
     assert_int_equal(spd_item_status(&i), SPD_STATUS_CANCELLED_IMAGES);
     assert_true(spd_item_listed(&i));
-    world_result(w, (struct airesult){0}); /* a positive on a cancelled order with images still pages */
+    world_result(
+        w, (struct airesult){0}); /* a positive on a cancelled order with images still pages */
     assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1);
-    world_order(w, (struct order){.accession = "A2", .study = "1.2.1", .replace = true, .control = "RO"});
+    world_order(
+        w, (struct order){.accession = "A2", .study = "1.2.1", .replace = true, .control = "RO"});
     i = world_item(w, 1);
     assert_false(spd_item_listed(&i)); /* the replacing order shows them, with result and alert */
     struct spd_view v = world_view(w, 2);
@@ -491,17 +522,26 @@ static void silent_model_is_late_then_alarmed(void **state)
     assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "model-silent|ich-a"), 0);
 }
 
-/* ---- drafts -------------------------------------------------------------------------------------- */
+/* ---- drafts
+ * -------------------------------------------------------------------------------------- */
 static void chest(struct world *w)
 {
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    world_order(w,
+                (struct order){
+                    .accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
     world_study(w, "1.2.1", NULL, NULL, "i1", true);
-    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+    world_result(
+        w, (struct airesult){
+               .name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
 }
 
 static void normal(struct world *w)
 {
-    world_result(w, (struct airesult){.name = "CXRN", .concept = "normal-chest", .state = SPD_AI_NORMAL, .present = SPD_PRESENT_NORMAL, .image = "i1"});
+    world_result(w, (struct airesult){.name = "CXRN",
+                                      .concept = "normal-chest",
+                                      .state = SPD_AI_NORMAL,
+                                      .present = SPD_PRESENT_NORMAL,
+                                      .image = "i1"});
 }
 
 static void draft_offered_and_accepted(void **state)
@@ -548,9 +588,12 @@ static void draft_rejected(void **state)
     struct world *w = *state;
     chest(w), normal(w);
     int64_t version = world_view(w, 1).draft.version;
-    world_act(w, SPD_ACT_DRAFT_REJECT, (struct spd_action_event){.item = 1, .version = version + 1, .reason = sv("not normal")});
+    world_act(
+        w, SPD_ACT_DRAFT_REJECT,
+        (struct spd_action_event){.item = 1, .version = version + 1, .reason = sv("not normal")});
     assert_int_equal(w->r.rc, SPD_STALE); /* whoever names a version means that one */
-    world_act(w, SPD_ACT_DRAFT_REJECT, (struct spd_action_event){.item = 1, .reason = sv("not normal")});
+    world_act(w, SPD_ACT_DRAFT_REJECT,
+              (struct spd_action_event){.item = 1, .reason = sv("not normal")});
     assert_int_equal(w->r.rc, SPD_OK);
     struct spd_view v = world_view(w, 1);
     assert_true(spd_sv_is(v.item.no_draft_en, "the draft was rejected"));
@@ -562,7 +605,8 @@ static void accept_at(struct world *w)
 {
     world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
     w->now += SPD_SEC(20);
-    world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = world_view(w, 1).draft.version});
+    world_act(w, SPD_ACT_DRAFT_ACCEPT,
+              (struct spd_action_event){.item = 1, .version = world_view(w, 1).draft.version});
     assert_int_equal(w->r.rc, SPD_OK);
 }
 
@@ -628,7 +672,11 @@ static void order_update_changes_the_version(void **state)
     int64_t version = world_view(w, 1).draft.version;
     world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = 1});
     w->now += SPD_SEC(20);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST", .control = "XO"});
+    world_order(w, (struct order){.accession = "A1",
+                                  .study = "1.2.1",
+                                  .modality = "DX",
+                                  .body_part = "CHEST",
+                                  .control = "XO"});
     assert_true(world_view(w, 1).draft.version > version);
     world_act(w, SPD_ACT_DRAFT_ACCEPT, (struct spd_action_event){.item = 1, .version = version});
     assert_int_equal(w->r.rc, SPD_STALE);
@@ -655,7 +703,8 @@ static void positive_in_the_undo_time_holds_the_report_back(void **state)
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
     w->now += SPD_MIN(1);
     size_t n = world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8);
-    for (size_t i = 0; i < n; i++) assert_int_not_equal(rows[i].kind, SPD_OUTBOX_REPORT);
+    for (size_t i = 0; i < n; i++)
+        assert_int_not_equal(rows[i].kind, SPD_OUTBOX_REPORT);
 }
 
 static void unlisted_version_is_shadow(void **state)
@@ -666,7 +715,11 @@ static void unlisted_version_is_shadow(void **state)
     struct spd_view v = world_view(w, 1);
     assert_int_equal(v.item.level, 4);
     assert_int_equal(v.ai[0].mode, SPD_MODE_SHADOW);
-    world_act(w, SPD_ACT_SET_MODE, (struct spd_action_event){.model = sv("ich-a"), .model_version = sv("2"), .mode = sv("live"), .reason = sv("accepted")});
+    world_act(w, SPD_ACT_SET_MODE,
+              (struct spd_action_event){.model = sv("ich-a"),
+                                        .model_version = sv("2"),
+                                        .mode = sv("live"),
+                                        .reason = sv("accepted")});
     assert_int_equal(w->r.rc, SPD_OK);
     assert_int_equal(world_item(w, 1).level, 1);
 }
@@ -681,11 +734,16 @@ static void a_change_of_rules_reaches_every_item(void **state)
         world_result(w, (struct airesult){.study = study, .version = "2"});
     }
     assert_int_equal(world_item(w, 600).level, 4);
-    world_act(w, SPD_ACT_SET_MODE, (struct spd_action_event){.model = sv("ich-a"), .model_version = sv("2"), .mode = sv("live"), .reason = sv("accepted")});
+    world_act(w, SPD_ACT_SET_MODE,
+              (struct spd_action_event){.model = sv("ich-a"),
+                                        .model_version = sv("2"),
+                                        .mode = sv("live"),
+                                        .reason = sv("accepted")});
     assert_int_equal(world_item(w, 1).level, 1);
     assert_int_equal(world_item(w, 600).level, 4); /* not all in one event */
     world_until(w, w->now + SPD_SEC(1));
-    for (int64_t id = 1; id <= 600; id++) assert_int_equal(world_item(w, id).level, 1);
+    for (int64_t id = 1; id <= 600; id++)
+        assert_int_equal(world_item(w, id).level, 1);
 }
 
 static size_t due_rows(struct world *w)
@@ -693,7 +751,8 @@ static size_t due_rows(struct world *w)
     int64_t ids[32];
     spd_usec dues[32];
     size_t n;
-    assert_int_equal(spd_store_due(w->store, SPD_T_OUTBOX, w->now, 0, 0, ids, dues, 32, &n, NULL), SPD_OK);
+    assert_int_equal(spd_store_due(w->store, SPD_T_OUTBOX, w->now, 0, 0, ids, dues, 32, &n, NULL),
+                     SPD_OK);
     return n;
 }
 
@@ -704,10 +763,13 @@ static void rows_of_one_order_go_one_by_one(void **state)
     struct spd_outbox rows[8];
     world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
     world_result(w, (struct airesult){.sop = "1.5.5"});
-    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
-    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_TEMPORARY, rows, 8), 1); /* the RIS is down */
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+        world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_TEMPORARY, rows, 8),
+                     1); /* the RIS is down */
     world_result(w, (struct airesult){.predecessor = "1.5.5", .state = SPD_AI_NEGATIVE});
-    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+        world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
     assert_int_equal(due_rows(w), 1); /* the second message, behind the first */
     world_next(w);
     world_apply(w, SPD_EVENT_CLAIM, &c);
@@ -716,7 +778,8 @@ static void rows_of_one_order_go_one_by_one(void **state)
     w->now += SPD_SEC(3);
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
     assert_true(spd_sv_is(rows[0].wire, "S"));
-    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1); /* and is due as soon as that one is gone */
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8),
+                     1); /* and is due as soon as that one is gone */
     assert_true(spd_sv_is(rows[0].wire, "R"));
     assert_int_equal(due_rows(w), 0);
 }
@@ -751,7 +814,7 @@ static void lost_lease_is_sent_again_and_marked(void **state)
     world_next(w);
     world_apply(w, SPD_EVENT_CLAIM, &c);
     assert_int_equal(w->r.n_claimed, 0); /* in flight */
-    w->now += SPD_SEC(31); /* the worker died */
+    w->now += SPD_SEC(31);               /* the worker died */
     world_next(w);
     world_apply(w, SPD_EVENT_CLAIM, &c);
     assert_int_equal(w->r.n_claimed, 1);
@@ -780,7 +843,8 @@ static void start_alone_sends_at_once_what_a_dead_brain_was_sending(void **state
     assert_int_equal(w->r.claimed[0].attempts, 2); /* so that it says it is a repeat */
 }
 
-/* ---- what must not take a finding away ------------------------------------------------------------ */
+/* ---- what must not take a finding away
+ * ------------------------------------------------------------ */
 static void a_failed_or_shadow_rerun_takes_no_finding_away(void **state)
 {
     struct world *w = *state;
@@ -789,16 +853,25 @@ static void a_failed_or_shadow_rerun_takes_no_finding_away(void **state)
     world_result(w, (struct airesult){.image = "i1", .state = SPD_AI_FAILED, .concept = ""});
     assert_int_equal(world_item(w, 1).level, 1);
     assert_false(world_item(w, 1).contradiction);
-    world_result(w, (struct airesult){.image = "i1", .version = "2", .state = SPD_AI_NEGATIVE, .predecessor = "1.5.1"});
-    assert_int_equal(world_item(w, 1).level, 1); /* version 2 is in shadow: readers do not see it, nor its word */
+    world_result(
+        w, (struct airesult){
+               .image = "i1", .version = "2", .state = SPD_AI_NEGATIVE, .predecessor = "1.5.1"});
+    assert_int_equal(world_item(w, 1).level,
+                     1); /* version 2 is in shadow: readers do not see it, nor its word */
     assert_false(world_item(w, 1).contradiction);
     struct spd_alert al;
     assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
     assert_true(spd_alert_open((enum spd_alert_state)al.state));
-    world_result(w, (struct airesult){.image = "i1", .concept = "cervical-spine-fracture"}); /* positive, but of something else */
+    world_result(w,
+                 (struct airesult){
+                     .image = "i1",
+                     .concept = "cervical-spine-fracture"}); /* positive, but of something else */
     assert_int_equal(world_item(w, 1).level, 1);
     assert_true(world_item(w, 1).contradiction);
-    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE}); /* its sender corrects it: no contradiction any more */
+    world_result(
+        w, (struct airesult){
+               .predecessor = "1.5.1",
+               .state = SPD_AI_NEGATIVE}); /* its sender corrects it: no contradiction any more */
     assert_false(world_item(w, 1).contradiction);
 }
 
@@ -807,12 +880,15 @@ static void what_is_parked_supersedes_nothing(void **state)
     struct world *w = *state;
     world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
     world_result(w, (struct airesult){.sop = "1.5.1"});
-    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .unlisted = true});
+    world_result(
+        w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .unlisted = true});
     assert_int_equal(w->r.did, SPD_DID_PARK);
-    world_result(w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .patient = "P2"});
+    world_result(
+        w, (struct airesult){.predecessor = "1.5.1", .state = SPD_AI_NEGATIVE, .patient = "P2"});
     assert_int_equal(w->r.did, SPD_DID_PARK);
     w->now += SPD_SEC(1);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "XO"}); /* decided on anew */
+    world_order(w, (struct order){
+                       .accession = "A1", .study = "1.2.1", .control = "XO"}); /* decided on anew */
     assert_int_equal(world_item(w, 1).level, 1);
     struct spd_alert al;
     assert_int_equal(spd_get_alert(w->store, 1, &al, w->a, NULL), SPD_OK);
@@ -845,7 +921,8 @@ static size_t open_alerts(struct world *w, const char *item)
 {
     int64_t *ids;
     size_t n, open = 0;
-    assert_int_equal(spd_store_find_all(w->store, SPD_KEY_ALERT_ITEM, sv(item), &ids, &n, w->a, NULL), SPD_OK);
+    assert_int_equal(
+        spd_store_find_all(w->store, SPD_KEY_ALERT_ITEM, sv(item), &ids, &n, w->a, NULL), SPD_OK);
     for (size_t i = 0; i < n; i++) {
         struct spd_alert al;
         assert_int_equal(spd_get_alert(w->store, ids[i], &al, w->a, NULL), SPD_OK);
@@ -863,9 +940,11 @@ static void a_changed_patient_leaves_the_linked_order_alone(void **state)
     bool first = open_alerts(w, "1") == 1; /* one page for the study: it hangs on one of the two */
     assert_int_equal(open_alerts(w, "1") + open_alerts(w, "2"), 1);
     w->now += SPD_SEC(1);
-    world_order(w, (struct order){.accession = first ? "A1" : "A2", .patient = "P7", .control = "XO"});
+    world_order(w,
+                (struct order){.accession = first ? "A1" : "A2", .patient = "P7", .control = "XO"});
     assert_int_equal(world_item(w, first ? 1 : 2).level, 4);
-    assert_int_equal(world_item(w, first ? 2 : 1).level, 1); /* its patient did not change: finding and page stay with it */
+    assert_int_equal(world_item(w, first ? 2 : 1).level,
+                     1); /* its patient did not change: finding and page stay with it */
     assert_int_equal(open_alerts(w, first ? "2" : "1"), 1);
     assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 0);
 }
@@ -881,7 +960,8 @@ static void a_changed_patient_and_back_pages_again(void **state)
     world_order(w, (struct order){.accession = "A1", .patient = "P7", .control = "XO"});
     world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8); /* the correction */
     w->now += SPD_SEC(20);
-    world_order(w, (struct order){.accession = "A1", .control = "XO"}); /* a slip of the keyboard, put right */
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "XO"}); /* a slip of the keyboard, put right */
     assert_int_equal(world_item(w, 1).level, 1);
     assert_int_equal(open_alerts(w, "1"), 1);
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
@@ -897,7 +977,8 @@ static void a_changed_patient_pages_as_unmatched(void **state)
     world_order(w, (struct order){.accession = "A1", .patient = "P7", .control = "XO"});
     world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8);
     world_until(w, w->now + SPD_SEC(60));
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* somebody bleeds: whose is it? */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     1); /* somebody bleeds: whose is it? */
     assert_non_null(strstr(rows[0].payload.ptr, "unmatched"));
 }
 
@@ -924,22 +1005,27 @@ static void a_new_finding_after_the_report_is_a_discrepancy(void **state)
     world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL});
     world_result(w, (struct airesult){.name = "CSP", .concept = "cervical-spine-fracture"});
     assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "1"), 1); /* no page after a report ... */
-    assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"), 1); /* ... but not nothing either */
+    assert_int_equal(world_count(w, SPD_KEY_DISCREPANCY_ITEM, "1"),
+                     1); /* ... but not nothing either */
 }
 
-/* ---- drafts that must not leave ------------------------------------------------------------------- */
+/* ---- drafts that must not leave
+ * ------------------------------------------------------------------- */
 static void a_parked_finding_forbids_a_draft(void **state)
 {
     struct world *w = *state;
     chest(w), normal(w);
     assert_int_equal(world_view(w, 1).draft.id, 1);
-    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .patient = ""}); /* of this study, no patient id */
+    world_result(w, (struct airesult){.name = "PTX",
+                                      .concept = "pneumothorax",
+                                      .patient = ""}); /* of this study, no patient id */
     assert_int_equal(w->r.did, SPD_DID_PARK);
     assert_int_equal(w->r.n_items <= 1, 1);
     assert_int_equal(world_view(w, 1).draft.id, 0);
     struct spd_parked p;
     assert_int_equal(spd_get_parked(w->store, 1, &p, w->a, NULL), SPD_OK);
-    world_act(w, SPD_ACT_DISCARD, (struct spd_action_event){.parked = 1, .reason = sv("a phantom")});
+    world_act(w, SPD_ACT_DISCARD,
+              (struct spd_action_event){.parked = 1, .reason = sv("a phantom")});
     assert_int_equal(world_view(w, 1).draft.id, 1);
 }
 
@@ -960,7 +1046,11 @@ static void a_cancel_in_the_undo_time_holds_the_report_back(void **state)
     struct spd_outbox rows[8];
     chest(w), normal(w), accept_at(w);
     w->now += SPD_SEC(2);
-    world_order(w, (struct order){.accession = "A1", .control = "CA", .cancel = true, .modality = "DX", .body_part = "CHEST"});
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "CA",
+                                  .cancel = true,
+                                  .modality = "DX",
+                                  .body_part = "CHEST"});
     w->now += SPD_MIN(1);
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
@@ -972,9 +1062,14 @@ static void the_report_of_the_ris_in_the_undo_time_stands(void **state)
     struct spd_outbox rows[8];
     chest(w), normal(w), accept_at(w);
     w->now += SPD_SEC(2);
-    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL, .modality = "DX", .body_part = "CHEST"});
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "SC",
+                                  .report = SPD_REPORT_FINAL,
+                                  .modality = "DX",
+                                  .body_part = "CHEST"});
     w->now += SPD_MIN(1);
-    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0); /* ours would overwrite it */
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8),
+                     0); /* ours would overwrite it */
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_FINAL);
 }
 
@@ -1016,7 +1111,8 @@ static void a_failed_report_is_not_sent_again_beside_a_finding(void **state)
     w->now += SPD_SEC(10);
     world_deliver(w, "ris", SPD_OUTCOME_PERMANENT, rows, 8);
     int64_t row = last_outbox(w);
-    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("the RIS is back")});
+    world_act(w, SPD_ACT_RETRY,
+              (struct spd_action_event){.outbox = row, .reason = sv("the RIS is back")});
     assert_int_equal(w->r.rc, SPD_OK);
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_PRELIMINARY);
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_PERMANENT, rows, 8), 1);
@@ -1025,7 +1121,11 @@ static void a_failed_report_is_not_sent_again_beside_a_finding(void **state)
     world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("again")});
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
-    world_order(w, (struct order){.accession = "A1", .control = "SC", .report = SPD_REPORT_FINAL, .modality = "DX", .body_part = "CHEST"});
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "SC",
+                                  .report = SPD_REPORT_FINAL,
+                                  .modality = "DX",
+                                  .body_part = "CHEST"});
     world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row, .reason = sv("again")});
     assert_int_not_equal(w->r.rc, SPD_OK); /* the RIS has its own by now */
 }
@@ -1034,20 +1134,28 @@ static void an_unseen_image_known_by_number_stays_unseen(void **state)
 {
     struct world *w = *state;
     struct spd_study_event e = {0};
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    world_order(w,
+                (struct order){
+                    .accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
     for (int k = 1; k <= 2; k++) {
         world_next(w);
         e.study_uid = sv("1.2.1"), e.instance_count = k;
         assert_int_equal(world_apply(w, SPD_EVENT_STUDY, &e), SPD_OK);
         if (k == 2) break;
-        world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+        world_result(w, (struct airesult){.name = "PTX",
+                                          .concept = "pneumothorax",
+                                          .state = SPD_AI_NEGATIVE,
+                                          .image = "i1"});
         normal(w);
         assert_int_equal(world_view(w, 1).draft.id, 1);
     }
     assert_int_equal(world_view(w, 1).draft.id, 0);
-    world_until(w, w->now + SPD_MIN(2)); /* the study is complete now: nobody has seen that image all the same */
+    world_until(
+        w, w->now +
+               SPD_MIN(2)); /* the study is complete now: nobody has seen that image all the same */
     assert_int_equal(world_view(w, 1).draft.id, 0);
-    world_order(w, (struct order){.accession = "A1", .control = "XO", .modality = "DX", .body_part = "CHEST"});
+    world_order(w, (struct order){
+                       .accession = "A1", .control = "XO", .modality = "DX", .body_part = "CHEST"});
     assert_int_equal(world_view(w, 1).draft.id, 0);
 }
 
@@ -1084,7 +1192,8 @@ static void a_cancel_without_images_cannot_be_confirmed_away(void **state)
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_CANCELLED_IMAGES);
 }
 
-/* The stray's page went to the radiologist only; whom the rule names is paged when the order is known. */
+/* The stray's page went to the radiologist only; whom the rule names is paged when the order is
+ * known. */
 static void a_strays_order_pages_the_rules_people(void **state)
 {
     struct world *w = *state;
@@ -1093,9 +1202,11 @@ static void a_strays_order_pages_the_rules_people(void **state)
     world_until(w, world_start + SPD_SEC(60));
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
     world_order(w, (struct order){.accession = "A1"});
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* the radiologist is not paged twice */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     0); /* the radiologist is not paged twice */
     world_until(w, world_start + SPD_SEC(60) + SPD_MIN(5));
-    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1); /* escalated as the rule says */
+    assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+                     1); /* escalated as the rule says */
     assert_non_null(strstr(rows[0].payload.ptr, "-bakker-"));
     assert_null(strstr(rows[0].payload.ptr, "unmatched"));
     world_until(w, world_start + SPD_SEC(60) + SPD_MIN(10));
@@ -1115,7 +1226,9 @@ static void an_acknowledged_strays_order_pages_the_rules_people(void **state)
     assert_int_equal(w->r.rc, SPD_OK);
     world_order(w, (struct order){.accession = "A1"});
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 1);
-    world_order(w, (struct order){.accession = "A1", .control = "XO", .wire = "A", .priority = SPD_PRIORITY_ASAP});
+    world_order(
+        w, (struct order){
+               .accession = "A1", .control = "XO", .wire = "A", .priority = SPD_PRIORITY_ASAP});
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0); /* and only once */
     assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, "2"), 2);
 }
@@ -1123,9 +1236,13 @@ static void an_acknowledged_strays_order_pages_the_rules_people(void **state)
 static void a_study_that_falls_quiet_keeps_the_drafts_version(void **state)
 {
     struct world *w = *state;
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
+    world_order(w,
+                (struct order){
+                    .accession = "A1", .study = "1.2.1", .modality = "DX", .body_part = "CHEST"});
     world_study(w, "1.2.1", NULL, NULL, "i1", false);
-    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
+    world_result(
+        w, (struct airesult){
+               .name = "PTX", .concept = "pneumothorax", .state = SPD_AI_NEGATIVE, .image = "i1"});
     normal(w);
     struct spd_view v = world_view(w, 1);
     int64_t version = v.draft.version;
@@ -1137,7 +1254,8 @@ static void a_study_that_falls_quiet_keeps_the_drafts_version(void **state)
     assert_int_equal(v.draft.version, version);
 }
 
-/* ---- linked orders, modes, reports ------------------------------------------------------------------ */
+/* ---- linked orders, modes, reports
+ * ------------------------------------------------------------------ */
 static void a_verdict_on_a_linked_order_ends_the_page(void **state)
 {
     struct world *w = *state;
@@ -1145,7 +1263,8 @@ static void a_verdict_on_a_linked_order_ends_the_page(void **state)
     world_order(w, (struct order){.accession = "A2", .study = "1.2.1"});
     world_result(w, (struct airesult){0});
     int64_t other = open_alerts(w, "1") ? 2 : 1;
-    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = other, .verdict = sv("disagree")});
+    world_act(w, SPD_ACT_VERDICT,
+              (struct spd_action_event){.item = other, .verdict = sv("disagree")});
     assert_int_equal(open_alerts(w, "1") + open_alerts(w, "2"), 0);
 }
 
@@ -1200,7 +1319,8 @@ static void a_report_before_its_order_waits_for_it(void **state)
     struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
     id->value = sv("P1"), id->authority = sv("ZH");
     struct spd_order_in *in = SPD_LIST_PUSH(&e.reports, w->a);
-    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"), in->report = SPD_REPORT_FINAL;
+    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"),
+    in->report = SPD_REPORT_FINAL;
     e.text = sv("no abnormality"), e.by = sv("Dr Test");
     assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
     assert_int_equal(w->r.did, SPD_DID_PARK);
@@ -1227,7 +1347,11 @@ static void a_report_that_is_taken_but_never_final_alarms(void **state)
     world_until(w, w->now + SPD_MIN(2));
     assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-confirmed|1"), 1);
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_PRELIMINARY);
-    world_order(w, (struct order){.accession = "A1", .modality = "DX", .body_part = "CHEST", .control = "SC", .report = SPD_REPORT_FINAL});
+    world_order(w, (struct order){.accession = "A1",
+                                  .modality = "DX",
+                                  .body_part = "CHEST",
+                                  .control = "SC",
+                                  .report = SPD_REPORT_FINAL});
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_FINAL);
     assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "report-not-confirmed|1"), 0);
 }
@@ -1243,7 +1367,8 @@ static void a_report_of_another_patient_is_parked_as_such(void **state)
     struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
     id->value = sv("P2"), id->authority = sv("ZH");
     struct spd_order_in *in = SPD_LIST_PUSH(&e.reports, w->a);
-    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"), in->report = SPD_REPORT_FINAL;
+    in->accession.value = sv("A1"), in->accession.authority = sv("ZH"),
+    in->report = SPD_REPORT_FINAL;
     assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
     assert_int_equal(w->r.did, SPD_DID_PARK);
     assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
@@ -1298,7 +1423,11 @@ static void a_normal_result_that_names_a_finding_forbids_a_draft(void **state)
 {
     struct world *w = *state;
     chest(w);
-    world_result(w, (struct airesult){.name = "CXRN", .concept = "pneumothorax", .state = SPD_AI_NORMAL, .present = SPD_PRESENT_YES, .image = "i1"});
+    world_result(w, (struct airesult){.name = "CXRN",
+                                      .concept = "pneumothorax",
+                                      .state = SPD_AI_NORMAL,
+                                      .present = SPD_PRESENT_YES,
+                                      .image = "i1"});
     assert_int_equal(world_view(w, 1).draft.id, 0);
 }
 
@@ -1326,35 +1455,81 @@ static void what_waits_for_an_order_is_once_and_corrected(void **state)
 
 int main(void)
 {
-#define SCENE(f) {#f " (memory)", f, setup, teardown, (void *)"memory"}, {#f " (sqlite)", f, setup, teardown, (void *)"sqlite"}
+#define SCENE(f)                                                                                   \
+    {#f " (memory)", f, setup, teardown, (void *)"memory"},                                        \
+    {                                                                                              \
+#f " (sqlite)", f, setup, teardown, (void *)"sqlite"                                       \
+    }
     const struct CMUnitTest tests[] = {
-        SCENE(order_to_critical), SCENE(paging_until_acknowledged), SCENE(if_unread_step_is_skipped_when_read), SCENE(link_needs_a_named_person),
-        SCENE(decline_and_handover), SCENE(permanent_failure_goes_to_the_next_member), SCENE(duplicates_change_nothing),
-        SCENE(older_messages_are_stale), SCENE(result_before_its_order), SCENE(unmatched_pages_the_radiologist_after_a_minute),
-        SCENE(wrong_patient_is_parked), SCENE(name_birth_date_and_sex_only_warn),
-        SCENE(order_that_names_another_patient), SCENE(two_accessions_one_study),
+        SCENE(order_to_critical),
+        SCENE(paging_until_acknowledged),
+        SCENE(if_unread_step_is_skipped_when_read),
+        SCENE(link_needs_a_named_person),
+        SCENE(decline_and_handover),
+        SCENE(permanent_failure_goes_to_the_next_member),
+        SCENE(duplicates_change_nothing),
+        SCENE(older_messages_are_stale),
+        SCENE(result_before_its_order),
+        SCENE(unmatched_pages_the_radiologist_after_a_minute),
+        SCENE(wrong_patient_is_parked),
+        SCENE(name_birth_date_and_sex_only_warn),
+        SCENE(order_that_names_another_patient),
+        SCENE(two_accessions_one_study),
         SCENE(an_order_after_the_result_of_its_study_is_listed),
-        SCENE(further_results_join_the_sequence), SCENE(rerun_that_turns_negative_is_a_contradiction), SCENE(correction_travels),
-        SCENE(disagree_withdraws_and_tells), SCENE(no_ping_pong), SCENE(cancel_never_hides_images),
-        SCENE(waiting_raises_and_due_never_moves_later), SCENE(silent_model_is_late_then_alarmed), SCENE(draft_offered_and_accepted), SCENE(draft_rejected),
-        SCENE(draft_undo), SCENE(report_that_does_not_arrive_returns), SCENE(report_without_an_answer_returns),
-        SCENE(late_image_withdraws_the_draft), SCENE(order_update_changes_the_version), SCENE(positive_forbids_a_draft),
-        SCENE(positive_in_the_undo_time_holds_the_report_back), SCENE(unlisted_version_is_shadow), SCENE(claims_are_leases), SCENE(rows_of_one_order_go_one_by_one), SCENE(a_change_of_rules_reaches_every_item),
-        SCENE(lost_lease_is_sent_again_and_marked), SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
-        SCENE(a_failed_or_shadow_rerun_takes_no_finding_away), SCENE(what_is_parked_supersedes_nothing), SCENE(the_same_object_by_another_way_is_once),
-        SCENE(a_changed_patient_leaves_the_linked_order_alone), SCENE(a_changed_patient_and_back_pages_again), SCENE(a_changed_patient_pages_as_unmatched),
-        SCENE(an_update_of_a_linked_order_confirms_no_cancel), SCENE(a_new_finding_after_the_report_is_a_discrepancy),
-        SCENE(a_parked_finding_forbids_a_draft), SCENE(held_back_reports_wait_like_others), SCENE(a_cancel_in_the_undo_time_holds_the_report_back),
-        SCENE(the_report_of_the_ris_in_the_undo_time_stands), SCENE(a_reopened_item_sends_no_report), SCENE(a_finding_after_the_report_left_alarms),
-        SCENE(a_failed_report_is_not_sent_again_beside_a_finding), SCENE(an_unseen_image_known_by_number_stays_unseen),
-        SCENE(a_page_is_not_tried_again_after_the_acknowledgement), SCENE(a_cancel_without_images_cannot_be_confirmed_away),
-        SCENE(a_strays_order_pages_the_rules_people), SCENE(an_acknowledged_strays_order_pages_the_rules_people),
+        SCENE(further_results_join_the_sequence),
+        SCENE(rerun_that_turns_negative_is_a_contradiction),
+        SCENE(correction_travels),
+        SCENE(disagree_withdraws_and_tells),
+        SCENE(no_ping_pong),
+        SCENE(cancel_never_hides_images),
+        SCENE(waiting_raises_and_due_never_moves_later),
+        SCENE(silent_model_is_late_then_alarmed),
+        SCENE(draft_offered_and_accepted),
+        SCENE(draft_rejected),
+        SCENE(draft_undo),
+        SCENE(report_that_does_not_arrive_returns),
+        SCENE(report_without_an_answer_returns),
+        SCENE(late_image_withdraws_the_draft),
+        SCENE(order_update_changes_the_version),
+        SCENE(positive_forbids_a_draft),
+        SCENE(positive_in_the_undo_time_holds_the_report_back),
+        SCENE(unlisted_version_is_shadow),
+        SCENE(claims_are_leases),
+        SCENE(rows_of_one_order_go_one_by_one),
+        SCENE(a_change_of_rules_reaches_every_item),
+        SCENE(lost_lease_is_sent_again_and_marked),
+        SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
+        SCENE(a_failed_or_shadow_rerun_takes_no_finding_away),
+        SCENE(what_is_parked_supersedes_nothing),
+        SCENE(the_same_object_by_another_way_is_once),
+        SCENE(a_changed_patient_leaves_the_linked_order_alone),
+        SCENE(a_changed_patient_and_back_pages_again),
+        SCENE(a_changed_patient_pages_as_unmatched),
+        SCENE(an_update_of_a_linked_order_confirms_no_cancel),
+        SCENE(a_new_finding_after_the_report_is_a_discrepancy),
+        SCENE(a_parked_finding_forbids_a_draft),
+        SCENE(held_back_reports_wait_like_others),
+        SCENE(a_cancel_in_the_undo_time_holds_the_report_back),
+        SCENE(the_report_of_the_ris_in_the_undo_time_stands),
+        SCENE(a_reopened_item_sends_no_report),
+        SCENE(a_finding_after_the_report_left_alarms),
+        SCENE(a_failed_report_is_not_sent_again_beside_a_finding),
+        SCENE(an_unseen_image_known_by_number_stays_unseen),
+        SCENE(a_page_is_not_tried_again_after_the_acknowledgement),
+        SCENE(a_cancel_without_images_cannot_be_confirmed_away),
+        SCENE(a_strays_order_pages_the_rules_people),
+        SCENE(an_acknowledged_strays_order_pages_the_rules_people),
         SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
-        SCENE(a_verdict_on_a_linked_order_ends_the_page), SCENE(a_shadow_version_hides_no_live_one), SCENE(a_report_of_another_patient_is_parked_as_such), SCENE(a_report_before_its_order_waits_for_it),
+        SCENE(a_verdict_on_a_linked_order_ends_the_page),
+        SCENE(a_shadow_version_hides_no_live_one),
+        SCENE(a_report_of_another_patient_is_parked_as_such),
+        SCENE(a_report_before_its_order_waits_for_it),
         SCENE(a_report_that_is_taken_but_never_final_alarms),
         SCENE(a_report_by_a_number_of_several_orders_closes_none),
-        SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy), SCENE(a_finding_shows_a_confirmed_cancel_again),
-        SCENE(a_sender_of_one_number_is_heard), SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
+        SCENE(a_final_report_beside_an_open_alert_is_a_discrepancy),
+        SCENE(a_finding_shows_a_confirmed_cancel_again),
+        SCENE(a_sender_of_one_number_is_heard),
+        SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
         SCENE(what_waits_for_an_order_is_once_and_corrected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
