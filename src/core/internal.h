@@ -172,7 +172,6 @@ enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_
 enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from_item, int64_t to_item);
 enum spd_rc spd_alerts_move_of(struct spd_tx *tx, int64_t from_item, int64_t to_item, int64_t result); /* those of that result; 0 all */
 enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
-enum spd_rc spd_alerts_tell(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
 
 /* ---- draft.c ---- */
 enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *results, size_t n, int why);

@@ -104,7 +104,7 @@ static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w,
 
 /* ORC-1 and the status map as evidence for the four axes. */
 static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const struct spd_order_in *o,
-                               spd_sv peer, bool fresh)
+                               spd_sv peer)
 {
     struct spd_item *item = &w->item;
     if (o->cancel || o->order == SPD_ORDER_CANCELLED) {
@@ -130,7 +130,6 @@ static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const stru
             spd_life_apply(item, SPD_LIFE_PRELIMINARY);
     }
     if (o->status_word.len) item->status_note = o->status_word;
-    (void)fresh;
     return SPD_OK;
 }
 
@@ -247,7 +246,7 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     *ret = DID_APPLY;
     spd_tx_touch(tx, w, SPD_WHY_ORDER);
     take_fields(tx, w, e, o);
-    TRY(take_status(tx, w, o, e->message.peer, fresh));
+    TRY(take_status(tx, w, o, e->message.peer));
     if (o->source_time > w->item.source_time) w->item.source_time = o->source_time;
     w->item.peer = e->message.peer;
     if (tx->message) w->item.source_message = tx->message;

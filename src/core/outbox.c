@@ -207,10 +207,7 @@ static enum spd_rc log_sent(struct spd_tx *tx, const struct spd_outbox *row,
 
 static enum spd_rc priority_outcome(struct spd_tx *tx, const struct spd_outbox *row, bool dead)
 {
-    struct spd_work *w;
-    TRY(spd_tx_item(tx, row->item, &w));
     spd_tx_dirty(tx, row->item);
-    (void)w;
     return dead ? spd_tx_alarm(tx, "priority-not-delivered", row->destination,
                                "Een prioriteit is niet in het RIS aangekomen.",
                                "A priority did not reach the RIS.")
