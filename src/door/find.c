@@ -1,7 +1,7 @@
 /* src/door/find.c: see find.h. find_fields.c says which attributes a row has; matching, datasets
- * and DICOM JSON walk the query's keys against it. The walk is over all rows (no index by accession
- * number yet): some 0.1 to 0.5 us a row, most of it finding the next row by rank
- * (tests/bench/bench_door_find.c). */
+ * and DICOM JSON walk the query's keys against it. A query for one accession number, patient or
+ * study looks at the rows that bear it (spd_list_by_key); any other walks all rows, at some 0.1 to
+ * 0.5 us a row (tests/bench/bench_door_find.c). */
 #include "door/find.h"
 
 #include <jansson.h>
@@ -183,30 +183,90 @@ static bool row_matches(const struct asked *asked, size_t n, struct spd_find_vie
     return true;
 }
 
+/* ---- which rows are looked at ---- */
+enum { NARROW_MAX = 256 };
+static const struct {
+    uint32_t tag;
+    enum spd_list_key kind;
+    size_t
+        max; /* an answer has no more of it (find_fields.c), so a key of that length may be cut */
+} narrowing[] = {{0x00080050, SPD_LIST_ACCESSION, 16},
+                 {0x0020000D, SPD_LIST_STUDY, SIZE_MAX},
+                 {0x00100020, SPD_LIST_PATIENT, 64}};
+
+struct candidate {
+    const struct spd_row *row;
+    size_t rank;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+    return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static bool single(const struct spd_find_key *k, bool reporting)
+{
+    for (size_t i = 0; i < k->value.len; i++)
+        if (strchr("*?\\", k->value.ptr[i])) return false;
+    /* A scanner's Study Instance UID may have been made from the order (find_fields.c). */
+    return k->depth == 1 &&
+           (reporting || k->path[0] != 0x0020000D || !spd_sv_starts(k->value, SPD_SV("2.25.")));
+}
+
+/* The rows that a key with one plain value leaves, in the order of the list; false: no such key, or
+ * too many. */
+static bool narrow(const struct spd_list *list, const struct spd_find_query *q,
+                   const struct asked *asked, size_t n_asked, struct candidate *ret, size_t *ret_n)
+{
+    int64_t ids[NARROW_MAX];
+    for (size_t w = 0; w < sizeof narrowing / sizeof *narrowing; w++)
+        for (size_t i = 0; i < n_asked; i++) {
+            const struct spd_find_key *k = asked[i].key;
+            if (k->path[0] != narrowing[w].tag || !single(k, q->reporting)) continue;
+            spd_sv text = spd_sv_trim(k->value);
+            size_t n = spd_list_by_key(list, narrowing[w].kind, text, text.len >= narrowing[w].max,
+                                       ids, NARROW_MAX);
+            if (n > NARROW_MAX) continue;
+            *ret_n = 0;
+            for (size_t at = 0; at < n; at++) {
+                struct candidate c = {.row = spd_list_find(list, ids[at])};
+                if (!c.row) continue;
+                c.rank = q->reporting ? spd_list_rank(list, c.row) : (size_t)ids[at];
+                if (c.rank) ret[(*ret_n)++] = c;
+            }
+            qsort(ret, *ret_n, sizeof *ret, by_rank);
+            return true;
+        }
+    return false;
+}
+
+static bool offered(const struct spd_find_query *q, const struct spd_row *row)
+{
+    return q->reporting
+               ? row->view.item.reading == SPD_READING_UNREAD /* else somebody has it open */
+               : row->view.on_modality_list;
+}
+
 size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *q,
                     const struct spd_zone *zone,
                     bool (*answer)(void *ctx, const struct spd_row *row), void *ctx)
 {
     struct spd_find_view v = {.zone = zone, .reporting = q->reporting};
     struct asked asked[SPD_FIND_FIELDS];
-    size_t answers = 0, n = asked_of(q, asked);
-    if (q->reporting) {
-        for (size_t i = 0; i < spd_list_count(list); i++) {
-            v.row = spd_list_at(list, i);
-            if (!v.row || v.row->view.item.reading != SPD_READING_UNREAD) continue; /* somebody has it open */
-            if (!row_matches(asked, n, &v)) continue;
-            answers++;
-            if (!answer(ctx, v.row)) break;
-        }
-        return answers;
-    }
-    for (int64_t after = 0; (v.row = spd_list_next_by_id(list, after));
-         after = v.row->view.item.id) {
-        if (!v.row->view.on_modality_list || !row_matches(asked, n, &v)) continue;
+    struct candidate few[NARROW_MAX];
+    size_t answers = 0, n = asked_of(q, asked), n_few = 0, i = 0;
+    bool narrowed = narrow(list, q, asked, n, few, &n_few);
+    for (int64_t after = 0;; after = v.row->view.item.id, i++) {
+        if (narrowed)
+            v.row = i < n_few ? few[i].row : NULL;
+        else
+            v.row = q->reporting ? spd_list_at(list, i) : spd_list_next_by_id(list, after);
+        if (!v.row) return answers;
+        if (!offered(q, v.row) || !row_matches(asked, n, &v)) continue;
         answers++;
-        if (!answer(ctx, v.row)) break;
+        if (!answer(ctx, v.row)) return answers;
     }
-    return answers;
 }
 
 /* ---- answers as bytes

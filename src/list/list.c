@@ -1,12 +1,8 @@
-/* src/list/list.c: two persistent trees, one published pointer. See list.h.
+/* src/list/list.c: three persistent trees (treap.h), one published pointer. See list.h.
  *
- * Both trees are treaps over the same rows: by_rank over listed rows in the order (level, due,
- * arrived, id), with counts, and by_id over all rows. The priority of a node is a hash of the
- * item's id, so the same rows give the same shape whatever the history.
- *
- * A change copies only the nodes on its path that a published version can still see: a node with
- * one reference is the writer's own and is changed in place, so that a hundred puts between two
- * publications copy the top of the tree once.
+ * by_rank has the listed rows in the order (level, due, arrived, id), by_id all rows, and keys the
+ * identifiers of all rows (index.h). A hundred puts between two publications copy the tops of the
+ * trees once.
  *
  * Threads: nodes and rows are counted and freed by the writer thread alone, so their counts are
  * plain. A reader holds a version; the last one to let go of it puts it on the board's garbage list
@@ -20,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "list/index.h"
+
 enum { CLOSED_MAX = 2000, NOTES_MAX = 20000, WATCH_MAX = 1024 };
 #define ROW_BYTES_MAX ((size_t)64 << 20)
 
@@ -31,15 +29,8 @@ struct row {
     int64_t closed_seq; /* place in the queue of closed ones; 0 = not closed */
 };
 
-struct node {
-    struct node *left, *right;
-    struct row *row;
-    uint32_t refs;
-    uint32_t count;
-};
-
-struct spd_list { /* one published version */
-    struct node *by_rank, *by_id; /* by_rank: the listed rows */
+struct spd_list {                             /* one published version */
+    struct spd_treap *by_rank, *by_id, *keys; /* by_rank: the listed rows */
     struct spd_board *board;
     struct spd_list *next; /* in the garbage list */
     int64_t revision;
@@ -53,7 +44,7 @@ struct closed {
 };
 
 struct spd_board {
-    struct node *by_rank, *by_id; /* the writer's next version */
+    struct spd_treap *by_rank, *by_id, *keys; /* the writer's next version */
     struct spd_arena *scratch;
     struct closed *closed; /* oldest first, with stale entries between */
     size_t n_closed, cap_closed, live_closed;
@@ -75,182 +66,63 @@ static int cmp_i64(int64_t a, int64_t b)
     return (a > b) - (a < b);
 }
 
-static int by_rank_cmp(const struct row *a, const struct row *b)
+static int rank_cmp(const void *a, const void *b)
 {
-    const struct spd_item *x = &a->pub.view.item, *y = &b->pub.view.item;
+    const struct spd_item *x = &((const struct row *)a)->pub.view.item;
+    const struct spd_item *y = &((const struct row *)b)->pub.view.item;
     int c = cmp_i64(x->level ? x->level : INT32_MAX, y->level ? y->level : INT32_MAX);
     if (!c) c = cmp_i64(x->due ? x->due : INT64_MAX, y->due ? y->due : INT64_MAX);
     if (!c) c = cmp_i64(x->arrived, y->arrived);
     return c ? c : cmp_i64(x->id, y->id);
 }
 
-static int by_id_cmp(const struct row *a, const struct row *b)
+static int64_t id_of(const struct row *r)
 {
-    return cmp_i64(a->pub.view.item.id, b->pub.view.item.id);
+    return r->pub.view.item.id;
 }
 
-typedef int (*order_fn)(const struct row *a, const struct row *b);
-
-static uint64_t priority(const struct row *r)
+static int id_cmp(const void *a, const void *b)
 {
-    uint64_t x = (uint64_t)r->pub.view.item.id + 0x9e3779b97f4a7c15u;
+    return cmp_i64(id_of(a), id_of(b));
+}
+
+static int to_id(const void *row, const void *id)
+{
+    return cmp_i64(id_of(row), *(const int64_t *)id);
+}
+
+static uint64_t priority(const void *row)
+{
+    uint64_t x = (uint64_t)id_of(row) + 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
 }
 
-/* ---- rows and nodes (writer thread) ---------------------------------------------------------- */
-static struct row *row_ref(struct row *r)
+static void row_ref(void *row)
 {
-    r->refs++;
-    return r;
+    ((struct row *)row)->refs++;
 }
 
-static void row_unref(struct row *r)
+static void row_unref(void *row)
 {
-    if (r && --r->refs == 0) spd_arena_free(r->arena);
+    struct row *r = row;
+    if (--r->refs == 0) spd_arena_free(r->arena);
 }
 
-static uint32_t count(const struct node *n)
-{
-    return n ? n->count : 0;
-}
-
-static void node_unref(struct node *n)
-{
-    if (!n || --n->refs) return;
-    node_unref(n->left);
-    node_unref(n->right);
-    row_unref(n->row);
-    spd_free(n);
-}
-
-static struct node *node_ref(struct node *n)
-{
-    if (n) n->refs++;
-    return n;
-}
-
-static struct node *node_new(struct row *row)
-{
-    struct node *n = spd_must_malloc(sizeof *n);
-    n->row = row_ref(row), n->refs = n->count = 1;
-    return n;
-}
-
-/* Takes one reference, gives back a node that nobody else sees. */
-static struct node *own(struct node *n)
-{
-    struct node *c;
-    if (n->refs == 1) return n;
-    c = node_new(n->row);
-    c->left = node_ref(n->left), c->right = node_ref(n->right), c->count = n->count;
-    n->refs--;
-    return c;
-}
-
-static struct node *recount(struct node *n)
-{
-    n->count = 1 + count(n->left) + count(n->right);
-    return n;
-}
-
-static struct node *merge(struct node *a, struct node *b)
-{
-    if (!a || !b) return a ? a : b;
-    if (priority(a->row) >= priority(b->row)) {
-        a = own(a);
-        a->right = merge(a->right, b);
-        return recount(a);
-    }
-    b = own(b);
-    b->left = merge(a, b->left);
-    return recount(b);
-}
-
-static void split(struct node *n, const struct row *at, order_fn cmp, struct node **l,
-                  struct node **r)
-{
-    if (!n) {
-        *l = *r = NULL;
-    } else if (cmp(n->row, at) < 0) {
-        struct node *rest;
-        n = own(n);
-        split(n->right, at, cmp, &rest, r);
-        n->right = rest;
-        *l = recount(n);
-    } else {
-        struct node *rest;
-        n = own(n);
-        split(n->left, at, cmp, l, &rest);
-        n->left = rest;
-        *r = recount(n);
-    }
-}
-
-/* Puts the row in; one with the same key is replaced. */
-static struct node *insert(struct node *n, struct row *row, order_fn cmp)
-{
-    int c;
-    if (!n) return node_new(row);
-    c = cmp(row, n->row);
-    if (c == 0) {
-        n = own(n);
-        row_unref(n->row);
-        n->row = row_ref(row);
-        return n;
-    }
-    if (priority(row) > priority(n->row)) {
-        struct node *top = node_new(row);
-        split(n, row, cmp, &top->left, &top->right);
-        return recount(top);
-    }
-    n = own(n);
-    if (c < 0)
-        n->left = insert(n->left, row, cmp);
-    else
-        n->right = insert(n->right, row, cmp);
-    return recount(n);
-}
-
-static struct node *removed(struct node *n, const struct row *row, order_fn cmp)
-{
-    int c;
-    if (!n) return NULL;
-    c = cmp(row, n->row);
-    n = own(n);
-    if (c == 0) {
-        struct node *rest = merge(n->left, n->right);
-        n->left = n->right = NULL;
-        node_unref(n);
-        return rest;
-    }
-    if (c < 0)
-        n->left = removed(n->left, row, cmp);
-    else
-        n->right = removed(n->right, row, cmp);
-    return recount(n);
-}
+static const struct spd_treap_kind in_rank = {rank_cmp, priority, row_ref, row_unref},
+                                   in_id = {id_cmp, priority, row_ref, row_unref};
 
 /* The row with that id, or the one after it. */
-static const struct node *at_or_after_id(const struct node *n, int64_t id)
+static struct row *at_or_after_id(const struct spd_treap *rows, int64_t id)
 {
-    const struct node *best = NULL;
-    while (n) {
-        int64_t x = n->row->pub.view.item.id;
-        if (x == id) return n;
-        if (x > id)
-            best = n, n = n->left;
-        else
-            n = n->right;
-    }
-    return best;
+    return spd_treap_seek(rows, to_id, &id);
 }
 
-static struct row *find_row(const struct node *root, int64_t id)
+static struct row *find_row(const struct spd_treap *rows, int64_t id)
 {
-    const struct node *n = at_or_after_id(root, id);
-    return n && n->row->pub.view.item.id == id ? n->row : NULL;
+    struct row *r = at_or_after_id(rows, id);
+    return r && id_of(r) == id ? r : NULL;
 }
 
 /* ---- copying a view -------------------------------------------------------------------------- */
@@ -325,8 +197,9 @@ struct spd_board *spd_board_new(void)
 
 static void version_free(struct spd_list *v)
 {
-    node_unref(v->by_rank);
-    node_unref(v->by_id);
+    spd_treap_unref(&in_rank, v->by_rank);
+    spd_treap_unref(&in_id, v->by_id);
+    spd_index_unref(v->keys);
     spd_free(v);
 }
 
@@ -348,8 +221,9 @@ void spd_board_free(struct spd_board *b)
     if (!b) return;
     collect(b);
     version_free(b->current);
-    node_unref(b->by_rank);
-    node_unref(b->by_id);
+    spd_treap_unref(&in_rank, b->by_rank);
+    spd_treap_unref(&in_id, b->by_id);
+    spd_index_unref(b->keys);
     for (size_t i = 0; i < b->n_watch; i++)
         close(b->watch[i]);
     pthread_cond_destroy(&b->published);
@@ -360,9 +234,52 @@ void spd_board_free(struct spd_board *b)
     spd_free(b);
 }
 
+/* ---- the index: a row's identifiers ---- */
+struct identifier {
+    enum spd_list_key kind;
+    spd_sv text;
+};
+enum { IDENTIFIERS_MAX = 64 };
+
+static size_t identifiers(const struct row *r, struct identifier *ret)
+{
+    const struct spd_item *i = &r->pub.view.item;
+    size_t n = 0;
+    if (i->accession.value.len)
+        ret[n++] = (struct identifier){SPD_LIST_ACCESSION, i->accession.value};
+    for (size_t k = 0; k < i->patient.ids.n && n < IDENTIFIERS_MAX / 2; k++)
+        ret[n++] = (struct identifier){SPD_LIST_PATIENT, i->patient.ids.v[k].value};
+    for (size_t k = 0; k < i->study_uids.n && n < IDENTIFIERS_MAX; k++)
+        ret[n++] = (struct identifier){SPD_LIST_STUDY, i->study_uids.v[k]};
+    return n;
+}
+
+static bool among(const struct identifier *v, size_t n, const struct identifier *x)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].kind == x->kind && spd_sv_eq(v[i].text, x->text)) return true;
+    return false;
+}
+
+/* Either may be NULL. */
+static void reindex(struct spd_board *b, const struct row *old, const struct row *row)
+{
+    struct identifier was[IDENTIFIERS_MAX], is[IDENTIFIERS_MAX];
+    size_t n_was = old ? identifiers(old, was) : 0, n_is = row ? identifiers(row, is) : 0;
+    bool taken = false;
+    for (size_t i = 0; i < n_was; i++)
+        if (!among(is, n_is, &was[i])) {
+            b->keys = spd_index_take(b->keys, was[i].kind, was[i].text, id_of(old));
+            taken = true; /* two texts may have been one to the index: put the other back */
+        }
+    for (size_t i = 0; i < n_is; i++)
+        if (taken || !among(was, n_was, &is[i]))
+            b->keys = spd_index_put(b->keys, is[i].kind, is[i].text, id_of(row));
+}
+
 static void take_out(struct spd_board *b, struct row *old)
 {
-    if (old->listed) b->by_rank = removed(b->by_rank, old, by_rank_cmp);
+    if (old->listed) b->by_rank = spd_treap_take(&in_rank, b->by_rank, old);
     if (old->closed_seq) b->live_closed--;
 }
 
@@ -394,7 +311,7 @@ static void forget_oldest_closed(struct spd_board *b)
 void spd_board_put(struct spd_board *b, const struct spd_view *view, int64_t revision)
 {
     struct row *row = row_new(b, view, revision), *old = find_row(b->by_id, view->item.id);
-    bool same_place = old && old->listed && row->listed && by_rank_cmp(old, row) == 0;
+    bool same_place = old && old->listed && row->listed && rank_cmp(old, row) == 0;
     if (old && !same_place) take_out(b, old);
     if (!row->listed && !spd_item_open(&view->item)) {
         if (b->n_closed == b->cap_closed) compact_closed(b);
@@ -402,8 +319,9 @@ void spd_board_put(struct spd_board *b, const struct spd_view *view, int64_t rev
         b->closed[b->n_closed++] = (struct closed){view->item.id, row->closed_seq};
         b->live_closed++;
     }
-    if (row->listed) b->by_rank = insert(b->by_rank, row, by_rank_cmp);
-    b->by_id = insert(b->by_id, row, by_id_cmp);
+    reindex(b, old, row);
+    if (row->listed) b->by_rank = spd_treap_put(&in_rank, b->by_rank, row);
+    b->by_id = spd_treap_put(&in_id, b->by_id, row);
     row_unref(row); /* the trees hold it now */
     if (b->live_closed > CLOSED_MAX) forget_oldest_closed(b);
 }
@@ -414,7 +332,8 @@ void spd_board_remove(struct spd_board *b, int64_t item)
     if (!old) return;
     row_ref(old);
     take_out(b, old);
-    b->by_id = removed(b->by_id, old, by_id_cmp);
+    reindex(b, old, NULL);
+    b->by_id = spd_treap_take(&in_id, b->by_id, old);
     row_unref(old);
 }
 
@@ -430,8 +349,9 @@ void spd_board_publish(struct spd_board *b, int64_t revision, spd_usec now, bool
 {
     struct spd_list *v = spd_must_malloc(sizeof *v);
     uint64_t one = 1;
-    v->by_rank = node_ref(b->by_rank);
-    v->by_id = node_ref(b->by_id);
+    v->by_rank = spd_treap_ref(b->by_rank);
+    v->by_id = spd_treap_ref(b->by_id);
+    v->keys = spd_treap_ref(b->keys);
     v->board = b, v->refs = 1;
     v->revision = revision, v->now = now, v->complete = complete;
     pthread_mutex_lock(&b->lock);
@@ -515,21 +435,13 @@ bool spd_list_complete(const struct spd_list *l)
 
 size_t spd_list_count(const struct spd_list *l)
 {
-    return count(l->by_rank);
+    return spd_treap_count(l->by_rank);
 }
 
 const struct spd_row *spd_list_at(const struct spd_list *l, size_t rank0)
 {
-    const struct node *n = l->by_rank;
-    while (n) {
-        size_t left = count(n->left);
-        if (rank0 == left) return &n->row->pub;
-        if (rank0 < left)
-            n = n->left;
-        else
-            rank0 -= left + 1, n = n->right;
-    }
-    return NULL;
+    const struct row *r = spd_treap_at(l->by_rank, rank0);
+    return r ? &r->pub : NULL;
 }
 
 const struct spd_row *spd_list_find(const struct spd_list *l, int64_t item)
@@ -540,24 +452,21 @@ const struct spd_row *spd_list_find(const struct spd_list *l, int64_t item)
 
 size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row)
 {
-    const struct row *r = (const struct row *)(const void *)row;
-    const struct node *n = l->by_rank;
-    size_t before = 0;
-    while (n) {
-        int c = by_rank_cmp(r, n->row);
-        if (c == 0) return before + count(n->left) + 1;
-        if (c < 0)
-            n = n->left;
-        else
-            before += count(n->left) + 1, n = n->right;
-    }
-    return 0;
+    int there;
+    size_t before = spd_treap_before(&in_rank, l->by_rank, row, &there);
+    return there ? before + 1 : 0;
 }
 
 const struct spd_row *spd_list_next_by_id(const struct spd_list *l, int64_t after)
 {
-    const struct node *n = after == INT64_MAX ? NULL : at_or_after_id(l->by_id, after + 1);
-    return n ? &n->row->pub : NULL;
+    const struct row *r = after == INT64_MAX ? NULL : at_or_after_id(l->by_id, after + 1);
+    return r ? &r->pub : NULL;
+}
+
+size_t spd_list_by_key(const struct spd_list *l, enum spd_list_key kind, spd_sv text, bool prefix,
+                       int64_t *ret_items, size_t max)
+{
+    return spd_index_find(l->keys, kind, text, prefix, ret_items, max);
 }
 
 size_t spd_board_changes(struct spd_board *b, int64_t after, struct spd_change *ret, size_t max,

@@ -44,6 +44,13 @@ size_t spd_list_rank(const struct spd_list *l, const struct spd_row *row);   /* 
 /* All rows (listed or not) with item id > after, in id order; NULL at the end. */
 const struct spd_row *spd_list_next_by_id(const struct spd_list *l, int64_t after);
 
+/* Items that bear an identifier, whatever its authority: O(log n) each, in order of (text, id). prefix: all
+ * texts that begin with it. At most max; a return beyond max says that there are more. At most 64 identifiers
+ * of one row are known here. */
+enum spd_list_key { SPD_LIST_ACCESSION = 1, SPD_LIST_PATIENT, SPD_LIST_STUDY };
+size_t spd_list_by_key(const struct spd_list *l, enum spd_list_key kind, spd_sv text, bool prefix,
+                       int64_t *ret_items, size_t max);
+
 /* The stream: notes of what changed, the last 20,000 of them, for server-sent events. */
 struct spd_change { int64_t revision; char kind[12]; /* item, alert, alarm, health */ int64_t id; };
 /* [writer] */

@@ -152,6 +152,65 @@ static void rows_answer_as_the_keys_ask(void **state)
 
 static spd_sv got_text(const struct spd_dcm *d, uint32_t tag) { return spd_dcm_raw(&d->set, tag); }
 
+/* A query for one accession number, patient or study finds what a walk over all rows finds, in its order. */
+struct walk { uint32_t tag; spd_sv value; struct got got; };
+static bool same_value(void *ctx, const struct spd_row *row)
+{
+    struct walk *w = ctx;
+    const struct spd_item *i = &row->view.item;
+    spd_sv v = w->tag == ACC ? i->accession.value : w->tag == 0x00100020 ? i->patient.ids.v[0].value
+               : i->study_uids.n ? i->study_uids.v[0] : SPD_SV_NONE;
+    if (spd_sv_eq(v, w->value)) take(&w->got, row);
+    return true;
+}
+
+static void a_narrowed_query_finds_what_a_walk_finds(void **state)
+{
+    static const uint32_t tags[] = {ACC, 0x00100020, 0x0020000D};
+    struct spd_board *outer = board;
+    size_t answers = 0;
+    (void)state;
+    board = spd_board_new();
+    for (int64_t id = 1; id <= 400; id++) {
+        char acc[32], study[32];
+        snprintf(acc, sizeof acc, "%s%d", id % 7 ? "A" : "A-LONG-ACCESSION-", (int)(id % 60));
+        snprintf(study, sizeof study, "%s%d", id % 5 ? "1.2.3." : "2.25.", (int)(id % 90));
+        put(id, id % 3 != 0, 1 + (int)(id % 4), "urgent", acc, "Jansen, Piet", "CT", id % 11 ? study : "",
+            id % 13 ? SPD_READING_UNREAD : SPD_READING_CLAIMED);
+    }
+    spd_board_publish(board, 8, SPD_SEC(1), true);
+    const struct spd_list *l = spd_board_get(board);
+    for (int reporting = 0; reporting < 2; reporting++)
+        for (size_t t = 0; t < sizeof tags / sizeof *tags; t++)
+            for (int x = 1; x <= 90; x++) {
+                char value[32];
+                snprintf(value, sizeof value, t == 0 ? "A%d" : t == 1 ? "ZZ%d" : x % 2 ? "1.2.3.%d" : "2.25.%d", x);
+                struct spd_find_key narrow[2] = {{.path = {tags[t]}, .depth = 1, .value = spd_sv_from(value)}},
+                                    all[2] = {{.path = {tags[t]}, .depth = 1}};
+                struct spd_find_query q = {reporting, narrow, 1}, everything = {reporting, all, 1};
+                struct walk w = {.tag = tags[t], .value = spd_sv_from(value)};
+                struct got g = {.n = 0};
+                assert_int_equal(spd_find_prepare(&q, NULL), SPD_OK);
+                assert_int_equal(spd_find_prepare(&everything, NULL), SPD_OK);
+                spd_find_run(l, &everything, zone, same_value, &w);
+                size_t n = spd_find_run(l, &q, zone, take, &g);
+                if (n > g.n || w.got.n == 16) continue;
+                assert_int_equal(g.n, w.got.n);
+                assert_memory_equal(g.id, w.got.id, g.n * sizeof *g.id);
+                answers += n;
+            }
+    assert_true(answers > 500);
+    /* A value longer than DICOM's field is found by what the answer shows of it. */
+    struct spd_find_key cut[] = {{.path = {ACC}, .depth = 1, .value = SPD_SV("A-LONG-ACCESSION")}};
+    struct spd_find_query q = {true, cut, 1};
+    struct got g = {.n = 0};
+    assert_int_equal(spd_find_prepare(&q, NULL), SPD_OK);
+    assert_true(spd_find_run(l, &q, zone, take, &g) > 10);
+    spd_list_unref(l);
+    spd_board_free(board);
+    board = outer;
+}
+
 static void an_answer_holds_the_requested_keys_only(void **state)
 {
     (void)state;
@@ -280,7 +339,8 @@ static void the_flat_form_comes_back_as_it_was(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_answer_as_the_keys_ask), cmocka_unit_test(an_answer_holds_the_requested_keys_only),
+        cmocka_unit_test(rows_answer_as_the_keys_ask), cmocka_unit_test(a_narrowed_query_finds_what_a_walk_finds),
+        cmocka_unit_test(an_answer_holds_the_requested_keys_only),
         cmocka_unit_test(an_order_without_a_study_gets_a_stable_uid), cmocka_unit_test(json_queries_are_answered),
         cmocka_unit_test(the_flat_form_comes_back_as_it_was)};
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 #include <poll.h>
@@ -38,8 +39,52 @@ struct model { /* the plain truth */
     enum kind kind;
     int level;
     spd_usec due, arrived;
+    int accession; /* of ACCESSIONS; 0 none */
 };
-enum { IDS = 300 };
+enum { IDS = 300, ACCESSIONS = 40 };
+
+/* "A/7" and "A\\7" are one to DICOM; "A1" begins "A11". */
+static spd_sv accession_of(int n, char buf[16])
+{
+    snprintf(buf, 16, n % 5 ? "A%d" : n % 2 ? "A\\%d" : "A/%d", n % 5 ? n : n / 10);
+    return n ? spd_sv_from(buf) : SPD_SV_NONE;
+}
+
+static bool has_key(const struct model *m, spd_sv key, bool prefix)
+{
+    char buf[16];
+    spd_sv a = accession_of(m->accession, buf);
+    for (size_t i = 0; i < a.len; i++)
+        if (buf[i] == '\\') buf[i] = '/';
+    return a.len && (prefix ? spd_sv_starts(a, key) : spd_sv_eq(a, key));
+}
+
+static int cmp_ids(const void *a, const void *b)
+{
+    return (*(const int64_t *)a > *(const int64_t *)b) - (*(const int64_t *)a < *(const int64_t *)b);
+}
+
+static void keys_must_equal(const struct spd_list *l, const struct model *m)
+{
+    for (int a = 1; a < 2 * ACCESSIONS; a++) {
+        int64_t got[IDS];
+        char buf[16];
+        spd_sv key = accession_of(a % ACCESSIONS, buf);
+        bool prefix = a >= ACCESSIONS;
+        if (!key.len || memchr(key.ptr, '\\', key.len)) continue;
+        size_t n = spd_list_by_key(l, SPD_LIST_ACCESSION, key, prefix, got, IDS), want = 0;
+        for (int id = 1; id < IDS; id++)
+            want += m[id].kind != ABSENT && has_key(&m[id], key, prefix);
+        assert_int_equal(n, want);
+        qsort(got, n, sizeof *got, cmp_ids);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(m[got[i]].kind != ABSENT && has_key(&m[got[i]], key, prefix));
+            if (i) assert_true(got[i] > got[i - 1]);
+        }
+        if (n > 1) assert_int_equal(spd_list_by_key(l, SPD_LIST_ACCESSION, key, prefix, got, 1), 2);
+        assert_int_equal(spd_list_by_key(l, SPD_LIST_STUDY, key, prefix, got, IDS), 0);
+    }
+}
 
 struct expect {
     int64_t id;
@@ -88,6 +133,7 @@ static void must_equal(const struct spd_list *l, const struct model *m)
     }
     assert_null(spd_list_next_by_id(l, after));
     (void)all;
+    keys_must_equal(l, m);
 }
 
 /* 10,000 random changes; every 97th publication is kept and must stay what it was. */
@@ -103,11 +149,14 @@ static void against_an_array(void **state)
         int64_t id = 1 + (int64_t)dice(IDS - 1);
         struct model *m = &now[id];
         if (dice(5) == 0) {
-            *m = (struct model){ABSENT, 0, 0, 0};
+            *m = (struct model){ABSENT, 0, 0, 0, 0};
             spd_board_remove(b, id);
         } else {
-            *m = (struct model){(enum kind)(1 + dice(3)), (int)dice(5), (spd_usec)dice(4) * 10, (spd_usec)dice(20)};
+            *m = (struct model){(enum kind)(1 + dice(3)), (int)dice(5), (spd_usec)dice(4) * 10, (spd_usec)dice(20),
+                                dice(3) ? m->accession : (int)dice(ACCESSIONS)};
             struct spd_view v = view_of(id, m->kind, m->level, m->due, m->arrived);
+            char buf[16];
+            v.item.accession.value = accession_of(m->accession, buf);
             spd_board_put(b, &v, step);
         }
         if (dice(3) == 0) spd_board_publish(b, step, step, true);
