@@ -38,6 +38,10 @@
     X(STATUS_ORDERED, "ordered") X(STATUS_ARRIVED, "arrived") X(STATUS_IN_PROGRESS, "in_progress") \
     X(STATUS_PRELIMINARY, "preliminary") X(STATUS_FINAL, "final") X(STATUS_CANCELLED, "cancelled") \
     X(STATUS_CANCELLED_IMAGES, "cancelled_images_present") X(STATUS_UNMATCHED, "unmatched")
+#define SPD_ENUM_COMPANION_KIND(X)                                                                 \
+    X(COMPANION_KEY_OBJECTS, "key_objects") X(COMPANION_PRESENTATION, "presentation_state")        \
+    X(COMPANION_CAPTURE, "secondary_capture") X(COMPANION_DOCUMENT, "document")                    \
+    X(COMPANION_SEGMENTATION, "segmentation") X(COMPANION_MAP, "parametric_map")
 #define SPD_ENUM_PARKED_KIND(X) X(PARKED_RESULT, "result") X(PARKED_MESSAGE, "message")
 #define SPD_ENUM_ALERT_STATE(X)                                                                    \
     X(ALERT_DUE, "due") X(ALERT_SENDING, "sending") X(ALERT_SENT, "sent")                          \
@@ -105,6 +109,7 @@ SPD_ENUM_MAKE(images_axis, IMAGES_AXIS)
 SPD_ENUM_MAKE(reading_axis, READING_AXIS)
 SPD_ENUM_MAKE(report_axis, REPORT_AXIS)
 SPD_ENUM_MAKE(status, STATUS)
+SPD_ENUM_MAKE(companion_kind, COMPANION_KIND)
 SPD_ENUM_MAKE(parked_kind, PARKED_KIND)
 SPD_ENUM_MAKE(alert_state, ALERT_STATE)
 SPD_ENUM_MAKE(outcome, OUTCOME)

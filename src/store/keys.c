@@ -28,7 +28,8 @@ spd_sv spd_key_i64(struct spd_arena *arena, int64_t v)
 {
     char b[24], *end = b + sizeof b, *p = end;
     uint64_t u = v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
-    do *--p = (char)('0' + u % 10);
+    do
+        *--p = (char)('0' + u % 10);
     while (u /= 10);
     if (v < 0) *--p = '-';
     return spd_arena_dup(arena, spd_sv_of(p, (size_t)(end - p)));
@@ -71,7 +72,8 @@ static void add_when(struct keys *k, enum spd_key_kind kind, bool is)
 
 static void add_patient(struct keys *k, enum spd_key_kind kind, const struct spd_patient *p)
 {
-    for (size_t i = 0; i < p->ids.n; i++) add_cx(k, kind, &p->ids.v[i]);
+    for (size_t i = 0; i < p->ids.n; i++)
+        add_cx(k, kind, &p->ids.v[i]);
 }
 
 static struct keys keys_item(const struct spd_item *o, struct spd_arena *a)
@@ -80,7 +82,8 @@ static struct keys keys_item(const struct spd_item *o, struct spd_arena *a)
     add_cx(&k, SPD_KEY_ITEM_ACCESSION, &o->accession);
     add_cx(&k, SPD_KEY_ITEM_FILLER, &o->filler);
     add_cx(&k, SPD_KEY_ITEM_PLACER, &o->placer);
-    for (size_t i = 0; i < o->study_uids.n; i++) add(&k, SPD_KEY_ITEM_STUDY, o->study_uids.v[i]);
+    for (size_t i = 0; i < o->study_uids.n; i++)
+        add(&k, SPD_KEY_ITEM_STUDY, o->study_uids.v[i]);
     add_patient(&k, SPD_KEY_ITEM_PATIENT, &o->patient);
     add_when(&k, SPD_KEY_ITEM_OPEN, spd_item_open(o));
     return k;
@@ -91,7 +94,18 @@ static struct keys keys_result(const struct spd_result *o, struct spd_arena *a)
     struct keys k = keys_for(a, 2 + o->items.n);
     add(&k, SPD_KEY_RESULT_SOP, o->sop_uid);
     add(&k, SPD_KEY_RESULT_STUDY, o->study_uid);
-    for (size_t i = 0; i < o->items.n; i++) add_id(&k, SPD_KEY_RESULT_ITEM, o->items.v[i]);
+    for (size_t i = 0; i < o->items.n; i++)
+        add_id(&k, SPD_KEY_RESULT_ITEM, o->items.v[i]);
+    return k;
+}
+
+static struct keys keys_companion(const struct spd_companion *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, 2 + o->results.n);
+    add(&k, SPD_KEY_COMPANION_SOP, o->sop_uid);
+    add(&k, SPD_KEY_COMPANION_STUDY, o->study_uid);
+    for (size_t i = 0; i < o->results.n; i++)
+        add_id(&k, SPD_KEY_COMPANION_RESULT, o->results.v[i]);
     return k;
 }
 
@@ -132,7 +146,8 @@ static struct keys keys_message(const struct spd_message *o, struct spd_arena *a
     if (o->direction == SPD_DIRECTION_IN && o->control_id.len)
         add(&k, SPD_KEY_MESSAGE_IN, join(a, o->peer, join(a, o->sender, o->control_id)));
     add_id(&k, SPD_KEY_MESSAGE_ITEM, o->item);
-    for (size_t i = 0; i < o->items.n; i++) add_id(&k, SPD_KEY_MESSAGE_ITEM, o->items.v[i]);
+    for (size_t i = 0; i < o->items.n; i++)
+        add_id(&k, SPD_KEY_MESSAGE_ITEM, o->items.v[i]);
     return k;
 }
 
@@ -160,7 +175,8 @@ static struct keys keys_user(const struct spd_user *o, struct spd_arena *a)
 {
     struct keys k = keys_for(a, 1 + o->tokens.n);
     add(&k, SPD_KEY_USER_NAME, o->name);
-    for (size_t i = 0; i < o->tokens.n; i++) add(&k, SPD_KEY_USER_TOKEN, o->tokens.v[i].hash);
+    for (size_t i = 0; i < o->tokens.n; i++)
+        add(&k, SPD_KEY_USER_TOKEN, o->tokens.v[i].hash);
     return k;
 }
 
@@ -191,36 +207,49 @@ static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena
     const struct spd_timer *timer = o;
     const struct spd_model_version *mv = o;
     switch (table) {
-    case SPD_T_ITEM: return keys_item(o, a);
+    case SPD_T_ITEM:
+        return keys_item(o, a);
     case SPD_T_STUDY:
         return keys_one(a, SPD_KEY_STUDY_UID, ((const struct spd_study *)o)->study_uid);
-    case SPD_T_RESULT: return keys_result(o, a);
-    case SPD_T_PARKED: return keys_parked(o, a);
+    case SPD_T_RESULT:
+        return keys_result(o, a);
+    case SPD_T_PARKED:
+        return keys_parked(o, a);
+    case SPD_T_COMPANION:
+        return keys_companion(o, a);
     case SPD_T_DECISION:
         return keys_one_id(a, SPD_KEY_DECISION_ITEM, ((const struct spd_decision *)o)->item);
-    case SPD_T_ALERT: return keys_alert(o, a);
-    case SPD_T_PAGE: return keys_page(o, a);
+    case SPD_T_ALERT:
+        return keys_alert(o, a);
+    case SPD_T_PAGE:
+        return keys_page(o, a);
     case SPD_T_VERDICT:
         return keys_one_id(a, SPD_KEY_VERDICT_ITEM, ((const struct spd_verdict *)o)->item);
     case SPD_T_DISCREPANCY:
         return keys_one_id(a, SPD_KEY_DISCREPANCY_ITEM, ((const struct spd_discrepancy *)o)->item);
-    case SPD_T_MESSAGE: return keys_message(o, a);
-    case SPD_T_OUTBOX: return keys_outbox(o, a);
+    case SPD_T_MESSAGE:
+        return keys_message(o, a);
+    case SPD_T_OUTBOX:
+        return keys_outbox(o, a);
     case SPD_T_TIMER:
         return keys_one(a, SPD_KEY_TIMER_SUBJECT,
                         join(a, spd_key_i64(a, timer->kind), spd_key_i64(a, timer->subject)));
-    case SPD_T_ALARM: return keys_alarm(o, a);
+    case SPD_T_ALARM:
+        return keys_alarm(o, a);
     case SPD_T_MODEL_VERSION:
         return keys_one(a, SPD_KEY_MODEL_VERSION, join(a, mv->model, mv->version));
-    case SPD_T_USER: return keys_user(o, a);
+    case SPD_T_USER:
+        return keys_user(o, a);
     case SPD_T_SETTING:
         return keys_one(a, SPD_KEY_SETTING_NAME, ((const struct spd_setting *)o)->name);
-    case SPD_T_DOCUMENT: return keys_document(o, a);
+    case SPD_T_DOCUMENT:
+        return keys_document(o, a);
     case SPD_T_AUDIT:
         return keys_one_id(a, SPD_KEY_AUDIT_ITEM, ((const struct spd_audit *)o)->item);
-    case SPD_T_DRAFT: /* by id, which is its item's */
+    case SPD_T_DRAFT:   /* by id, which is its item's */
     case SPD_T_JOURNAL: /* by id alone */
-    case SPD_T_N: break;
+    case SPD_T_N:
+        break;
     }
     return (struct keys){NULL, 0, a};
 }

@@ -34,6 +34,7 @@ static const struct {
     [SPD_T_DOCUMENT] = {"document", &spd_document_desc},
     [SPD_T_AUDIT] = {"audit", &spd_audit_desc},
     [SPD_T_JOURNAL] = {"journal", &spd_journal_desc},
+    [SPD_T_COMPANION] = {"companion", &spd_companion_desc},
 };
 
 const struct spd_desc *spd_table_desc(enum spd_table table)

@@ -23,6 +23,7 @@ enum spd_table {
     SPD_T_DRAFT, SPD_T_VERDICT, SPD_T_DISCREPANCY, SPD_T_MESSAGE, SPD_T_OUTBOX, SPD_T_TIMER,
     SPD_T_ALARM, SPD_T_MODEL_VERSION, SPD_T_USER, SPD_T_SETTING, SPD_T_DOCUMENT, SPD_T_AUDIT,
     SPD_T_JOURNAL,
+    SPD_T_COMPANION,
     SPD_T_N
 };
 /* The description of a table's rows; the SQL table of SPD_T_PAGE is "alert_attempt". */
@@ -70,6 +71,9 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_DOCUMENT_ACTIVE,    /* kind while active */
     SPD_KEY_AUDIT_ITEM,
     SPD_KEY_ALERT_PATIENT,      /* patient_key */
+    SPD_KEY_COMPANION_SOP,      /* sop instance uid */
+    SPD_KEY_COMPANION_STUDY,
+    SPD_KEY_COMPANION_RESULT,   /* result id in decimal, one per result */
     SPD_KEY_N
 };
 
@@ -184,5 +188,6 @@ SPD_STORE_VERBS(setting, SPD_T_SETTING)
 SPD_STORE_VERBS(document, SPD_T_DOCUMENT)
 SPD_STORE_VERBS(audit, SPD_T_AUDIT)
 SPD_STORE_VERBS(journal, SPD_T_JOURNAL)
+SPD_STORE_VERBS(companion, SPD_T_COMPANION)
 
 #endif

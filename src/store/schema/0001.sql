@@ -129,7 +129,37 @@ CREATE TABLE "result"(
   "queued_old" INTEGER NOT NULL DEFAULT 0,
   "modality" TEXT NOT NULL DEFAULT '',
   "body_part" TEXT NOT NULL DEFAULT '',
-  "link" TEXT NOT NULL DEFAULT ''
+  "link" TEXT NOT NULL DEFAULT '',
+  "outputs" TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+CREATE TABLE "companion"(
+  "id" INTEGER PRIMARY KEY,
+  "at" INTEGER NOT NULL DEFAULT 0,
+  "kind" TEXT NOT NULL DEFAULT '',
+  "sop_class" TEXT NOT NULL DEFAULT '',
+  "sop_uid" TEXT NOT NULL DEFAULT '',
+  "series_uid" TEXT NOT NULL DEFAULT '',
+  "study_uid" TEXT NOT NULL DEFAULT '',
+  "accession_value" TEXT NOT NULL DEFAULT '',
+  "accession_authority" TEXT NOT NULL DEFAULT '',
+  "patient_ids" TEXT NOT NULL DEFAULT '[]',
+  "patient_name" TEXT NOT NULL DEFAULT '',
+  "patient_birth_date" TEXT NOT NULL DEFAULT '',
+  "patient_sex" TEXT NOT NULL DEFAULT '',
+  "peer" TEXT NOT NULL DEFAULT '',
+  "message" INTEGER NOT NULL DEFAULT 0,
+  "manufacturer" TEXT NOT NULL DEFAULT '',
+  "name" TEXT NOT NULL DEFAULT '',
+  "version" TEXT NOT NULL DEFAULT '',
+  "title" TEXT NOT NULL DEFAULT '',
+  "refs" TEXT NOT NULL DEFAULT '[]',
+  "predecessors" TEXT NOT NULL DEFAULT '[]',
+  "tracking" TEXT NOT NULL DEFAULT '[]',
+  "content_at" INTEGER NOT NULL DEFAULT 0,
+  "results" TEXT NOT NULL DEFAULT '[]',
+  "linked_by" TEXT NOT NULL DEFAULT '',
+  "notes" TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE TABLE "parked"(
