@@ -63,6 +63,8 @@ const struct spd_desc *spd_event_desc(enum spd_event_type type)
         [SPD_EVENT_OUTCOME] = &spd_outcome_event_desc, [SPD_EVENT_ACTION] = &spd_action_event_desc,
         [SPD_EVENT_CONFIG] = &spd_config_event_desc,   [SPD_EVENT_USER] = &spd_user_event_desc,
         [SPD_EVENT_START] = &spd_start_event_desc,     [SPD_EVENT_ALARM] = &spd_alarm_event_desc,
+        [SPD_EVENT_APPOINTMENT] = &spd_appointment_event_desc,
+        [SPD_EVENT_RECONCILE] = &spd_reconcile_event_desc,
     };
     return (unsigned)type < SPD_EVENT_TYPE_N ? table[type] : NULL;
 }

@@ -87,13 +87,15 @@
     X(ACT_DRAFT_UNDO, "draft_undo") X(ACT_ACKNOWLEDGE, "acknowledge") X(ACT_DECLINE, "decline")    \
     X(ACT_HANDOVER, "handover") X(ACT_RESOLVE, "resolve") X(ACT_SET_MODE, "set_mode")              \
     X(ACT_RETRY, "retry") X(ACT_RESEND, "resend")                                                  \
-    X(ACT_VIEW_RAW, "view_raw") /* looked at a message's raw bytes: audited, nothing else */
+    X(ACT_VIEW_RAW, "view_raw") /* looked at a message's raw bytes: audited, nothing else */         \
+    X(ACT_MERGE_UNDO, "merge_undo") X(ACT_CONFIRM_PATIENT, "confirm_patient")
 #define SPD_ENUM_EVENT_TYPE(X)                                                                     \
     X(EVENT_ORDER, "order") X(EVENT_PATIENT, "patient") X(EVENT_REPORT, "report")                  \
     X(EVENT_MESSAGE, "message") X(EVENT_RESULT, "result") X(EVENT_STUDY, "study")                  \
     X(EVENT_TIMER, "timer") X(EVENT_CLAIM, "claim") X(EVENT_OUTCOME, "outcome")                    \
     X(EVENT_ACTION, "action") X(EVENT_CONFIG, "config") X(EVENT_USER, "user")                      \
-    X(EVENT_START, "start") X(EVENT_ALARM, "alarm")
+    X(EVENT_START, "start") X(EVENT_ALARM, "alarm")                                                \
+    X(EVENT_APPOINTMENT, "appointment") X(EVENT_RECONCILE, "reconcile")
 
 #define SPD_ENUM_CONST(c, n) SPD_##c,
 #define SPD_ENUM_MAKE(lower, UPPER)                                                                \
@@ -168,6 +170,8 @@ struct spd_event {
         struct spd_user_event *user;
         struct spd_start_event *start;
         struct spd_alarm_event *alarm;
+        struct spd_reconcile_event *reconcile;
+        struct spd_appointment_event *appointment;
     } u;
 };
 /* The description of an event type's payload; NULL for an unknown type. */

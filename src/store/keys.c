@@ -121,6 +121,22 @@ static struct keys keys_parked(const struct spd_parked *o, struct spd_arena *a)
     return k;
 }
 
+static struct keys keys_merge(const struct spd_merge *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, 2);
+    add_cx(&k, SPD_KEY_MERGE_FROM, &o->from);
+    add_cx(&k, SPD_KEY_MERGE_TO, &o->to);
+    return k;
+}
+
+static struct keys keys_study(const struct spd_study *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, 2);
+    add(&k, SPD_KEY_STUDY_UID, o->study_uid);
+    add_cx(&k, SPD_KEY_STUDY_ACCESSION, &o->accession);
+    return k;
+}
+
 static struct keys keys_alert(const struct spd_alert *o, struct spd_arena *a)
 {
     struct keys k = keys_for(a, 4);
@@ -210,7 +226,9 @@ static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena
     case SPD_T_ITEM:
         return keys_item(o, a);
     case SPD_T_STUDY:
-        return keys_one(a, SPD_KEY_STUDY_UID, ((const struct spd_study *)o)->study_uid);
+        return keys_study(o, a);
+    case SPD_T_MERGE:
+        return keys_merge(o, a);
     case SPD_T_RESULT:
         return keys_result(o, a);
     case SPD_T_PARKED:

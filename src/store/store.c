@@ -35,6 +35,7 @@ static const struct {
     [SPD_T_AUDIT] = {"audit", &spd_audit_desc},
     [SPD_T_JOURNAL] = {"journal", &spd_journal_desc},
     [SPD_T_COMPANION] = {"companion", &spd_companion_desc},
+    [SPD_T_MERGE] = {"merge", &spd_merge_desc},
 };
 
 const struct spd_desc *spd_table_desc(enum spd_table table)
@@ -178,13 +179,14 @@ enum spd_rc spd_store_find_one(struct spd_store *s, enum spd_key_kind kind, spd_
     return n ? SPD_OK : SPD_NOTFOUND;
 }
 
-enum spd_rc spd_store_due(struct spd_store *s, enum spd_table t, spd_usec until, spd_usec after_due,
-                          int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
+enum spd_rc spd_store_due(struct spd_store *s, enum spd_table t, spd_sv part, spd_usec until,
+                          spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
                           size_t *ret_n, struct spd_err *err)
 {
     if (t != SPD_T_TIMER && t != SPD_T_OUTBOX)
         return spd_fail(err, SPD_BUG, spd_table_name(t), "due: this table has no due rows");
-    return s->ops->due(s->self, t, until, after_due, after_id, ret_ids, ret_dues, max, ret_n, err);
+    return s->ops->due(s->self, t, part, until, after_due, after_id, ret_ids, ret_dues, max, ret_n,
+                       err);
 }
 
 enum spd_rc spd_store_scan(struct spd_store *s, enum spd_table t, int64_t after, bool descending,

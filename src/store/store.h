@@ -5,7 +5,7 @@
  *   - by id,
  *   - by key: (key kind, text) -> ids in ascending order; the keys of an object are worked out from
  *     its own fields by the one function spd_store_keys, so all back ends agree,
- *   - by due: timer and outbox rows in order of (due, id).
+ *   - by due: timer rows, and the outbox rows of one destination, in order of (due, id).
  * Reads see the transaction's own writes. Nothing is cached beyond a rollback.
  *
  * Threads: one writer opens with SPD_STORE_WRITE and is the only one to begin; any number of readers
@@ -24,6 +24,7 @@ enum spd_table {
     SPD_T_ALARM, SPD_T_MODEL_VERSION, SPD_T_USER, SPD_T_SETTING, SPD_T_DOCUMENT, SPD_T_AUDIT,
     SPD_T_JOURNAL,
     SPD_T_COMPANION,
+    SPD_T_MERGE,
     SPD_T_N
 };
 /* The description of a table's rows; the SQL table of SPD_T_PAGE is "alert_attempt". */
@@ -74,6 +75,9 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_COMPANION_SOP,      /* sop instance uid */
     SPD_KEY_COMPANION_STUDY,
     SPD_KEY_COMPANION_RESULT,   /* result id in decimal, one per result */
+    SPD_KEY_MERGE_FROM,         /* value|authority, undone ones too */
+    SPD_KEY_MERGE_TO,           /* value|authority, undone ones too */
+    SPD_KEY_STUDY_ACCESSION,    /* value|authority */
     SPD_KEY_N
 };
 
@@ -114,10 +118,12 @@ struct spd_store_ops { /* all required */
     /* ids with that key, ascending, id > after, at most max. */
     enum spd_rc (*find)(void *self, enum spd_key_kind kind, spd_sv text, int64_t after, int64_t *ret_ids,
                         size_t max, size_t *ret_n, struct spd_err *err);
-    /* rows of timer or outbox (state queued or sending) with the smallest (due, id); due <= until;
-     * (due,id) > (after_due, after_id). */
-    enum spd_rc (*due)(void *self, enum spd_table t, spd_usec until, spd_usec after_due, int64_t after_id,
-                       int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err);
+    /* Rows of timer (part ""), or of outbox for the destination part (state queued or sending), with the
+     * smallest (due, id); due <= until; (due,id) > (after_due, after_id). Costs what that part has, whatever
+     * waits for others. */
+    enum spd_rc (*due)(void *self, enum spd_table t, spd_sv part, spd_usec until, spd_usec after_due,
+                       int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n,
+                       struct spd_err *err);
     /* rows in id order, id > after; descending: id < after, and after <= 0 starts at the newest; at most max */
     enum spd_rc (*scan)(void *self, enum spd_table t, int64_t after, bool descending, int64_t *ret_ids,
                         size_t max, size_t *ret_n, struct spd_err *err);
@@ -148,7 +154,7 @@ enum spd_rc spd_store_find(struct spd_store *s, enum spd_key_kind kind, spd_sv t
 enum spd_rc spd_store_find_all(struct spd_store *s, enum spd_key_kind kind, spd_sv text, int64_t **ret_ids, size_t *ret_n, struct spd_arena *arena, struct spd_err *err);
 /* The first id; NOTFOUND. */
 enum spd_rc spd_store_find_one(struct spd_store *s, enum spd_key_kind kind, spd_sv text, int64_t *ret_id, struct spd_err *err);
-enum spd_rc spd_store_due(struct spd_store *s, enum spd_table t, spd_usec until, spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err);
+enum spd_rc spd_store_due(struct spd_store *s, enum spd_table t, spd_sv part, spd_usec until, spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err);
 enum spd_rc spd_store_scan(struct spd_store *s, enum spd_table t, int64_t after, bool descending, int64_t *ret_ids, size_t max, size_t *ret_n, struct spd_err *err);
 enum spd_rc spd_store_max_id(struct spd_store *s, enum spd_table t, int64_t *ret, struct spd_err *err);
 
@@ -189,5 +195,6 @@ SPD_STORE_VERBS(document, SPD_T_DOCUMENT)
 SPD_STORE_VERBS(audit, SPD_T_AUDIT)
 SPD_STORE_VERBS(journal, SPD_T_JOURNAL)
 SPD_STORE_VERBS(companion, SPD_T_COMPANION)
+SPD_STORE_VERBS(merge, SPD_T_MERGE)
 
 #endif

@@ -74,6 +74,23 @@ CREATE TABLE "item"(
   "wait_level" TEXT NOT NULL DEFAULT '',
   "raised_at" INTEGER NOT NULL DEFAULT 0,
   "priority_wire" TEXT NOT NULL DEFAULT '',
+  "imported" INTEGER NOT NULL DEFAULT 0,
+  "import_mark" INTEGER NOT NULL DEFAULT 0,
+  "extra_since" INTEGER NOT NULL DEFAULT 0,
+  "report_time" INTEGER NOT NULL DEFAULT 0,
+  "own_ids" TEXT NOT NULL DEFAULT '[]',
+  "own_name" TEXT NOT NULL DEFAULT '',
+  "own_birth_date" TEXT NOT NULL DEFAULT '',
+  "own_sex" TEXT NOT NULL DEFAULT '',
+  "account_value" TEXT NOT NULL DEFAULT '',
+  "account_authority" TEXT NOT NULL DEFAULT '',
+  "visit_value" TEXT NOT NULL DEFAULT '',
+  "visit_authority" TEXT NOT NULL DEFAULT '',
+  "adt_time" INTEGER NOT NULL DEFAULT 0,
+  "discharged" INTEGER NOT NULL DEFAULT 0,
+  "appointment" TEXT NOT NULL DEFAULT '',
+  "appointment_time" INTEGER NOT NULL DEFAULT 0,
+  "room" TEXT NOT NULL DEFAULT '',
   "status" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
@@ -130,7 +147,8 @@ CREATE TABLE "result"(
   "modality" TEXT NOT NULL DEFAULT '',
   "body_part" TEXT NOT NULL DEFAULT '',
   "link" TEXT NOT NULL DEFAULT '',
-  "outputs" TEXT NOT NULL DEFAULT '[]'
+  "outputs" TEXT NOT NULL DEFAULT '[]',
+  "assigned" TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE TABLE "companion"(
@@ -184,7 +202,8 @@ CREATE TABLE "parked"(
   "closed" INTEGER NOT NULL DEFAULT 0,
   "closed_by" TEXT NOT NULL DEFAULT '',
   "closed_how" TEXT NOT NULL DEFAULT '',
-  "closed_reason" TEXT NOT NULL DEFAULT ''
+  "closed_reason" TEXT NOT NULL DEFAULT '',
+  "sender" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE "decision"(
@@ -409,6 +428,29 @@ CREATE TABLE "audit"(
   "seq" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+CREATE TABLE "merge"(
+  "id" INTEGER PRIMARY KEY,
+  "at" INTEGER NOT NULL DEFAULT 0,
+  "from_value" TEXT NOT NULL DEFAULT '',
+  "from_authority" TEXT NOT NULL DEFAULT '',
+  "to_value" TEXT NOT NULL DEFAULT '',
+  "to_authority" TEXT NOT NULL DEFAULT '',
+  "kind" TEXT NOT NULL DEFAULT '',
+  "account_value" TEXT NOT NULL DEFAULT '',
+  "account_authority" TEXT NOT NULL DEFAULT '',
+  "visit_value" TEXT NOT NULL DEFAULT '',
+  "visit_authority" TEXT NOT NULL DEFAULT '',
+  "peer" TEXT NOT NULL DEFAULT '',
+  "message" INTEGER NOT NULL DEFAULT 0,
+  "source_time" INTEGER NOT NULL DEFAULT 0,
+  "items" TEXT NOT NULL DEFAULT '[]',
+  "undone" INTEGER NOT NULL DEFAULT 0,
+  "undone_time" INTEGER NOT NULL DEFAULT 0,
+  "undone_by" TEXT NOT NULL DEFAULT '',
+  "undone_reason" TEXT NOT NULL DEFAULT '',
+  "undone_message" INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
 CREATE TABLE "journal"(
   "id" INTEGER PRIMARY KEY,
   "at" INTEGER NOT NULL DEFAULT 0,
@@ -438,7 +480,7 @@ CREATE TABLE finding(
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX timer_due ON timer(due, id);
-CREATE INDEX outbox_due ON outbox(due, id) WHERE state IN ('queued', 'sending');
+CREATE INDEX outbox_due ON outbox(destination, due, id) WHERE state IN ('queued', 'sending');
 CREATE INDEX outbox_state ON outbox(state, id);
 CREATE INDEX item_status ON item(status, id);
 CREATE INDEX item_name ON item(patient_name);
