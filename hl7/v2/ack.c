@@ -106,3 +106,22 @@ void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_
     spd_str_addc(out, '\r');
     if (a->severity != 'A' && at_least_2_5(msh(m, 12))) error_segment(a, d, out);
 }
+
+void hl7_ack_bare(struct spd_str *out, size_t from)
+{
+    size_t at = from + 4, end;
+    if (!spd_str_ok(out) || out->len < from + 5) return;
+    const char field = out->ptr[from + 3], comp = out->ptr[from + 4];
+    for (int n = 2; n < 9; n++) { /* MSH-1 is the separator itself: behind it comes MSH-2 */
+        while (at < out->len && out->ptr[at] != field && out->ptr[at] != '\r')
+            at++;
+        if (at == out->len || out->ptr[at] == '\r') return;
+        at++;
+    }
+    while (at < out->len && out->ptr[at] != comp && out->ptr[at] != field && out->ptr[at] != '\r')
+        at++;
+    for (end = at; end < out->len && out->ptr[end] != field && out->ptr[end] != '\r';)
+        end++;
+    memmove(out->ptr + at, out->ptr + end, out->len - end + 1); /* with the NUL */
+    out->len -= end - at;
+}

@@ -18,5 +18,8 @@ struct hl7_ack {
 /* m may hold only a header, or be NULL when not even that could be read. Appends nothing when the
  * sender wants no such answer (MSH-15, MSH-16). */
 void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_str *out);
+/* Cuts MSH-9 of the acknowledgement that was appended from `from` on to its first component
+ * (HL7_QUIRK_BARE_ACK). Nothing there: no change. */
+void hl7_ack_bare(struct spd_str *out, size_t from);
 
 #endif

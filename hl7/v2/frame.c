@@ -36,26 +36,66 @@ static enum spd_rc find_start(struct hl7_framer *f, spd_sv bytes, size_t *at, st
             f->inside = true;
             return SPD_OK;
         }
-        if (c != '\r' && c != '\n')
+        if ((c != '\r' && c != '\n') || f->quirks & HL7_QUIRK_STRICT_FRAMES)
             return refuse(f, SPD_PROTO, *at, err, "a frame must begin with 0x0B");
         ++*at;
     }
     return SPD_AGAIN;
 }
 
-/* Content up to the end block; false when it is not here yet. */
-static enum spd_rc find_end(struct hl7_framer *f, spd_sv bytes, size_t from, size_t *end,
+/* Content up to the end block goes to the part, or is all of it (*ret_whole); AGAIN: not here yet.
+ */
+static enum spd_rc find_end(struct hl7_framer *f, spd_sv bytes, size_t *at, spd_sv *ret_whole,
                             struct spd_err *err)
 {
-    const char *p = bytes.ptr + from;
-    size_t n = bytes.len - from, room = f->part.max - f->part.len;
-    const char *fs = memchr(p, FS, n);
+    const char *p = bytes.ptr + *at;
+    size_t n = bytes.len - *at, room = f->part.max - f->part.len;
+    const char *fs = n ? memchr(p, FS, n) : NULL;
     size_t content = fs ? (size_t)(fs - p) : n;
-    const char *vt = memchr(p, VT, content);
+    const char *vt = content ? memchr(p, VT, content) : NULL;
     if (vt) return refuse(f, SPD_PROTO, (size_t)(vt - bytes.ptr), err, "0x0B inside a frame");
-    if (content > room) return refuse(f, SPD_LIMIT, from + room, err, "the frame is too long");
-    *end = from + content;
+    if (content > room) return refuse(f, SPD_LIMIT, *at + room, err, "the frame is too long");
+    *at += content;
+    *ret_whole = spd_sv_of(p, content);
+    if (fs && !f->part.len && *at + 1 < bytes.len) return SPD_OK; /* nothing to keep */
+    spd_str_add(&f->part, *ret_whole);
+    if (!spd_str_ok(&f->part)) return spd_fail(err, f->part.rc, "", "no memory for a frame");
+    *ret_whole = spd_str_sv(&f->part);
     return fs ? SPD_OK : SPD_AGAIN;
+}
+
+/* Behind 0x1C: 0x0D is usual; strict peers must send it. */
+static enum spd_rc pass_end(struct hl7_framer *f, spd_sv bytes, size_t *at, struct spd_err *err)
+{
+    const char c = *at < bytes.len ? bytes.ptr[*at] : '\r';
+    const bool strict = f->quirks & HL7_QUIRK_STRICT_FRAMES;
+    if (strict && *at == bytes.len) {
+        f->ending = true;
+        return SPD_AGAIN;
+    }
+    if (strict && c != '\r') return refuse(f, SPD_PROTO, *at, err, "0x1C without 0x0D behind it");
+    if (c != '\r' && c != '\n' && c != VT)
+        return refuse(f, SPD_PROTO, *at, err, "0x1C inside a frame");
+    if (*at < bytes.len && c == '\r') ++*at;
+    return SPD_OK;
+}
+
+/* One frame's content, blank or not. */
+static enum spd_rc next_frame(struct hl7_framer *f, spd_sv bytes, size_t *at, spd_sv *ret_whole,
+                              struct spd_err *err)
+{
+    enum spd_rc rc = SPD_OK;
+    if (f->ending) {
+        *ret_whole = spd_str_sv(&f->part);
+    } else {
+        if (!f->inside) rc = find_start(f, bytes, at, err);
+        if (!rc) rc = find_end(f, bytes, at, ret_whole, err);
+        if (rc) return rc;
+        ++*at;
+    }
+    rc = pass_end(f, bytes, at, err);
+    if (!rc) f->inside = f->ending = false;
+    return rc;
 }
 
 /* Only line ends: a keep-alive. */
@@ -67,7 +107,7 @@ static bool blank(spd_sv v)
 enum spd_rc hl7_framer_feed(struct hl7_framer *f, spd_sv bytes, size_t *ret_used, spd_sv *ret_frame,
                             struct spd_err *err)
 {
-    size_t at = 0, end = 0;
+    size_t at = 0;
     *ret_used = 0;
     *ret_frame = SPD_SV_NONE;
     if (f->handed) {
@@ -75,31 +115,14 @@ enum spd_rc hl7_framer_feed(struct hl7_framer *f, spd_sv bytes, size_t *ret_used
         f->handed = false;
     }
     for (;;) {
-        enum spd_rc rc = f->inside ? SPD_OK : find_start(f, bytes, &at, err);
-        if (rc == SPD_OK && at < bytes.len)
-            rc = find_end(f, bytes, at, &end, err);
-        else if (rc == SPD_OK)
-            rc = SPD_AGAIN, end = at;
+        spd_sv whole;
+        enum spd_rc rc = next_frame(f, bytes, &at, &whole, err);
         if (rc == SPD_AGAIN) {
-            if (f->inside && end > at) spd_str_add(&f->part, spd_sv_of(bytes.ptr + at, end - at));
             *ret_used = bytes.len;
             f->offset += bytes.len;
-            return spd_str_ok(&f->part) ? SPD_AGAIN
-                                        : spd_fail(err, f->part.rc, "", "no memory for a frame");
+            return rc;
         }
         if (rc != SPD_OK) return rc;
-        spd_sv whole = spd_sv_of(bytes.ptr + at, end - at);
-        if (f->part.len) {
-            spd_str_add(&f->part, whole);
-            if (!spd_str_ok(&f->part))
-                return spd_fail(err, f->part.rc, "", "no memory for a frame");
-            whole = spd_str_sv(&f->part);
-        }
-        at = end + 1;
-        if (at < bytes.len && bytes.ptr[at] != '\r' && bytes.ptr[at] != '\n' && bytes.ptr[at] != VT)
-            return refuse(f, SPD_PROTO, at, err, "0x1C inside a frame");
-        if (at < bytes.len && bytes.ptr[at] == '\r') at++;
-        f->inside = false;
         if (blank(whole)) {
             f->keepalives++;
             spd_str_clear(&f->part);
@@ -114,14 +137,22 @@ enum spd_rc hl7_framer_feed(struct hl7_framer *f, spd_sv bytes, size_t *ret_used
     }
 }
 
-enum spd_rc hl7_frame_write(struct spd_str *out, spd_sv message)
+enum spd_rc hl7_frame_write_as(struct spd_str *out, spd_sv message, unsigned quirks)
 {
     if (message.len &&
         (memchr(message.ptr, VT, message.len) || memchr(message.ptr, FS, message.len)))
         return SPD_INVALID;
+    while (quirks & HL7_QUIRK_NO_TRAILING_CR && message.len && message.ptr[message.len - 1] == '\r')
+        message.len--;
     spd_str_addc(out, VT);
     spd_str_add(out, message);
     spd_str_addc(out, FS);
-    spd_str_addc(out, '\r');
+    if (!(quirks & HL7_QUIRK_END_WITHOUT_CR)) spd_str_addc(out, '\r');
+    if (quirks & HL7_QUIRK_LF_BETWEEN_FRAMES) spd_str_addc(out, '\n');
     return out->rc;
+}
+
+enum spd_rc hl7_frame_write(struct spd_str *out, spd_sv message)
+{
+    return hl7_frame_write_as(out, message, 0);
 }

@@ -64,6 +64,75 @@ static void answers_as_the_table_says(void **state)
     }
 }
 
+/* MSH-15 and MSH-16 in all combinations (HL7 2.5 section 2.9.3): original mode where both are
+ * empty; else an accept acknowledgement where MSH-15 wants one, an application one where only
+ * MSH-16 does. */
+static void both_modes_in_all_combinations(void **state)
+{
+    static const char *const conditions[] = {"", "AL", "NE", "ER", "SU"};
+    static const struct {
+        char severity;
+        const char *want[5]; /* of one condition: "" AL NE ER SU */
+    } wanted[] = {{'A', {"0", "1", "0", "0", "1"}},
+                  {'E', {"0", "1", "0", "1", "0"}},
+                  {'R', {"0", "1", "0", "1", "0"}}};
+    size_t silent = 0, accept = 0, application = 0;
+    (void)state;
+    for (size_t s = 0; s < 3; s++)
+        for (size_t i = 0; i < 5; i++)
+            for (size_t k = 0; k < 5; k++) {
+                char text[128], want[16] = "";
+                struct hl7_msg m;
+                struct spd_str out = SPD_STR_INIT(1000);
+                struct hl7_ack a = {.severity = wanted[s].severity, .control_id = SPD_SV("C")};
+                bool original = i == 0 && k == 0;
+                snprintf(text, sizeof text, "MSH|^~\\&|||||1||ORM^O01|7|P|2.5|||%s|%s\r",
+                         conditions[i], conditions[k]);
+                if (original || *wanted[s].want[i] == '1' || *wanted[s].want[k] == '1')
+                    snprintf(want, sizeof want, "\rMSA|%c%c|7\r",
+                             !original && *wanted[s].want[i] == '1' ? 'C' : 'A',
+                             wanted[s].severity);
+                assert_int_equal(hl7_msg_header(&m, spd_sv_from(text), NULL), SPD_OK);
+                hl7_ack_write(&m, &a, &out);
+                if (*want ? !out.len || !strstr(out.ptr, want) : out.len > 0)
+                    fail_msg("%c, MSH-15 %s, MSH-16 %s: %s", wanted[s].severity, conditions[i],
+                             conditions[k], out.len ? out.ptr : "(nothing)");
+                silent += !*want, accept += *want && want[5] == 'C',
+                    application += *want && want[5] == 'A';
+                spd_str_done(&out);
+            }
+    assert_int_equal(silent, 24);
+    assert_int_equal(accept, 30);
+    assert_int_equal(application, 21);
+}
+
+static void a_bare_ack(void **state)
+{
+    static const struct {
+        const char *name, *ack, *want;
+    } bare[] = {
+        {"three components", "MSH|^~\\&|a|b|c|d|1||ACK^O01^ACK|C|P|2.5\rMSA|AA|7\r",
+         "MSH|^~\\&|a|b|c|d|1||ACK|C|P|2.5\rMSA|AA|7\r"},
+        {"bare already", "MSH|^~\\&|||||1||ACK|C|P|2.5\rMSA|AA|7\r",
+         "MSH|^~\\&|||||1||ACK|C|P|2.5\rMSA|AA|7\r"},
+        {"its own delimiters", "MSH$*+!%$$$$$1$$ACK*O01$C\r", "MSH$*+!%$$$$$1$$ACK$C\r"},
+        {"a short header", "MSH|^~\\&|a\rMSA|AA^x|7\r", "MSH|^~\\&|a\rMSA|AA^x|7\r"},
+        {"the last field", "MSH|^~\\&|||||1||ACK^O01", "MSH|^~\\&|||||1||ACK"},
+        {"none at all", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        struct spd_str out = SPD_STR_INIT(1000);
+        spd_str_addz(&out, "before");
+        spd_str_addz(&out, bare[i].ack);
+        hl7_ack_bare(&out, 6);
+        if (strncmp(out.ptr, "before", 6) || strcmp(out.ptr + 6, bare[i].want))
+            fail_msg("%s: %s", bare[i].name, out.ptr);
+        assert_int_equal(strlen(out.ptr), out.len);
+        spd_str_done(&out);
+    }
+}
+
 /* No byte in the header can make more than MSH, MSA and ERR. */
 static void nothing_can_be_smuggled_in(void **state)
 {
@@ -95,6 +164,8 @@ static void nothing_can_be_smuggled_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(answers_as_the_table_says),
+                                       cmocka_unit_test(both_modes_in_all_combinations),
+                                       cmocka_unit_test(a_bare_ack),
                                        cmocka_unit_test(nothing_can_be_smuggled_in)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,11 +49,13 @@ static const struct {
 };
 
 /* Feeds in pieces of `step` bytes; returns the last rc and the frames. */
-static enum spd_rc feed_all(const char *bytes, size_t len, size_t step, struct spd_str *frames)
+static enum spd_rc feed_all(const char *bytes, size_t len, size_t step, unsigned quirks,
+                            struct spd_str *frames)
 {
     struct hl7_framer f;
     enum spd_rc rc = SPD_AGAIN;
     hl7_framer_init(&f, 8);
+    f.quirks = quirks;
     for (size_t at = 0; at < len && rc == SPD_AGAIN; at += step) {
         spd_sv rest = spd_sv_of(bytes + at, len - at < step ? len - at : step);
         do {
@@ -74,7 +76,7 @@ static void every_row_however_cut(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (size_t step = 1; step <= rows[i].len; step++) {
             struct spd_str frames = SPD_STR_INIT(1000);
-            enum spd_rc rc = feed_all(rows[i].bytes, rows[i].len, step, &frames);
+            enum spd_rc rc = feed_all(rows[i].bytes, rows[i].len, step, 0, &frames);
             /* cut right behind 0x1C nobody can know that content follows */
             bool early = !strcmp(rows[i].name, "end block inside") && step <= 4 && 4 % step == 0;
             if (!early && (rc != rows[i].end || !spd_sv_is(spd_str_sv(&frames), rows[i].frames)))
@@ -101,6 +103,57 @@ static void writes_a_frame(void **state)
     spd_str_done(&s);
 }
 
+/* One row for each quirk: what is written, and what reading then takes. */
+static const struct {
+    const char *quirk, *written, *bytes;
+    size_t len;
+    const char *frames;
+    enum spd_rc end;
+} quirk_rows[] = {
+#define B(s) s, sizeof(s) - 1
+    {"no_trailing_cr", "\x0bMSH\x1c\r", B("\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
+    {"end_without_cr", "\x0bMSH\r\x1c", B("\x0bMSH1\x1c\x0bMSH2\x1c"), "MSH1|MSH2|", SPD_AGAIN},
+    {"lf_between_frames", "\x0bMSH\r\x1c\r\n", B("\x0bMSH1\x1c\r\n"), "MSH1|", SPD_AGAIN},
+    {"keep_alive_frames", "\x0bMSH\r\x1c\r", B("\x0b\x1c\r\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
+    {"bare_ack", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0b\x1c\r\x0bMSH1\x1c\r\x0bMSH2\x1c\r"), "MSH1|MSH2|",
+     SPD_AGAIN},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c"), "", SPD_AGAIN},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\x0b"), "", SPD_PROTO},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\n"), "", SPD_PROTO},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\r\n"), "MSH1|", SPD_PROTO},
+    {"strict_frames", "\x0bMSH\r\x1c\r", B("\n\x0bMSH1\x1c\r"), "", SPD_PROTO},
+#undef B
+};
+
+static void each_quirk_does_what_its_row_says(void **state)
+{
+    unsigned seen = 0, all = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof quirk_rows / sizeof quirk_rows[0]; i++) {
+        unsigned bit = hl7_quirk_of(spd_sv_from(quirk_rows[i].quirk));
+        struct spd_str written = SPD_STR_INIT(100);
+        assert_true(bit);
+        seen |= bit;
+        assert_int_equal(hl7_frame_write_as(&written, SPD_SV("MSH\r"), bit), SPD_OK);
+        if (!spd_sv_is(spd_str_sv(&written), quirk_rows[i].written))
+            fail_msg("%s: written otherwise", quirk_rows[i].quirk);
+        spd_str_done(&written);
+        for (size_t step = 1; step <= quirk_rows[i].len; step++) {
+            struct spd_str frames = SPD_STR_INIT(1000);
+            enum spd_rc rc = feed_all(quirk_rows[i].bytes, quirk_rows[i].len, step, bit, &frames);
+            if (rc != quirk_rows[i].end || !spd_sv_is(spd_str_sv(&frames), quirk_rows[i].frames))
+                fail_msg("%s (row %zu), step %zu: %s \"%s\"", quirk_rows[i].quirk, i, step,
+                         spd_rc_name(rc), frames.ptr ? frames.ptr : "");
+            spd_str_done(&frames);
+        }
+    }
+    for (const struct hl7_quirk_row *q = hl7_quirks; q->name; q++)
+        all |= q->bit;
+    assert_int_equal(seen, all);
+    assert_int_equal(hl7_quirk_of(SPD_SV("no_such")), 0);
+}
+
 static void error_says_where(void **state)
 {
     struct hl7_framer f;
@@ -120,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_however_cut),
         cmocka_unit_test(writes_a_frame),
+        cmocka_unit_test(each_quirk_does_what_its_row_says),
         cmocka_unit_test(error_says_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
