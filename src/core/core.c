@@ -32,6 +32,7 @@ void spd_core_free(struct spd_core *core)
     }
     spd_free(core->dirty);
     spd_free(core->notes);
+    spd_feed_forget(core);
     explicit_bzero(core->secret, sizeof core->secret);
     spd_free(core);
 }
@@ -121,6 +122,8 @@ static struct spd_message_in *envelope_of(const struct spd_event *e)
         return &e->u.result->message;
     case SPD_EVENT_STUDY:
         return &e->u.study->message;
+    case SPD_EVENT_STEP:
+        return &e->u.step->message;
     default:
         return NULL;
     }
@@ -227,6 +230,8 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
         return spd_result_in(tx, e->u.result);
     case SPD_EVENT_STUDY:
         return spd_study_in(tx, e->u.study);
+    case SPD_EVENT_STEP:
+        return spd_step_in(tx, e->u.step);
     case SPD_EVENT_TIMER:
         return spd_timer_fired(tx, e->u.timer);
     case SPD_EVENT_CLAIM:
@@ -243,11 +248,23 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
         return start_in(tx, e->u.start);
     case SPD_EVENT_ALARM:
         return alarm_in(tx, e->u.alarm);
+    case SPD_EVENT_RECONCILE:
+        return spd_reconcile_in(tx, e->u.reconcile);
     case SPD_EVENT_TYPE_UNSET:
     case SPD_EVENT_TYPE_N:
         break;
     }
     return spd_fail(tx->err, SPD_BUG, "core", "unknown event type");
+}
+
+/* Whoever sends a message is heard, whatever becomes of it. */
+static enum spd_rc heard(struct spd_tx *tx, const struct spd_event *e)
+{
+    struct spd_event it = *e;
+    const struct spd_message_in *m = envelope_of(&it);
+    spd_sv peer = m && !m->import ? m->peer : SPD_SV_NONE;
+    if (!peer.len && e->type == SPD_EVENT_STUDY) peer = e->u.study->peer;
+    return spd_feed_heard(tx, peer);
 }
 
 enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store,
@@ -264,7 +281,11 @@ enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store,
     tx.journal = true;
     TRY(run(&tx, event));
     TRY(spd_tx_finish(&tx));
-    if (tx.journal) TRY(write_journal(&tx, event));
+    TRY(heard(&tx, event));
+    if (tx.journal)
+        TRY(write_journal(&tx, event));
+    else /* it left nothing, so a replay, which does not see it, must find the same numbers */
+        memcpy(core->next_id, core->kept_id, sizeof core->next_id);
     ret->revision = core->next_id[SPD_T_JOURNAL] - 1;
     if (!ret->n_items) ret->items = tx.items.v, ret->n_items = tx.items.n;
     return SPD_OK;
@@ -274,6 +295,7 @@ void spd_core_undo(struct spd_core *core)
 {
     memcpy(core->next_id, core->kept_id, sizeof core->next_id);
     core->n_dirty = core->kept_dirty, core->n_notes = core->kept_notes;
+    spd_feed_forget(core);
     if (core->rules_changed) {
         struct spd_compiled *c = core->rules;
         core->rules = c->before;
@@ -301,6 +323,7 @@ void spd_core_rolled_back(struct spd_core *core, struct spd_store *store)
         spd_compiled_free(c);
     }
     core->rules_changed = false;
+    spd_feed_forget(core);
     core->n_dirty = core->n_notes = 0;
     read_counters(core, store, NULL);
 }
@@ -310,7 +333,8 @@ enum spd_rc spd_core_next_timer(struct spd_store *store, spd_usec *ret_due, int6
 {
     size_t n;
     *ret_due = 0, *ret_id = 0;
-    return spd_store_due(store, SPD_T_TIMER, INT64_MAX, 0, 0, ret_id, ret_due, 1, &n, err);
+    return spd_store_due(store, SPD_T_TIMER, SPD_SV_NONE, INT64_MAX, 0, 0, ret_id, ret_due, 1, &n,
+                         err);
 }
 
 static int by_id(const void *a, const void *b)

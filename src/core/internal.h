@@ -38,6 +38,7 @@ struct spd_core {
     size_t n_notes, cap_notes;
     size_t kept_dirty, kept_notes; /* lengths before the event in hand */
     unsigned char secret[32]; /* of page links; zero until the start event */
+    struct spd_mark *marks;   /* of the peers in force, in their order; NULL: to be read (feed.c) */
 };
 
 enum { /* why an item is decided on again */
@@ -103,12 +104,29 @@ enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, c
 /* ---- use cases ---- */
 enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e);
 enum spd_rc spd_patient_in(struct spd_tx *tx, const struct spd_patient_event *e);
+enum spd_rc spd_appointment_in(struct spd_tx *tx, const struct spd_appointment_event *e);
+enum spd_rc spd_merge_act(struct spd_tx *tx, const struct spd_action_event *e);
+/* The merges and unlinks of a message. *ret_any: one was new. What cannot be used is parked. */
+enum spd_rc spd_merges_in(struct spd_tx *tx, const struct spd_patient_event *e, bool *ret_any, int64_t *ret_parked);
+/* One order as spd_order_in takes them, of an event whose message is no order message. */
+enum spd_rc spd_order_make(struct spd_tx *tx, const struct spd_order_event *e, const struct spd_order_in *o);
+/* An order shares the results of its study with the other orders of it. */
+enum spd_rc spd_share_results(struct spd_tx *tx, struct spd_work *w, bool replaces);
+/* Takes one result off an item. *ret_other: another item keeps it; 0: it is parked with that reason. */
+enum spd_rc spd_result_detach(struct spd_tx *tx, struct spd_work *w, const struct spd_result *old, const char *why,
+                              const char *nl, const char *en, int64_t *ret_other);
 enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e);
 enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w);
 enum spd_rc spd_report_timer(struct spd_tx *tx, int64_t item);
 enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *e);
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e);
 enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e);
+enum spd_rc spd_study_evidence(struct spd_tx *tx, const struct spd_study_event *e, bool again);
+/* The study's row, or a new one with that UID and an id of its own (*ret_insert). */
+enum spd_rc spd_study_row(struct spd_tx *tx, spd_sv study_uid, struct spd_study *s, struct spd_study *old, bool *ret_insert);
+enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e);
+bool spd_study_step_open(const struct spd_study *s); /* a scanner has it in hand */
+enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w); /* from the steps of its studies */
 enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e);
 enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e);
 enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e);
@@ -120,7 +138,34 @@ enum spd_rc spd_active_documents(struct spd_store *st, struct spd_document **ret
 enum spd_rc spd_compile(const struct spd_document *docs, size_t n, struct spd_compiled **ret, struct spd_err *err);
 void spd_compiled_free(struct spd_compiled *c);
 
+/* ---- import.c ---- */
+/* item NULL: not known here. */
+enum spd_rc spd_import_judge(struct spd_tx *tx, const struct spd_order_event *e, const struct spd_order_in *o,
+                             const struct spd_item *item, struct spd_import_look *ret);
+void spd_import_fill_only(const struct spd_item *item, struct spd_order_event *e, struct spd_order_in *o);
+
+/* ---- feed.c ---- */
+/* Peers that fall silent, and the comparison with the RIS's open list (domain §9, §11). */
+enum spd_rc spd_feed_heard(struct spd_tx *tx, spd_sv peer); /* a message of his came; "" nobody's */
+enum spd_rc spd_feed_config(struct spd_tx *tx);             /* peers or expect_every may have changed */
+enum spd_rc spd_feed_timer(struct spd_tx *tx, spd_sv peer);
+void spd_feed_forget(struct spd_core *core); /* something may have been rolled back */
+enum spd_rc spd_reconcile_in(struct spd_tx *tx, const struct spd_reconcile_event *e);
+
 /* ---- identity.c ---- */
+/* The numbers of a message and all that they became by merges. */
+enum spd_rc spd_patient_numbers(struct spd_tx *tx, const struct spd_patient *p, struct spd_patient *ret);
+/* One identifier shared within an authority, directly or through a merge: of two messages, of an order and a
+ * message. Two orders are compared by spd_patient_shares_id: their numbers have been followed already. */
+enum spd_rc spd_same_patient(struct spd_tx *tx, const struct spd_patient *a, const struct spd_patient *b, bool *ret);
+enum spd_rc spd_item_is_of(struct spd_tx *tx, const struct spd_item *item, const struct spd_patient *p, bool *ret);
+/* Works out patient from own (see identity.c) as the merges are now. */
+enum spd_rc spd_item_identify(struct spd_tx *tx, struct spd_item *item);
+/* What a message says of the item's patient: every identifier that either has (a later message may know fewer);
+ * what is heard by a merged number is shown, and forgotten when the merge is undone. */
+enum spd_rc spd_item_take_patient(struct spd_tx *tx, struct spd_item *item, const struct spd_patient *p);
+/* *ret: struct spd_cx, every number that means this patient. */
+enum spd_rc spd_patient_class(struct spd_tx *tx, const struct spd_patient *p, struct spd_seq *ret);
 /* The order's item by accession, else filler, else placer; NOTFOUND. Unmatched rows never. */
 enum spd_rc spd_find_order(struct spd_tx *tx, const struct spd_cx *accession, const struct spd_cx *filler,
                            const struct spd_cx *placer, int64_t *ret_item);
@@ -172,6 +217,12 @@ enum spd_rc spd_alerts_review(struct spd_tx *tx, int64_t item, const struct spd_
 enum spd_rc spd_alerts_move(struct spd_tx *tx, int64_t from_item, int64_t to_item);
 enum spd_rc spd_alerts_move_of(struct spd_tx *tx, int64_t from_item, int64_t to_item, int64_t result); /* those of that result; 0 all */
 enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, const char *en);
+/* The alerts of one result that was taken off the item: those that another result there supports stay, those that
+ * it made go with it to `other`, else they end. */
+enum spd_rc spd_alerts_detach_of(struct spd_tx *tx, struct spd_work *w, int64_t result, int64_t other, const char *nl, const char *en);
+/* The item's patient has other numbers now: its alerts get the sequence that goes with them, and join one that
+ * stands for it. */
+enum spd_rc spd_alerts_rename(struct spd_tx *tx, struct spd_work *w);
 
 /* ---- draft.c ---- */
 enum spd_rc spd_draft_consider(struct spd_tx *tx, struct spd_work *w, const struct spd_facts *f, const struct spd_result *results, size_t n, int why);

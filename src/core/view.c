@@ -205,6 +205,7 @@ enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t i
     v->viewed_at = now;
     v->exam_at = spd_item_start(&v->item);
     v->modality_aet = v->item.station_ae;
-    v->on_modality_list = v->status == SPD_STATUS_ORDERED && v->item.order == SPD_ORDER_ACTIVE;
+    v->on_modality_list = v->status == SPD_STATUS_ORDERED && v->item.order == SPD_ORDER_ACTIVE &&
+                          !v->item.acquiring;
     return SPD_OK;
 }

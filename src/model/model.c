@@ -19,6 +19,7 @@ NAMES(parked_kind, PARKED_KIND)
 NAMES(alert_state, ALERT_STATE)
 NAMES(outcome, OUTCOME)
 NAMES(page_kind, PAGE_KIND)
+NAMES(alert_phase, ALERT_PHASE)
 NAMES(draft_state, DRAFT_STATE)
 NAMES(verdict_kind, VERDICT)
 NAMES(direction, DIRECTION)
@@ -27,6 +28,7 @@ NAMES(outbox_kind, OUTBOX_KIND)
 NAMES(outbox_state, OUTBOX_STATE)
 NAMES(timer_kind, TIMER_KIND)
 NAMES(action_verb, ACTION_VERB)
+NAMES(step_state, STEP_STATE)
 NAMES(event_type, EVENT_TYPE)
 
 /* Each table sits in a function of its own, since offsetof needs a name for the struct that is being
@@ -65,6 +67,7 @@ const struct spd_desc *spd_event_desc(enum spd_event_type type)
         [SPD_EVENT_START] = &spd_start_event_desc,     [SPD_EVENT_ALARM] = &spd_alarm_event_desc,
         [SPD_EVENT_APPOINTMENT] = &spd_appointment_event_desc,
         [SPD_EVENT_RECONCILE] = &spd_reconcile_event_desc,
+        [SPD_EVENT_STEP] = &spd_step_event_desc,
     };
     return (unsigned)type < SPD_EVENT_TYPE_N ? table[type] : NULL;
 }

@@ -51,9 +51,13 @@
     X(ALERT_WITHDRAWN, "withdrawn") X(ALERT_RESOLVED, "resolved")
 #define SPD_ENUM_OUTCOME(X) /* of a delivery; 0 = not yet */                                       \
     X(OUTCOME_OK, "ok") X(OUTCOME_TEMPORARY, "temporary") X(OUTCOME_PERMANENT, "permanent")        \
-    X(OUTCOME_UNKNOWN, "unknown") X(OUTCOME_OBSERVED, "observed") X(OUTCOME_SENDING, "sending")
+    X(OUTCOME_UNKNOWN, "unknown") X(OUTCOME_OBSERVED, "observed") X(OUTCOME_SENDING, "sending") \
+    X(OUTCOME_ACCEPTED, "accepted") /* CA: its application has still to say */
 #define SPD_ENUM_PAGE_KIND(X)                                                                      \
     X(PAGE_ALERT, "alert") X(PAGE_CORRECTION, "correction") X(PAGE_NOTICE, "notice")
+#define SPD_ENUM_ALERT_PHASE(X) /* what is told of an alert */                                      \
+    X(PHASE_START, "start") X(PHASE_ACKNOWLEDGED, "acknowledged") X(PHASE_REOPENED, "reopened")    \
+    X(PHASE_CORRECTED, "corrected") X(PHASE_WITHDRAWN, "withdrawn") X(PHASE_RESOLVED, "resolved")
 #define SPD_ENUM_DRAFT_STATE(X)                                                                    \
     X(DRAFT_OFFERED, "offered") X(DRAFT_ACCEPTED, "accepted") X(DRAFT_WITHDRAWN, "withdrawn")      \
     X(DRAFT_REJECTED, "rejected") X(DRAFT_FAILED, "failed")
@@ -64,7 +68,8 @@
     X(ANSWER_AA, "AA") X(ANSWER_AE, "AE") X(ANSWER_AR, "AR") X(ANSWER_CA, "CA")                    \
     X(ANSWER_CE, "CE") X(ANSWER_CR, "CR")
 #define SPD_ENUM_OUTBOX_KIND(X)                                                                    \
-    X(OUTBOX_PRIORITY, "priority") X(OUTBOX_REPORT, "report") X(OUTBOX_PAGE, "page")
+    X(OUTBOX_PRIORITY, "priority") X(OUTBOX_REPORT, "report") X(OUTBOX_PAGE, "page") \
+    X(OUTBOX_ALERT, "alert")
 #define SPD_ENUM_OUTBOX_STATE(X)                                                                   \
     X(OUTBOX_QUEUED, "queued") X(OUTBOX_SENDING, "sending") X(OUTBOX_DONE, "done")                 \
     X(OUTBOX_DEAD, "dead") X(OUTBOX_OBSERVED, "observed") X(OUTBOX_CANCELLED, "cancelled")
@@ -78,7 +83,8 @@
     X(TIMER_OUTBOX, "outbox")       /* subject outbox: time-out of a lease */                      \
     X(TIMER_SILENCE, "silence")     /* subject model_version or peer: nothing heard */             \
     X(TIMER_REPORT, "report")       /* subject item: the report was not confirmed */                \
-    X(TIMER_REDECIDE, "redecide")   /* subject: item id after which to go on deciding anew */
+    X(TIMER_REDECIDE, "redecide")   /* subject: item id after which to go on deciding anew */ \
+    X(TIMER_PRIORITY, "priority")   /* subject item, aux destination: the hour of three messages is over */
 #define SPD_ENUM_ACTION_VERB(X)                                                                    \
     X(ACT_CLAIM, "claim") X(ACT_RELEASE, "release") X(ACT_OPENED, "opened")                        \
     X(ACT_PRIORITY, "priority") X(ACT_VERDICT, "verdict") X(ACT_REOPEN, "reopen")                  \
@@ -88,14 +94,19 @@
     X(ACT_HANDOVER, "handover") X(ACT_RESOLVE, "resolve") X(ACT_SET_MODE, "set_mode")              \
     X(ACT_RETRY, "retry") X(ACT_RESEND, "resend")                                                  \
     X(ACT_VIEW_RAW, "view_raw") /* looked at a message's raw bytes: audited, nothing else */         \
-    X(ACT_MERGE_UNDO, "merge_undo") X(ACT_CONFIRM_PATIENT, "confirm_patient")
+    X(ACT_MERGE_UNDO, "merge_undo") X(ACT_CONFIRM_PATIENT, "confirm_patient") \
+    X(ACT_PAUSE, "pause") X(ACT_RESUME, "resume") X(ACT_QUEUE_DISCARD, "queue_discard")
+#define SPD_ENUM_STEP_STATE(X)                                                                     \
+    X(STEP_IN_PROGRESS, "in_progress") X(STEP_COMPLETED, "completed")                              \
+    X(STEP_DISCONTINUED, "discontinued")
 #define SPD_ENUM_EVENT_TYPE(X)                                                                     \
     X(EVENT_ORDER, "order") X(EVENT_PATIENT, "patient") X(EVENT_REPORT, "report")                  \
     X(EVENT_MESSAGE, "message") X(EVENT_RESULT, "result") X(EVENT_STUDY, "study")                  \
     X(EVENT_TIMER, "timer") X(EVENT_CLAIM, "claim") X(EVENT_OUTCOME, "outcome")                    \
     X(EVENT_ACTION, "action") X(EVENT_CONFIG, "config") X(EVENT_USER, "user")                      \
     X(EVENT_START, "start") X(EVENT_ALARM, "alarm")                                                \
-    X(EVENT_APPOINTMENT, "appointment") X(EVENT_RECONCILE, "reconcile")
+    X(EVENT_APPOINTMENT, "appointment") X(EVENT_RECONCILE, "reconcile")      \
+    X(EVENT_STEP, "step")
 
 #define SPD_ENUM_CONST(c, n) SPD_##c,
 #define SPD_ENUM_MAKE(lower, UPPER)                                                                \
@@ -116,6 +127,7 @@ SPD_ENUM_MAKE(parked_kind, PARKED_KIND)
 SPD_ENUM_MAKE(alert_state, ALERT_STATE)
 SPD_ENUM_MAKE(outcome, OUTCOME)
 SPD_ENUM_MAKE(page_kind, PAGE_KIND)
+SPD_ENUM_MAKE(alert_phase, ALERT_PHASE)
 SPD_ENUM_MAKE(draft_state, DRAFT_STATE)
 SPD_ENUM_MAKE(verdict_kind, VERDICT)
 SPD_ENUM_MAKE(direction, DIRECTION)
@@ -124,6 +136,7 @@ SPD_ENUM_MAKE(outbox_kind, OUTBOX_KIND)
 SPD_ENUM_MAKE(outbox_state, OUTBOX_STATE)
 SPD_ENUM_MAKE(timer_kind, TIMER_KIND)
 SPD_ENUM_MAKE(action_verb, ACTION_VERB)
+SPD_ENUM_MAKE(step_state, STEP_STATE)
 SPD_ENUM_MAKE(event_type, EVENT_TYPE)
 
 /* The structs. */
@@ -171,6 +184,7 @@ struct spd_event {
         struct spd_start_event *start;
         struct spd_alarm_event *alarm;
         struct spd_reconcile_event *reconcile;
+        struct spd_step_event *step;
         struct spd_appointment_event *appointment;
     } u;
 };

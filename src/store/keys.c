@@ -131,9 +131,11 @@ static struct keys keys_merge(const struct spd_merge *o, struct spd_arena *a)
 
 static struct keys keys_study(const struct spd_study *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 2);
+    struct keys k = keys_for(a, 2 + o->steps.n);
     add(&k, SPD_KEY_STUDY_UID, o->study_uid);
     add_cx(&k, SPD_KEY_STUDY_ACCESSION, &o->accession);
+    for (size_t i = 0; i < o->steps.n; i++)
+        add(&k, SPD_KEY_STUDY_STEP, o->steps.v[i].uid);
     return k;
 }
 
@@ -169,12 +171,13 @@ static struct keys keys_message(const struct spd_message *o, struct spd_arena *a
 
 static struct keys keys_outbox(const struct spd_outbox *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 3);
+    struct keys k = keys_for(a, 4);
     bool waits = o->state == SPD_OUTBOX_QUEUED || o->state == SPD_OUTBOX_SENDING;
     if (waits) add(&k, SPD_KEY_OUTBOX_GROUP, o->group_key);
     add_id(&k, SPD_KEY_OUTBOX_ITEM, o->item);
     if (waits || o->state == SPD_OUTBOX_DEAD)
         add(&k, SPD_KEY_OUTBOX_STATE, spd_sv_from(spd_enum_name(spd_outbox_state_names, o->state)));
+    if (waits && o->attempts) add(&k, SPD_KEY_OUTBOX_CONTROL, o->control_id);
     return k;
 }
 

@@ -78,6 +78,8 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_MERGE_FROM,         /* value|authority, undone ones too */
     SPD_KEY_MERGE_TO,           /* value|authority, undone ones too */
     SPD_KEY_STUDY_ACCESSION,    /* value|authority */
+    SPD_KEY_OUTBOX_CONTROL,     /* control_id of a row that was sent and waits for its answer */
+    SPD_KEY_STUDY_STEP,         /* SOP Instance UID of an MPPS, one per step */
     SPD_KEY_N
 };
 

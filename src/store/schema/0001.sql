@@ -91,6 +91,7 @@ CREATE TABLE "item"(
   "appointment" TEXT NOT NULL DEFAULT '',
   "appointment_time" INTEGER NOT NULL DEFAULT 0,
   "room" TEXT NOT NULL DEFAULT '',
+  "acquiring" INTEGER NOT NULL DEFAULT 0,
   "status" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
@@ -107,7 +108,9 @@ CREATE TABLE "study"(
   "patient_ids" TEXT NOT NULL DEFAULT '[]',
   "patient_name" TEXT NOT NULL DEFAULT '',
   "patient_birth_date" TEXT NOT NULL DEFAULT '',
-  "patient_sex" TEXT NOT NULL DEFAULT ''
+  "patient_sex" TEXT NOT NULL DEFAULT '',
+  "steps" TEXT NOT NULL DEFAULT '[]',
+  "notified" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE "result"(
@@ -332,7 +335,8 @@ CREATE TABLE "message"(
   "raw" BLOB NOT NULL DEFAULT x'',
   "outcome_seq" INTEGER NOT NULL DEFAULT 0,
   "charset" TEXT NOT NULL DEFAULT '',
-  "parked" INTEGER NOT NULL DEFAULT 0
+  "parked" INTEGER NOT NULL DEFAULT 0,
+  "outbox" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE "outbox"(
@@ -355,7 +359,10 @@ CREATE TABLE "outbox"(
   "error" TEXT NOT NULL DEFAULT '',
   "done_at" INTEGER NOT NULL DEFAULT 0,
   "message" INTEGER NOT NULL DEFAULT 0,
-  "repeat" INTEGER NOT NULL DEFAULT 0
+  "repeat" INTEGER NOT NULL DEFAULT 0,
+  "level" TEXT NOT NULL DEFAULT '',
+  "accepted" INTEGER NOT NULL DEFAULT 0,
+  "ack" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE "timer"(
