@@ -26,6 +26,13 @@ const long PDU_MAX = 65536;
 const char *const abstract_syntaxes[] = {
     "1.2.840.10008.1.1",             // Verification
     "1.2.840.10008.5.1.4.31",        // Modality Worklist FIND
+    "1.2.840.10008.5.1.4.34.6.1",    // UPS Push
+    "1.2.840.10008.5.1.4.34.6.2",    // UPS Watch
+    "1.2.840.10008.5.1.4.34.6.3",    // UPS Pull
+    "1.2.840.10008.5.1.4.34.6.4",    // UPS Event
+    "1.2.840.10008.5.1.4.34.6.5",    // UPS Query
+    "1.2.840.10008.3.1.2.3.3",       // Modality Performed Procedure Step
+    "1.2.840.10008.5.1.4.33",        // Instance Availability Notification
     "1.2.840.10008.5.1.4.1.1.88.11", // Basic Text SR
     "1.2.840.10008.5.1.4.1.1.88.22", // Enhanced SR
     "1.2.840.10008.5.1.4.1.1.88.33", // Comprehensive SR

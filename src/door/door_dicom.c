@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "door/dimse.h"
 #include "door/find.h"
 #include "result/frame.h"
 
@@ -31,8 +32,10 @@ enum {
     STATUS_OK = 0,
     STATUS_RESOURCES = 0xA700,
     STATUS_IDENTIFIER = 0xA900,
-    STATUS_UNREADABLE = 0xC000
+    STATUS_UNREADABLE = 0xC000,
+    STATUS_NO_SUCH_CLASS = 0x0122
 };
+#define MODALITY_WORKLIST "1.2.840.10008.5.1.4.31"
 
 struct spd_door_dicom {
     struct spd_door_dicom_host host;
@@ -149,15 +152,28 @@ static bool send_answer(void *ctx, const struct spd_row *row)
     return !f->rc && !f->cancelled;
 }
 
+static enum spd_rc serve_other_find(struct association *a, const struct spd_dimse_service *service,
+                                    const struct spd_find_query *q, bool explicit_vr,
+                                    struct spd_arena *arena);
+
 static enum spd_rc serve_find(struct association *a, spd_sv body, struct spd_arena *arena)
 {
     struct spd_door_dicom *d = a->door;
     struct spd_find_query q;
     struct finding f = {.a = a, .q = &q, .bytes = SPD_STR_INIT(1 << 20)};
+    const struct spd_dimse_service *other;
+    spd_sv abstract;
     if (!body.len) return SPD_PROTO;
     f.explicit_vr = body.ptr[0] != 0;
-    if (spd_find_keys_decode(spd_sv_of(body.ptr + 1, body.len - 1), &q, arena, NULL) ||
-        spd_find_prepare(&q, NULL))
+    body = spd_sv_of(body.ptr + 1, body.len - 1);
+    if (!spd_frame_take(&body, &abstract)) return SPD_PROTO;
+    if (spd_find_keys_decode(body, &q, arena, NULL))
+        return send_status(a->fd, 'f', STATUS_IDENTIFIER, SPD_SV_NONE);
+    other = spd_dimse_service(abstract);
+    if (other && other->find) return serve_other_find(a, other, &q, f.explicit_vr, arena);
+    if (!spd_sv_is(abstract, MODALITY_WORKLIST))
+        return send_status(a->fd, 'f', STATUS_NO_SUCH_CLASS, SPD_SV_NONE);
+    if (spd_find_prepare(&q, NULL))
         return send_status(a->fd, 'f', STATUS_IDENTIFIER, SPD_SV_NONE);
     const struct spd_list *list = spd_board_get(d->host.board);
     if (!list) return send_status(a->fd, 'f', STATUS_RESOURCES, SPD_SV_NONE);
@@ -168,6 +184,67 @@ static enum spd_rc serve_find(struct association *a, spd_sv body, struct spd_are
     return f.rc == SPD_IO
                ? f.rc
                : send_status(a->fd, 'f', f.rc ? STATUS_RESOURCES : STATUS_OK, SPD_SV_NONE);
+}
+
+/* ---- C-FIND of other classes, DIMSE-N
+ * --------------------------------------------------------------- */
+static struct spd_dimse dimse_of(struct association *a, struct spd_arena *arena)
+{
+    struct spd_door_dicom *d = a->door;
+    struct spd_dimse s = {.host = &d->host,
+                          .called = a->called,
+                          .calling = a->calling,
+                          .address = spd_sv_from(a->peer_address),
+                          .arena = arena};
+    d->host.peer(d->host.self, a->calling, s.address, arena, &s.peer);
+    return s;
+}
+
+static bool send_set(void *ctx, const struct spd_dcm_set *set)
+{
+    struct finding *f = ctx;
+    spd_str_clear(&f->bytes);
+    spd_dcm_encode(set, f->explicit_vr, &f->bytes);
+    f->rc =
+        spd_str_ok(&f->bytes) ? spd_frame_write1(f->a->fd, 'a', spd_str_sv(&f->bytes)) : SPD_LIMIT;
+    if (++f->n % 16 == 0 && stopped(f->a->fd)) f->cancelled = true;
+    return !f->rc && !f->cancelled;
+}
+
+static enum spd_rc serve_other_find(struct association *a, const struct spd_dimse_service *service,
+                                    const struct spd_find_query *q, bool explicit_vr,
+                                    struct spd_arena *arena)
+{
+    struct spd_door_dicom *d = a->door;
+    struct finding f = {
+        .a = a, .q = q, .bytes = SPD_STR_INIT(1 << 20), .explicit_vr = explicit_vr};
+    struct spd_dimse s = dimse_of(a, arena);
+    unsigned status = service->find(&s, q, send_set, &f);
+    spd_str_done(&f.bytes);
+    count(d, &d->stats.finds, 1), count(d, &d->stats.answers, f.n);
+    return f.rc == SPD_IO ? f.rc
+                          : send_status(a->fd, 'f', f.rc ? STATUS_RESOURCES : status, SPD_SV_NONE);
+}
+
+static enum spd_rc serve_n(struct association *a, spd_sv body, struct spd_arena *arena)
+{
+    struct spd_door_dicom *d = a->door;
+    struct spd_str out = SPD_STR_INIT(SPD_DCM_BYTES_MAX);
+    struct spd_dimse s = dimse_of(a, arena);
+    struct spd_n_request q;
+    struct spd_n_answer answer = {0};
+    struct spd_err err = {0};
+    enum spd_rc rc = spd_n_request_decode(body, &q, arena, &err);
+    if (rc == SPD_PROTO) return rc;
+    if (rc) /* JSON of our own making that the reader refuses: a limit was reached */
+        spd_dimse_refuse(&answer, SPD_N_RESOURCES, err.text);
+    else
+        spd_dimse_serve(&s, &q, &answer);
+    spd_n_answer_encode(&answer, &out);
+    rc = spd_str_ok(&out) ? spd_frame_write1(a->fd, 'n', spd_str_sv(&out)) : SPD_LIMIT;
+    spd_str_done(&out);
+    count(d, &d->stats.requests, 1);
+    return rc;
 }
 
 /* ---- associations
@@ -190,6 +267,8 @@ static enum spd_rc serve_frame(struct association *a, struct spd_arena *hello_ar
         rc = serve_store(a, body, arena);
     else if (!rc && type == 'F')
         rc = serve_find(a, body, arena);
+    else if (!rc && type == 'N')
+        rc = serve_n(a, body, arena);
     else if (!rc && type != 'X')
         rc = SPD_PROTO; /* a late cancel */
     spd_arena_free(arena);

@@ -60,7 +60,7 @@ struct spd_door_dicom_options {
     const char *program, *address, *ae_title, *reporting_ae_title; /* program NULL: beside this executable */
     int port;
 };
-struct spd_door_dicom_stats { uint64_t associations, stores, refused, finds, answers, restarts; bool up; uint64_t crashes; };
+struct spd_door_dicom_stats { uint64_t associations, stores, refused, finds, answers, restarts; bool up; uint64_t crashes, requests; };
 
 struct spd_door_dicom;
 /* Starts the front. IO when the program is not there; a port that is taken shows as the alarm "dicom-front". */

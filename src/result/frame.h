@@ -6,8 +6,8 @@
  * decode: 'D' object bytes -> 'd' spd_sr_doc | 'r' reason it cannot be read ("place: text").
  * front control (one per front, SEQPACKET): 'A' peer address, with the association's socket as SCM_RIGHTS;
  *   'U' "listening"; 'C' a child crashed; 'N' reason why the port cannot be had.
- * association: child sends 'H' hello, 'S' store, 'F' find, 'X' cancel; brain sends 's' u16 status,
- *   'a' dataset, 'f' u16 status. Texts within a body: spd_frame_put. */
+ * association: child sends 'H' hello, 'S' store, 'F' find, 'X' cancel, 'N' request (nmsg.h); brain sends 's' u16
+ *   status, 'a' dataset, 'f' u16 status, 'n' answer (nmsg.h). Texts within a body: spd_frame_put. */
 #ifndef SPD_RESULT_FRAME_H
 #define SPD_RESULT_FRAME_H
 

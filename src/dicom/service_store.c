@@ -1,0 +1,66 @@
+/* src/dicom/service_store.c: C-STORE: the object's bytes, scanned and made a tree here, and what the brain says of
+ * it. */
+#include "dicom/services.h"
+#include "result/dcm_write.h"
+#include "result/frame.h"
+#include "result/sr_build.h"
+
+static bool read_status(struct spd_service *s, unsigned *ret, const char **ret_comment)
+{
+    char type;
+    spd_sv body;
+    if (spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, s->arena) || type != 's' || body.len < 2)
+        return false;
+    *ret = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1] << 8;
+    *ret_comment =
+        body.len > 2 ? spd_arena_dup(s->arena, spd_sv_of(body.ptr + 2, body.len - 2)).ptr : NULL;
+    return true;
+}
+
+enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c)
+{
+    struct spd_str data = SPD_STR_INIT(SPD_DCM_BYTES_MAX), doc = SPD_STR_INIT(SPD_FRAME_MAX / 2),
+                   file = SPD_STR_INIT(SPD_FRAME_MAX / 3);
+    struct spd_str body = SPD_STR_INIT(SPD_FRAME_MAX);
+    const char *abstract, *transfer, *comment = NULL;
+    struct spd_err err = {0};
+    struct spd_dcm d = {0};
+    struct spd_sr_doc tree;
+    bool too_big = false, out_of_step = false;
+    unsigned char context = c->context;
+    unsigned status = SPD_STATUS_RESOURCES;
+    enum spd_pdv r =
+        spd_service_collect(s, false, SPD_MESSAGE_SECONDS, SPD_DCM_BYTES_MAX, &data, &context, &too_big);
+    if (r || context != c->context || !s->io->context(s->io->ctx, context, &abstract, &transfer))
+        r = r ? r : SPD_PDV_END;
+    else if (too_big)
+        status = SPD_STATUS_UNREADABLE, comment = "the object is larger than 4 MiB";
+    else if (!spd_dcm_is_uid(c->sop_uid) || !spd_dcm_is_uid(c->sop_class) ||
+             !spd_sv_is(c->sop_class, abstract))
+        status = SPD_STATUS_MISMATCH, comment = "SOP Class or Instance UID of the request";
+    else {
+        spd_sv why = SPD_SV_NONE;
+        if (spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err))
+            why = spd_arena_printf(s->arena, "%s: %s", err.place, err.text);
+        else {
+            spd_sr_doc_build(&d, &tree, s->arena);
+            if (!spd_sv_eq(tree.sop_uid, c->sop_uid) || !spd_sv_eq(tree.sop_class, c->sop_class))
+                why = SPD_SV("(0008,0018): the object is not the one that the request names");
+            else
+                spd_sr_doc_encode(&tree, &doc);
+        }
+        spd_dcm_file(c->sop_class, c->sop_uid, spd_sv_from(transfer), spd_str_sv(&data), &file);
+        spd_frame_put(&body, c->sop_uid), spd_frame_put(&body, why);
+        spd_frame_put(&body, spd_str_sv(&doc)), spd_frame_put(&body, spd_str_sv(&file));
+        if (!spd_str_ok(&body) || !spd_str_ok(&doc) ||
+            spd_frame_write1(s->brain, 'S', spd_str_sv(&body)) ||
+            !read_status(s, &status, &comment)) {
+            status = SPD_STATUS_RESOURCES, comment = "the brain does not answer";
+            out_of_step = true; /* what it says later would be taken for the next object's answer */
+        }
+    }
+    struct spd_response answer = {.status = status, .comment = comment};
+    if (!r && (!spd_service_respond(s, c, &answer) || out_of_step)) r = SPD_PDV_END;
+    spd_str_done(&data), spd_str_done(&doc), spd_str_done(&file), spd_str_done(&body);
+    return r;
+}
