@@ -191,6 +191,24 @@ static void locate(struct hl7_msg *m, spd_sv bytes, struct spd_arena *arena, str
         hl7_msg_place(m, (size_t)byte - 1, err->place, sizeof err->place);
 }
 
+struct spd_message_in *hl7_map_envelope(struct spd_event *event)
+{
+    switch (event->type) {
+    case SPD_EVENT_ORDER:
+        return &event->u.order->message;
+    case SPD_EVENT_PATIENT:
+        return &event->u.patient->message;
+    case SPD_EVENT_REPORT:
+        return &event->u.report->message;
+    case SPD_EVENT_RESULT:
+        return &event->u.result->message;
+    case SPD_EVENT_MESSAGE:
+        return &event->u.message->message;
+    default:
+        return NULL;
+    }
+}
+
 void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,
                 struct spd_arena *arena)
 {

@@ -2,10 +2,12 @@
  *
  * In: a message and what the peer's entry says -> one event, or a reason why there is none.
  * Out: the last order message of a system with only the mapped fields changed (domain §5), reports.
- * The default field map is that of design §5. */
+ * Which field carries which fact is data: a field map (YAML) per peer over the built-in one, which is
+ * that of design §5. */
 #ifndef HL7_MAP_MAP_H
 #define HL7_MAP_MAP_H
 
+#include "base/source.h"
 #include "hl7/v2/msg.h"
 #include "model/model.h"
 
@@ -18,6 +20,30 @@ struct hl7_status_word {
 struct hl7_procedure {
     spd_sv code, modality, body_part, region;
 }; /* looked up by the host */
+
+/* A site's field map; immutable, counted. docs/hl7.md has the form. */
+struct hl7_site;
+const struct hl7_site *hl7_site_default(void); /* the built-in one; for ever */
+/* INVALID: err.place is file:line:col. One reference. */
+enum spd_rc hl7_site_load(const struct spd_source *source, const struct hl7_site **ret,
+                          struct spd_err *err);
+const struct hl7_site *hl7_site_ref(const struct hl7_site *s); /* NULL is NULL; s itself */
+void hl7_site_unref(const struct hl7_site *s);                 /* NULL is a no-op */
+spd_sv hl7_site_text(const struct hl7_site *s);                /* the file as it was read */
+/* Does it say how AI results are read (results:)? And does each of its entries say for which order
+ * groups it is (when:)? */
+bool hl7_site_has_results(const struct hl7_site *s);
+bool hl7_site_results_by_test(const struct hl7_site *s);
+/* The canonical concepts that it names, by number; "" beyond the last. */
+spd_sv hl7_site_concept(const struct hl7_site *s, size_t i);
+
+struct hl7_traced { /* one thing that was read: "order.accession", "A1", "OBR-18.1", "built-in:12" */
+    spd_sv fact, value, path, rule;
+};
+struct hl7_trace {
+    struct hl7_traced *v;
+    size_t n;
+};
 
 struct hl7_map_options {
     spd_sv peer;                                /* name */
@@ -33,6 +59,13 @@ struct hl7_map_options {
     bool (*procedure)(void *ctx, spd_sv code, struct hl7_procedure *ret);
     void *procedure_ctx;
     spd_sv msh_5, msh_6, msh_11; /* checked only when not "" */
+    const struct hl7_site *map;  /* NULL: the built-in one. Borrowed */
+    /* Canonical finding, and site with its laterality, of a code. False: not known; then a finding
+     * in *ret is one that the code's own text contradicts. May be NULL. */
+    bool (*finding)(void *ctx, const struct spd_code *code, spd_sv *ret);
+    bool (*place)(void *ctx, const struct spd_code *code, spd_sv *ret_site, spd_sv *ret_laterality);
+    void *codes_ctx;
+    struct hl7_trace *trace; /* NULL: nobody asks what was read where; filled in the arena */
 };
 
 /* Raw bytes of one message (without MLLP frame) -> exactly one event, always: an order, patient,
@@ -41,6 +74,9 @@ struct hl7_map_options {
  * filled, raw included. Everything is in arena (raw is borrowed from bytes). */
 void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,
                 struct spd_arena *arena);
+
+/* The envelope in an event that hl7_map_in made. */
+struct spd_message_in *hl7_map_envelope(struct spd_event *event);
 
 /* The ACK for a message: MSH swapped, MSA-1/2/3, ERR where the version has it; enhanced mode by
  * MSH-15/16. Empty when none is wanted. text: no patient data. */

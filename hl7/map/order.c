@@ -1,6 +1,6 @@
 /* hl7/map/order.c: ORM^O01, OMI^O23 and OMG^O19 to orders: groups of segments, identifiers, what is
  * imaging, and several procedures under one accession as one order; see read.h and docs/hl7.md. */
-#include "hl7/map/read.h"
+#include "hl7/map/site.h"
 
 enum { MAX_GROUPS = 256 };
 
@@ -28,11 +28,6 @@ size_t hl7_groups(const struct hl7_msg *m, struct hl7_group *ret, size_t max)
     return n;
 }
 
-static const struct hl7_seg *seg_at(const struct hl7_msg *m, size_t i)
-{
-    return i < m->n_segs ? &m->segs[i] : NULL;
-}
-
 const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g,
                                     const char *id)
 {
@@ -40,137 +35,111 @@ const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_gr
     return i < g->end ? &m->segs[i] : NULL;
 }
 
+static struct hl7_at at_group(const struct hl7_group *g)
+{
+    return (struct hl7_at){g, HL7_NO_SEG, HL7_NO_SEG};
+}
+
 /* ---- identifiers --------------------------------------------------------------------------- */
-static bool read_accession(const struct hl7_read *r, const struct hl7_group *g, struct spd_cx *ret)
-{
-    const struct hl7_seg *obr = seg_at(r->m, g->obr);
-    if (hl7_read_ei(r, hl7_get(r->m, hl7_group_seg(r->m, g, "IPC"), 1, 1, 0, 0),
-                    r->o->accession_issuer, ret))
-        return true;
-    struct hl7_value f = hl7_get(r->m, obr, 18, 1, 0, 0);
-    spd_sv first = hl7_text(r, hl7_comp(r->m, f, 1)), second = hl7_text(r, hl7_comp(r->m, f, 2));
-    if (second.len && first.len <= 3 && hl7_word_is_imaging(first))
-        first = second; /* "CT^A123": modality, number */
-    if (!first.len) return false;
-    *ret = (struct spd_cx){first, r->o->accession_issuer};
-    return true;
-}
-
-/* ORC and OBR carry the same number; often only one of them says whose it is. */
-static void read_id(const struct hl7_read *r, const struct hl7_group *g, unsigned field,
-                    struct spd_cx *ret)
-{
-    struct spd_cx orc = {0}, obr = {0};
-    hl7_read_ei(r, hl7_get(r->m, seg_at(r->m, g->orc), field, 1, 0, 0), SPD_SV_NONE, &orc);
-    hl7_read_ei(r, hl7_get(r->m, seg_at(r->m, g->obr), field, 1, 0, 0), SPD_SV_NONE, &obr);
-    if (!orc.value.len) orc = obr;
-    if (!orc.value.len) return;
-    if (!orc.authority.len && spd_sv_eq(orc.value, obr.value)) orc.authority = obr.authority;
-    if (!orc.authority.len) orc.authority = r->o->accession_issuer;
-    *ret = orc;
-}
-
 void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret)
 {
-    read_accession(r, g, &ret->accession);
-    read_id(r, g, 2, &ret->placer);
-    read_id(r, g, 3, &ret->filler);
+    struct hl7_at at = at_group(g);
+    hl7_take_id(r, &at, hl7_fact(r, HL7_F_ACCESSION), r->o->accession_issuer, &ret->accession);
+    hl7_take_id(r, &at, hl7_fact(r, HL7_F_PLACER), r->o->accession_issuer, &ret->placer);
+    hl7_take_id(r, &at, hl7_fact(r, HL7_F_FILLER), r->o->accession_issuer, &ret->filler);
 }
 
 /* ---- is it imaging, and what --------------------------------------------------------------- */
-static bool service_speaks(const struct hl7_read *r, const struct hl7_seg *obr, spd_sv *modality)
+static bool service_speaks(const struct hl7_read *r, const struct hl7_at *at, spd_sv *modality)
 {
-    static const struct {
-        unsigned field, comp;
-        bool code;
-    } places[] = {{4, 1, true},  {4, 2, false}, {4, 3, false}, {4, 4, true},
-                  {4, 5, false}, {44, 1, true}, {44, 2, false}};
+    struct hl7_texts said = hl7_take_all(r, at, hl7_fact(r, HL7_F_SERVICE), HL7_K_LONG, NULL);
     bool any = false;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        bool found;
-        spd_sv t = hl7_text(r, hl7_get(r->m, obr, places[i].field, 1, places[i].comp, 0));
-        spd_sv said = hl7_word_service(t, places[i].code, &found);
+    for (size_t i = 0; i < said.n; i++) {
+        bool found, is_code = said.v[i].len && !memchr(said.v[i].ptr, ' ', said.v[i].len);
+        spd_sv word = hl7_word_service(said.v[i], is_code, &found);
         any |= found;
-        if (!modality->len) *modality = said;
+        if (!modality->len) *modality = word;
     }
     return any;
 }
 
-static bool known_procedure(const struct hl7_read *r, const struct hl7_seg *obr,
+static bool known_procedure(const struct hl7_read *r, const struct hl7_at *at,
                             struct hl7_procedure *ret)
 {
-    static const struct {
-        unsigned field, comp;
-    } places[] = {{4, 1}, {4, 4}, {44, 1}};
-    for (size_t i = 0; r->o->procedure && i < sizeof places / sizeof places[0]; i++) {
-        spd_sv code = hl7_text_of(r, obr, places[i].field, places[i].comp);
-        if (code.len && r->o->procedure(r->o->procedure_ctx, code, ret)) return true;
-    }
+    struct hl7_texts codes = {NULL, 0};
+    if (r->o->procedure)
+        codes = hl7_take_all(r, at, hl7_fact(r, HL7_F_PROCEDURE_CODE), HL7_K_LONG, NULL);
+    for (size_t i = 0; i < codes.n; i++)
+        if (r->o->procedure(r->o->procedure_ctx, codes.v[i], ret)) {
+            hl7_trace_add(r, "order.body_part", ret->body_part, codes.v[i],
+                          SPD_SV("procedures table"));
+            return true;
+        }
     return false;
+}
+
+/* What the group says it is, with *ret_nulled where it deletes the modality. */
+static bool read_imaging(const struct hl7_read *r, const struct hl7_group *g,
+                         struct hl7_procedure *ret, bool *ret_nulled)
+{
+    struct hl7_at at = at_group(g);
+    spd_sv section = hl7_fact_text(r, &at, HL7_F_SECTION), said = SPD_SV_NONE, own;
+    *ret = (struct hl7_procedure){0};
+    *ret_nulled = false;
+    if (hl7_word_is_lab(section)) return false;
+    bool known = known_procedure(r, &at, ret);
+    bool speaks = service_speaks(r, &at, &said);
+    spd_sv modality = hl7_fact_or_null(r, &at, HL7_F_MODALITY, ret_nulled);
+    if (modality.len)
+        ret->modality = modality;
+    else if (!ret->modality.len)
+        ret->modality = said;
+    if ((own = hl7_fact_text(r, &at, HL7_F_BODY_PART)).len) ret->body_part = own;
+    if ((own = hl7_fact_text(r, &at, HL7_F_REGION)).len) ret->region = own;
+    if (hl7_group_seg(r->m, g, "IPC") ||
+        hl7_take_all(r, &at, hl7_fact(r, HL7_F_STUDY_UID), HL7_K_UID, NULL).n ||
+        (g->obr < r->m->n_segs && spd_sv_is(hl7_text_of(r, &r->m->segs[0], 9, 1), "OMI")))
+        return true;
+    return hl7_word_is_imaging(section) || known || speaks || modality.len;
 }
 
 bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g,
                        struct hl7_procedure *ret)
 {
-    const struct hl7_seg *obr = seg_at(r->m, g->obr), *ipc = hl7_group_seg(r->m, g, "IPC");
-    const struct hl7_seg *zds = hl7_group_seg(r->m, g, "ZDS");
-    spd_sv section = hl7_text_of(r, obr, 24, 1), said = SPD_SV_NONE,
-           ipc5 = hl7_text_of(r, ipc, 5, 1);
-    spd_sv type = hl7_text_of(r, &r->m->segs[0], 9, 1);
-    *ret = (struct hl7_procedure){0};
-    if (hl7_word_is_lab(section)) return false;
-    bool known = known_procedure(r, obr, ret);
-    bool speaks = service_speaks(r, obr, &said);
-    spd_sv first18 = hl7_text(r, hl7_get(r->m, obr, 18, 1, 1, 0));
-    bool in18 = hl7_text(r, hl7_get(r->m, obr, 18, 1, 2, 0)).len && first18.len <= 3 &&
-                hl7_word_is_imaging(first18);
-    spd_sv from_section = hl7_word_modality(section);
-    if (ipc5.len)
-        ret->modality = ipc5;
-    else if (from_section.len)
-        ret->modality = from_section;
-    else if (!ret->modality.len)
-        ret->modality = in18 ? hl7_word_modality(first18) : said;
-    if (ipc || hl7_text_of(r, zds, 1, 1).len || (obr && spd_sv_is(type, "OMI"))) return true;
-    return hl7_word_is_imaging(section) || known || speaks || in18;
+    bool nulled;
+    return read_imaging(r, g, ret, &nulled);
 }
 
 /* ---- one group to one order ---------------------------------------------------------------- */
-static void null_field(const struct hl7_read *r, struct hl7_value v, const char *name,
+static void null_field(const struct hl7_read *r, bool nulled, const char *name,
                        struct spd_order_in *ret)
 {
-    if (v.is == HL7_NULL) *SPD_LIST_ADD(&ret->null_fields, r->arena) = spd_sv_from(name);
+    if (nulled) *SPD_LIST_ADD(&ret->null_fields, r->arena) = spd_sv_from(name);
 }
 
-/* TQ1-9 of any TQ1, else ORC-7.6, OBR-27.6, OBR-5: the first that says anything. */
-static void read_priority(const struct hl7_read *r, const struct hl7_group *g,
-                          struct spd_order_in *ret)
-{
-    const struct hl7_seg *orc = seg_at(r->m, g->orc), *obr = seg_at(r->m, g->obr);
-    for (size_t i = hl7_seg_find(r->m, "TQ1", g->first); i < g->end && !ret->priority_wire.len;
-         i = hl7_seg_find(r->m, "TQ1", i + 1)) {
-        ret->priority_wire = hl7_text_of(r, &r->m->segs[i], 9, 1);
-        null_field(r, hl7_field(r->m, &r->m->segs[i], 9), "priority", ret);
-    }
-    if (!ret->priority_wire.len) ret->priority_wire = hl7_text_of(r, orc, 7, 6);
-    if (!ret->priority_wire.len) ret->priority_wire = hl7_text_of(r, obr, 27, 6);
-    if (!ret->priority_wire.len) ret->priority_wire = hl7_text_of(r, obr, 5, 1);
-    if (!ret->priority_wire.len) null_field(r, hl7_field(r->m, obr, 5), "priority", ret);
-    ret->priority = (int32_t)hl7_word_priority(ret->priority_wire);
-}
-
-static void read_procedure(const struct hl7_read *r, const struct hl7_seg *obr,
+static spd_sv text_or_null(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
                            struct spd_order_in *ret)
 {
-    static const unsigned fields[] = {4, 44};
-    for (size_t i = 0; i < 2; i++) {
-        struct spd_code c = {hl7_text_of(r, obr, fields[i], 1), hl7_text_of(r, obr, fields[i], 3),
-                             hl7_text_of(r, obr, fields[i], 2)};
-        if (!c.text.len) c.text = hl7_text_of(r, obr, fields[i], 5);
-        if (!c.code.len && !c.text.len) continue;
-        *SPD_LIST_ADD(&ret->procedures, r->arena) = c;
-        return; /* OBR-44 only where OBR-4 is empty: they name the same thing */
-    }
+    bool nulled;
+    spd_sv v = hl7_fact_or_null(r, at, fact, &nulled);
+    null_field(r, nulled, hl7_fact_rows[fact].key, ret);
+    return v;
+}
+
+/* The field's own word is kept beside what the table makes of it: an echo is known by it. */
+static void read_priority(const struct hl7_read *r, const struct hl7_at *at,
+                          struct spd_order_in *ret)
+{
+    bool nulled;
+    spd_sv wire = SPD_SV_NONE,
+           word = hl7_take_word(r, at, hl7_fact(r, HL7_F_PRIORITY), &wire, &nulled);
+    null_field(r, nulled, "priority", ret);
+    ret->priority_wire = wire;
+    ret->priority = (int32_t)hl7_word_priority(word);
+    if (wire.len)
+        hl7_trace_add(r, "order.order_priority",
+                      spd_sv_from(spd_enum_name(spd_priority_names, ret->priority)), wire,
+                      ret->priority ? SPD_SV("priority words") : SPD_SV("not a word for priority"));
 }
 
 static void add_study(const struct hl7_read *r, spd_sv uid, struct spd_order_in *ret)
@@ -178,88 +147,76 @@ static void add_study(const struct hl7_read *r, spd_sv uid, struct spd_order_in 
     if (uid.len && uid.len <= 64) *SPD_LIST_ADD(&ret->study_uids, r->arena) = uid;
 }
 
-static void read_studies(const struct hl7_read *r, const struct hl7_group *g,
+static void read_studies(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
                          struct spd_order_in *ret)
 {
-    for (size_t i = hl7_seg_find(r->m, "IPC", g->first); i < g->end;
-         i = hl7_seg_find(r->m, "IPC", i + 1))
-        add_study(r, hl7_text_of(r, &r->m->segs[i], 3, 1), ret);
-    if (!ret->study_uids.n) add_study(r, hl7_text_of(r, hl7_group_seg(r->m, g, "ZDS"), 1, 1), ret);
-    null_field(r, hl7_field(r->m, hl7_group_seg(r->m, g, "IPC"), 3), "study_uid", ret);
+    bool nulled;
+    struct hl7_texts uids = hl7_take_all(r, at, hl7_fact(r, fact), HL7_K_UID, &nulled);
+    for (size_t i = 0; i < uids.n; i++)
+        add_study(r, uids.v[i], ret);
+    null_field(r, nulled, "study_uid", ret);
 }
 
-static spd_sv either(spd_sv a, spd_sv b)
+static void read_more(const struct hl7_read *r, const struct hl7_at *at, struct spd_order_in *ret)
 {
-    return a.len ? a : b;
+    struct spd_code code;
+    if (hl7_take_code(r, at, hl7_fact(r, HL7_F_PROCEDURE), &code))
+        *SPD_LIST_ADD(&ret->procedures, r->arena) = code;
+    read_priority(r, at, ret);
+    read_studies(r, at, HL7_F_STUDY_UID, ret);
+    ret->requester = text_or_null(r, at, HL7_F_REQUESTER, ret);
+    ret->callback = text_or_null(r, at, HL7_F_CALLBACK, ret);
+    ret->clinical_info = text_or_null(r, at, HL7_F_CLINICAL_INFO, ret);
+    ret->procedure_id = text_or_null(r, at, HL7_F_PROCEDURE_ID, ret);
+    ret->step_id = text_or_null(r, at, HL7_F_STEP_ID, ret);
+    ret->station_ae = text_or_null(r, at, HL7_F_STATION_AE, ret);
+    ret->scheduled = hl7_take_time(r, at, hl7_fact(r, HL7_F_SCHEDULED));
 }
 
-static void read_people(const struct hl7_read *r, const struct hl7_seg *orc,
-                        const struct hl7_seg *obr, struct spd_order_in *ret)
+static spd_sv control_of(const struct hl7_read *r, const struct hl7_group *g)
 {
-    spd_sv why = hl7_text_of(r, obr, 31, 2),
-           info = hl7_text_max(r, hl7_get(r->m, obr, 13, 1, 0, 0), HL7_INFO_MAX);
-    if (!why.len) why = hl7_text_of(r, obr, 31, 1);
-    ret->requester = either(hl7_read_name(r, hl7_get(r->m, orc, 12, 1, 0, 0), 2),
-                            hl7_read_name(r, hl7_get(r->m, obr, 16, 1, 0, 0), 2));
-    ret->callback = either(hl7_text_of(r, obr, 17, 1), hl7_text_of(r, orc, 14, 1));
-    ret->clinical_info =
-        info.len && why.len && !spd_sv_eq(info, why)
-            ? spd_arena_printf(r->arena, "%.*s; %.*s", SPD_SV_ARG(info), SPD_SV_ARG(why))
-            : either(info, why);
-    null_field(r, hl7_field(r->m, obr, 13), "clinical_info", ret);
-    null_field(r, hl7_field(r->m, obr, 16), "requester", ret);
-    null_field(r, hl7_field(r->m, obr, 17), "callback", ret);
-}
-
-static void read_steps(const struct hl7_read *r, const struct hl7_group *g,
-                       const struct hl7_seg *obr, struct spd_order_in *ret)
-{
-    const struct hl7_seg *ipc = hl7_group_seg(r->m, g, "IPC"), *tq1 = hl7_group_seg(r->m, g, "TQ1");
-    const struct hl7_seg *orc = seg_at(r->m, g->orc);
-    const struct hl7_value when[] = {hl7_field(r->m, obr, 36), hl7_field(r->m, tq1, 7),
-                                     hl7_get(r->m, obr, 27, 1, 4, 0),
-                                     hl7_get(r->m, orc, 7, 1, 4, 0), hl7_field(r->m, obr, 6)};
-    ret->procedure_id = either(hl7_text_of(r, ipc, 2, 1), hl7_text_of(r, obr, 19, 1));
-    ret->step_id = either(hl7_text_of(r, ipc, 4, 1), hl7_text_of(r, obr, 20, 1));
-    ret->station_ae = hl7_text_of(r, ipc, 9, 1);
-    for (size_t i = 0; i < sizeof when / sizeof when[0] && !ret->scheduled; i++)
-        ret->scheduled = hl7_read_time(r, when[i]);
-    null_field(r, hl7_field(r->m, obr, 24), "modality", ret);
-    null_field(r, hl7_field(r->m, ipc, 2), "procedure_id", ret);
-    null_field(r, hl7_field(r->m, ipc, 4), "step_id", ret);
-    null_field(r, hl7_field(r->m, ipc, 9), "station_ae", ret);
+    struct hl7_at at = at_group(g);
+    return hl7_fact_text(r, &at, HL7_F_CONTROL);
 }
 
 static bool has_ro(const struct hl7_read *r)
 {
     for (size_t i = hl7_seg_find(r->m, "ORC", 0); i < r->m->n_segs;
-         i = hl7_seg_find(r->m, "ORC", i + 1))
-        if (spd_sv_is(hl7_text_of(r, &r->m->segs[i], 1, 1), "RO")) return true;
+         i = hl7_seg_find(r->m, "ORC", i + 1)) {
+        struct hl7_group g = {i, r->m->n_segs, i, i + 1};
+        if (spd_sv_is(control_of(r, &g), "RO")) return true;
+    }
     return false;
+}
+
+static void read_status(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
+                        bool in_obr, struct spd_order_in *ret)
+{
+    spd_sv word = hl7_fact_text(r, at, fact);
+    if (!word.len) return;
+    bool known = hl7_word_status(r->o, word, in_obr, ret);
+    if (!known && !ret->status_word.len) ret->status_word = word;
+    if (!known)
+        hl7_trace_add(r, "order.status_word", word, SPD_SV_NONE,
+                      SPD_SV("not a known status: changes nothing, is shown"));
 }
 
 void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret)
 {
-    const struct hl7_seg *orc = seg_at(r->m, g->orc), *obr = seg_at(r->m, g->obr);
-    spd_sv orc5 = hl7_text_of(r, orc, 5, 1), obr25 = hl7_text_of(r, obr, 25, 1);
+    struct hl7_at at = at_group(g);
     struct hl7_procedure p;
-    hl7_word_control(hl7_text_of(r, orc, 1, 1), has_ro(r), ret);
-    if (orc5.len && !hl7_word_status(r->o, orc5, false, ret)) ret->status_word = orc5;
-    if (obr25.len && !hl7_word_status(r->o, obr25, true, ret) && !ret->status_word.len)
-        ret->status_word = obr25;
+    bool nulled;
+    hl7_word_control(control_of(r, g), has_ro(r), ret);
+    read_status(r, &at, HL7_F_STATUS, false, ret);
+    read_status(r, &at, HL7_F_RESULT_STATUS, true, ret);
     if (spd_sv_is(ret->control, "NW"))
         ret->report = 0; /* a new order is no report, whatever OBR-25 says */
     hl7_group_ids(r, g, ret);
-    hl7_group_imaging(r, g, &p);
+    read_imaging(r, g, &p, &nulled);
     ret->modality = p.modality, ret->body_part = p.body_part, ret->region = p.region;
-    read_priority(r, g, ret);
-    read_procedure(r, obr, ret);
-    read_studies(r, g, ret);
-    read_people(r, orc, obr, ret);
-    read_steps(r, g, obr, ret);
-    spd_usec at = hl7_read_time(r, hl7_field(r->m, orc, 9));
-    if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
-    ret->source_time = hl7_clamp_time(r, at);
+    null_field(r, nulled, "modality", ret);
+    read_more(r, &at, ret);
+    ret->source_time = hl7_clamp_time(r, hl7_take_time(r, &at, hl7_fact(r, HL7_F_SOURCE_TIME)));
 }
 
 /* ---- a message to its orders --------------------------------------------------------------- */
@@ -302,13 +259,13 @@ static void join(const struct hl7_read *r, struct spd_order_in *a, const struct 
 
 static void read_visit(const struct hl7_read *r, struct spd_order_event *ret)
 {
-    size_t i = hl7_seg_find(r->m, "PV1", 0);
-    const struct hl7_seg *pv1 = seg_at(r->m, i);
-    ret->location = hl7_text_of(r, pv1, 3, 1);
-    ret->patient_class = hl7_text_of(r, pv1, 2, 1);
+    struct hl7_at at = {NULL, HL7_NO_SEG, HL7_NO_SEG};
+    bool no_place, no_class;
+    ret->location = hl7_fact_or_null(r, &at, HL7_F_LOCATION, &no_place);
+    ret->patient_class = hl7_fact_or_null(r, &at, HL7_F_PATIENT_CLASS, &no_class);
     for (size_t k = 0; k < ret->orders.n; k++) {
-        null_field(r, hl7_field(r->m, pv1, 3), "location", &ret->orders.v[k]);
-        null_field(r, hl7_field(r->m, pv1, 2), "patient_class", &ret->orders.v[k]);
+        null_field(r, no_place, "location", &ret->orders.v[k]);
+        null_field(r, no_class, "patient_class", &ret->orders.v[k]);
     }
 }
 
@@ -321,9 +278,11 @@ static bool identified(const struct spd_order_in *o)
  * systems send no more than ORC then. A new one cannot be, and a laboratory's never is. */
 static bool may_be_known(const struct hl7_read *r, const struct hl7_group *g)
 {
-    static const char *const later[] = {"CA", "OC", "CR", "DC", "OD", "DR", "HD", "RL", "XO", "XX", "XR", "SC", "SN"};
-    spd_sv control = hl7_text_of(r, seg_at(r->m, g->orc), 1, 1);
-    if (hl7_word_is_lab(hl7_text_of(r, seg_at(r->m, g->obr), 24, 1))) return false;
+    static const char *const later[] = {"CA", "OC", "CR", "DC", "OD", "DR", "HD",
+                                        "RL", "XO", "XX", "XR", "SC", "SN"};
+    struct hl7_at at = at_group(g);
+    spd_sv control = control_of(r, g);
+    if (hl7_word_is_lab(hl7_fact_text(r, &at, HL7_F_SECTION))) return false;
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (spd_sv_is(control, later[i])) return true;
     return false;

@@ -1,6 +1,6 @@
 /* hl7/map/read.c: text, identifiers, names and times of a message; see read.h. Nothing fails here:
  * what cannot be read is empty, and the readers above decide what that means. */
-#include "hl7/map/read.h"
+#include "hl7/map/site.h"
 
 static bool convert(void *ctx, spd_sv bytes, spd_sv *ret, struct spd_arena *arena)
 {
@@ -166,30 +166,18 @@ static spd_sv sex(spd_sv t)
     return SPD_SV_NONE;
 }
 
-static bool has_id(const struct spd_patient *p, const struct spd_cx *id)
-{
-    for (size_t i = 0; i < p->ids.n; i++)
-        if (spd_cx_eq(&p->ids.v[i], id)) return true;
-    return false;
-}
-
-static void add_ids(const struct hl7_read *r, const struct hl7_seg *pid, unsigned field,
-                    struct spd_patient *ret)
-{
-    struct hl7_value f = hl7_field(r->m, pid, field);
-    size_t n = hl7_reps(r->m, f.raw);
-    for (unsigned i = 1; i <= n && i <= 50; i++) {
-        struct spd_cx id;
-        if (hl7_read_cx(r, hl7_rep(r->m, f, i), r->o->patient_authority, &id) && !has_id(ret, &id))
-            *SPD_LIST_ADD(&ret->ids, r->arena) = id;
-    }
-}
-
 void hl7_read_patient(const struct hl7_read *r, const struct hl7_seg *pid, struct spd_patient *ret)
 {
-    add_ids(r, pid, 3, ret);
-    if (!ret->ids.n) add_ids(r, pid, 2, ret); /* before 2.3.1 the number often stood there */
-    ret->name = hl7_read_name(r, hl7_rep(r->m, hl7_field(r->m, pid, 5), 1), 1);
-    ret->birth_date = birth_date(hl7_text_of(r, pid, 7, 1));
-    ret->sex = sex(hl7_text_of(r, pid, 8, 1));
+    struct hl7_at at = {NULL, (size_t)(pid - r->m->segs), HL7_NO_SEG};
+    hl7_read_patient_ids(r, &at, ret);
+    ret->name = hl7_fact_text(r, &at, HL7_F_PATIENT_NAME);
+    ret->birth_date = birth_date(hl7_fact_text(r, &at, HL7_F_BIRTH_DATE));
+    ret->sex = sex(hl7_fact_text(r, &at, HL7_F_SEX));
+}
+
+void hl7_read_visit(const struct hl7_read *r, spd_sv *ret_location, spd_sv *ret_class)
+{
+    struct hl7_at at = {NULL, HL7_NO_SEG, HL7_NO_SEG};
+    *ret_location = hl7_fact_text(r, &at, HL7_F_LOCATION);
+    *ret_class = hl7_fact_text(r, &at, HL7_F_PATIENT_CLASS);
 }

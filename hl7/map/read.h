@@ -36,7 +36,9 @@ spd_sv hl7_read_name(const struct hl7_read *r, struct hl7_value rep, unsigned fi
 spd_usec hl7_read_time(const struct hl7_read *r, struct hl7_value v);
 /* Never later than the receipt; says so in r->future. */
 spd_usec hl7_clamp_time(struct hl7_read *r, spd_usec t);
+/* By the peer's field map; pid is a segment of r->m. */
 void hl7_read_patient(const struct hl7_read *r, const struct hl7_seg *pid, struct spd_patient *ret);
+void hl7_read_visit(const struct hl7_read *r, spd_sv *ret_location, spd_sv *ret_class);
 spd_sv hl7_write_time(const struct spd_zone *zone, spd_usec t, struct spd_arena *arena);
 
 /* One order of a message: an ORC and OBR with what belongs to them. Indexes of segments; none:
@@ -48,7 +50,8 @@ struct hl7_group {
 size_t hl7_groups(const struct hl7_msg *m, struct hl7_group *ret, size_t max);
 const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g,
                                     const char *id);
-/* Identifiers of a group: IPC-1 else OBR-18, OBR-2 else ORC-2, OBR-3 else ORC-3. */
+/* Identifiers of a group by the field map: by the built-in one IPC-1 else OBR-18, ORC-2 else OBR-2,
+ * ORC-3 else OBR-3. */
 void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret);
 /* What the group asks for; false: no sign that it is imaging. modality may be "". */
 bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g,

@@ -1,6 +1,6 @@
 /* hl7/map/report.c: ORU^R01 of a system that reports, and ADT; see read.h. A report closes only
  * what it names, and only the status of the order group it stands in counts. */
-#include "hl7/map/read.h"
+#include "hl7/map/site.h"
 
 enum { MAX_GROUPS = 256 };
 
@@ -11,7 +11,7 @@ static bool is_text(spd_sv type)
 }
 
 /* "113014^DICOM Study^DCM" and "Study Instance UID" name the study; they are no text. */
-static bool is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
+bool hl7_is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
 {
     spd_sv code = hl7_text_of(r, obx, 3, 1), text = hl7_text_of(r, obx, 3, 2);
     return spd_sv_is(code, "113014") || spd_sv_ieq(text, SPD_SV("DICOM Study")) ||
@@ -33,10 +33,11 @@ static void add_line(const struct hl7_read *r, struct hl7_value rep, bool coded,
 
 /* Every repetition of OBX-5 is a line, an empty OBX an empty one. In one pass: there may be
  * millions. */
-static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struct spd_str *out)
+static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigned field, struct spd_str *out)
 {
-    struct hl7_value f = hl7_field(r->m, obx, 5);
-    spd_sv type = hl7_text_of(r, obx, 2, 1), rest = f.raw;
+    struct hl7_value f = hl7_field(r->m, s, field);
+    bool obx = hl7_seg_is(s, "OBX");
+    spd_sv type = obx ? hl7_text_of(r, s, 2, 1) : SPD_SV_NONE, rest = f.raw;
     bool coded = spd_sv_is(type, "CE") || spd_sv_is(type, "CWE");
     if (!is_text(type)) return;
     if (f.is != HL7_VALUE) return spd_str_addc(out, '\n');
@@ -53,11 +54,13 @@ static void add_lines(const struct hl7_read *r, const struct hl7_seg *obx, struc
 static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
 {
     struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
+    struct hl7_at anywhere = {NULL, HL7_NO_SEG, HL7_NO_SEG};
     struct hl7_read lines = *r;
     if (!(lines.arena = spd_arena_new((size_t)256 << 20))) spd_out_of_memory();
-    for (size_t i = hl7_seg_find(r->m, "OBX", 0); i < r->m->n_segs;
-         i = hl7_seg_find(r->m, "OBX", i + 1)) {
-        if (!is_study_uid(&lines, &r->m->segs[i])) add_lines(&lines, &r->m->segs[i], &out);
+    for (size_t i = 0; i < r->m->n_segs; i++) {
+        const struct hl7_seg *s = &r->m->segs[i];
+        unsigned field = hl7_fact_line(&lines, &anywhere, i);
+        if (field && !(hl7_seg_is(s, "OBX") && hl7_is_study_uid(&lines, s))) add_lines(&lines, s, field, &out);
         spd_arena_reset(lines.arena);
     }
     ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));
@@ -65,50 +68,22 @@ static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
     spd_str_done(&out);
 }
 
-/* OBR-32 is an NDL: its first component holds id&family&given; some write id^family^given. */
-static spd_sv read_by(const struct hl7_read *r, const struct hl7_seg *obr)
-{
-    struct hl7_value ndl = hl7_comp(r->m, hl7_get(r->m, obr, 32, 1, 0, 0), 1);
-    spd_sv family = hl7_text(r, hl7_sub(r->m, ndl, 2)), given = hl7_text(r, hl7_sub(r->m, ndl, 3));
-    if (family.len && given.len)
-        return spd_arena_printf(r->arena, "%.*s, %.*s", SPD_SV_ARG(family), SPD_SV_ARG(given));
-    if (family.len) return family;
-    spd_sv name = hl7_read_name(r, hl7_get(r->m, obr, 32, 1, 0, 0), 2);
-    return name.len ? name : hl7_text_of(r, obr, 32, 1);
-}
-
-static spd_sv first_obx_status(const struct hl7_read *r, const struct hl7_group *g)
-{
-    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end;
-         i = hl7_seg_find(r->m, "OBX", i + 1)) {
-        spd_sv word = hl7_text_of(r, &r->m->segs[i], 11, 1);
-        if (word.len) return word;
-    }
-    return SPD_SV_NONE;
-}
-
 static void read_group(struct hl7_read *r, const struct hl7_group *g, struct spd_report_event *ret)
 {
+    struct hl7_at at = {g, HL7_NO_SEG, HL7_NO_SEG};
     struct spd_order_in one = {0};
-    const struct hl7_seg *obr = &r->m->segs[g->obr];
-    spd_sv word = hl7_text_of(r, obr, 25, 1);
-    if (!word.len) word = first_obx_status(r, g);
+    struct spd_code code;
+    spd_sv word = hl7_fact_text(r, &at, HL7_F_REPORT_STATUS);
     if (word.len && !hl7_word_status(r->o, word, true, &one)) one.status_word = word;
     hl7_group_ids(r, g, &one);
     if (!one.accession.value.len && !one.placer.value.len && !one.filler.value.len) return;
-    struct spd_code code = {hl7_text_of(r, obr, 4, 1), hl7_text_of(r, obr, 4, 3),
-                            hl7_text_of(r, obr, 4, 2)};
-    if (code.code.len || code.text.len) *SPD_LIST_ADD(&one.procedures, r->arena) = code;
-    spd_sv uid = hl7_text_of(r, hl7_group_seg(r->m, g, "ZDS"), 1, 1);
-    for (size_t i = hl7_seg_find(r->m, "OBX", g->first); i < g->end && !uid.len;
-         i = hl7_seg_find(r->m, "OBX", i + 1))
-        if (is_study_uid(r, &r->m->segs[i])) uid = hl7_text_of(r, &r->m->segs[i], 5, 1);
-    if (uid.len && uid.len <= 64) *SPD_LIST_ADD(&one.study_uids, r->arena) = uid;
-    spd_usec at = hl7_read_time(r, hl7_field(r->m, obr, 22));
-    if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
-    one.source_time = hl7_clamp_time(r, at);
+    if (hl7_take_code(r, &at, hl7_fact(r, HL7_F_PROCEDURE), &code))
+        *SPD_LIST_ADD(&one.procedures, r->arena) = code;
+    spd_sv uid = hl7_fact_text(r, &at, HL7_F_REPORT_STUDY_UID);
+    if (uid.len) *SPD_LIST_ADD(&one.study_uids, r->arena) = uid;
+    one.source_time = hl7_clamp_time(r, hl7_take_time(r, &at, hl7_fact(r, HL7_F_REPORT_AT)));
     *SPD_LIST_ADD(&ret->reports, r->arena) = one;
-    if (!ret->by.len) ret->by = read_by(r, obr);
+    if (!ret->by.len) ret->by = hl7_fact_text(r, &at, HL7_F_REPORT_BY);
 }
 
 enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
@@ -116,8 +91,8 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
     struct hl7_group groups[MAX_GROUPS];
     size_t n = hl7_groups(r->m, groups, MAX_GROUPS), pid = hl7_seg_find(r->m, "PID", 0), ours = 0;
     for (size_t i = 0; i < n; i++) {
-        if (groups[i].obr >= r->m->n_segs ||
-            hl7_word_is_lab(hl7_text_of(r, &r->m->segs[groups[i].obr], 24, 1)))
+        struct hl7_at at = {&groups[i], HL7_NO_SEG, HL7_NO_SEG};
+        if (groups[i].obr >= r->m->n_segs || hl7_word_is_lab(hl7_fact_text(r, &at, HL7_F_SECTION)))
             continue;
         ours++;
         read_group(r, &groups[i], ret);
@@ -133,15 +108,12 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
 
 enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret)
 {
-    size_t pid = hl7_seg_find(r->m, "PID", 0), pv1 = hl7_seg_find(r->m, "PV1", 0),
-           evn = hl7_seg_find(r->m, "EVN", 0);
+    size_t pid = hl7_seg_find(r->m, "PID", 0), evn = hl7_seg_find(r->m, "EVN", 0);
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
     if (!ret->patient.ids.n) return HL7_NO_IDENTIFIER;
     ret->trigger = trigger;
-    const struct hl7_seg *visit = pv1 < r->m->n_segs ? &r->m->segs[pv1] : NULL;
-    ret->location = hl7_text_of(r, visit, 3, 1);
-    ret->patient_class = hl7_text_of(r, visit, 2, 1);
+    hl7_read_visit(r, &ret->location, &ret->patient_class);
     spd_usec at = evn < r->m->n_segs ? hl7_read_time(r, hl7_field(r->m, &r->m->segs[evn], 2)) : 0;
     if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
     ret->source_time = hl7_clamp_time(r, at);
