@@ -59,12 +59,12 @@ static spd_usec next_work(struct worker *w, spd_usec now)
     size_t n = 0;
     if (!w->store) return 0;
     do {
-        if (spd_store_due(w->store, SPD_T_OUTBOX, now + POLL, after_due, after_id, ids, dues, PEEK_MAX, &n, NULL))
+        if (spd_store_due(w->store, SPD_T_OUTBOX, w->config->name, now + POLL, after_due, after_id, ids,
+                          dues, PEEK_MAX, &n, NULL))
             return 0; /* cannot tell: ask the writer */
         for (size_t i = 0; i < n; i++) {
             struct spd_outbox row = {0};
             if (spd_get_outbox(w->store, ids[i], &row, w->arena, NULL)) continue;
-            if (!spd_sv_eq(row.destination, w->config->name)) continue;
             if (row.state == SPD_OUTBOX_QUEUED) return row.due <= now ? 0 : row.due;
             if (row.state == SPD_OUTBOX_SENDING && row.lease_until <= now) return 0;
         }

@@ -1,5 +1,5 @@
-/* src/core/action.c: what a person does to an item, a parked row, a queue row or a model. Alerts
- * and drafts have their own files; this one sends their verbs there. Every act is audited with its
+/* src/core/action.c: what a person does to an item, a parked row or a model. Alerts, drafts and the
+ * queue have their own files; this one sends their verbs there. Every act is audited with its
  * name. */
 #include "core/internal.h"
 
@@ -156,6 +156,18 @@ static enum spd_rc confirm_cancel(struct spd_tx *tx, struct spd_work *w,
     return done(tx, e, w, SPD_WHY_PERSON);
 }
 
+/* "The order names another patient": somebody looked, and it is as it should be. */
+static enum spd_rc confirm_patient(struct spd_tx *tx, struct spd_work *w,
+                                   const struct spd_action_event *e)
+{
+    if (!e->reason.len) return needs_reason(tx);
+    if (!w->item.ask_person)
+        return spd_tx_refuse(tx, SPD_EXISTS, "not-asked", "Hier staat geen vraag over de patiënt.",
+                             "Nothing is asked about this patient.");
+    w->item.ask_person = 0;
+    return done(tx, e, w, SPD_WHY_ORDER);
+}
+
 static enum spd_rc item_act(struct spd_tx *tx, const struct spd_action_event *e)
 {
     struct spd_work *w;
@@ -176,6 +188,8 @@ static enum spd_rc item_act(struct spd_tx *tx, const struct spd_action_event *e)
         return reopen(tx, w, e);
     case SPD_ACT_CONFIRM_CANCEL:
         return confirm_cancel(tx, w, e);
+    case SPD_ACT_CONFIRM_PATIENT:
+        return confirm_patient(tx, w, e);
     default:
         return spd_fail(tx->err, SPD_BUG, "action", "not an item's verb");
     }
@@ -214,79 +228,7 @@ static enum spd_rc parked_act(struct spd_tx *tx, const struct spd_action_event *
     return done(tx, e, w, w ? SPD_WHY_PERSON : 0);
 }
 
-/* ---- queue and models
- * ------------------------------------------------------------------------------ */
-/* What was overtaken must not go out again: an old priority, a report of an item that moved on, a
- * page of an alert that ended. */
-static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
-{
-    *ret = true;
-    if (row->kind == SPD_OUTBOX_REPORT) return spd_draft_retry(tx, row, ret);
-    if (row->kind == SPD_OUTBOX_PRIORITY) {
-        struct spd_work *w;
-        TRY(spd_tx_item(tx, row->item, &w));
-        for (size_t i = 0; i < w->item.sent.n; i++)
-            if (spd_sv_eq(w->item.sent.v[i].destination, row->destination))
-                *ret = spd_sv_eq(w->item.sent.v[i].wire, row->wire);
-        return SPD_OK;
-    }
-    if (row->kind == SPD_OUTBOX_PAGE) return spd_alert_page_stands(tx, row, ret);
-    return SPD_OK;
-}
-
-static enum spd_rc retry(struct spd_tx *tx, const struct spd_action_event *e)
-{
-    struct spd_outbox row, old;
-    bool may;
-    enum spd_rc rc = spd_get_outbox(tx->st, e->outbox, &old, tx->a, tx->err);
-    if (rc == SPD_NOTFOUND)
-        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.",
-                             "There is no such row.");
-    if (rc) return rc;
-    if (old.state != SPD_OUTBOX_DEAD && old.state != SPD_OUTBOX_DONE &&
-        old.state != SPD_OUTBOX_OBSERVED)
-        return spd_tx_refuse(tx, SPD_EXISTS, "in-flight", "Deze regel is nog onderweg.",
-                             "This row is still under way.");
-    TRY(may_retry(tx, &old, &may));
-    if (!may)
-        return spd_tx_refuse(tx, SPD_STALE, "overtaken",
-                             "Dit is achterhaald en gaat niet opnieuw uit.",
-                             "This was overtaken and is not sent again.");
-    row = old;
-    row.state = SPD_OUTBOX_QUEUED, row.attempts = 0, row.due = tx->now, row.done_at = 0;
-    row.repeat = old.repeat + 1; /* whoever gets it again can see that it is a repeat */
-    TRY(spd_put_outbox(tx->st, &row, &old, tx->err));
-    tx->r->id = row.id;
-    return done(tx, e, NULL, 0);
-}
-
-static enum spd_rc resend(struct spd_tx *tx, const struct spd_action_event *e)
-{
-    struct spd_message m;
-    struct spd_action_event again = *e;
-    int64_t *ids;
-    size_t n;
-    enum spd_rc rc = spd_get_message(tx->st, e->message, &m, tx->a, tx->err);
-    if (rc == SPD_NOTFOUND)
-        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-message", "Dit bericht bestaat niet.",
-                             "There is no such message.");
-    if (rc) return rc;
-    if (m.direction != SPD_DIRECTION_OUT)
-        return spd_tx_refuse(tx, SPD_INVALID, "inbound",
-                             "Alleen uitgaande berichten kunnen opnieuw.",
-                             "Only outbound messages can be sent again.");
-    TRY(spd_tx_find(tx, SPD_KEY_OUTBOX_ITEM, spd_key_i64(tx->a, m.item), &ids, &n));
-    for (size_t i = n; i > 0; i--) {
-        struct spd_outbox row;
-        TRY(spd_get_outbox(tx->st, ids[i - 1], &row, tx->a, tx->err));
-        if (!spd_sv_eq(row.control_id, m.control_id)) continue;
-        again.outbox = row.id;
-        return retry(tx, &again);
-    }
-    return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-row", "Deze regel bestaat niet.",
-                         "There is no such row.");
-}
-
+/* ---- models ----------------------------------------------------------------------------------- */
 static enum spd_rc set_mode(struct spd_tx *tx, const struct spd_action_event *e)
 {
     struct spd_model_version v = {0}, old;
@@ -324,7 +266,10 @@ enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e)
     case SPD_ACT_VERDICT:
     case SPD_ACT_REOPEN:
     case SPD_ACT_CONFIRM_CANCEL:
+    case SPD_ACT_CONFIRM_PATIENT:
         return item_act(tx, e);
+    case SPD_ACT_MERGE_UNDO:
+        return spd_merge_act(tx, e);
     case SPD_ACT_ASSIGN:
     case SPD_ACT_DISCARD:
         return parked_act(tx, e);
@@ -340,9 +285,11 @@ enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e)
     case SPD_ACT_SET_MODE:
         return set_mode(tx, e);
     case SPD_ACT_RETRY:
-        return retry(tx, e);
     case SPD_ACT_RESEND:
-        return resend(tx, e);
+    case SPD_ACT_PAUSE:
+    case SPD_ACT_RESUME:
+    case SPD_ACT_QUEUE_DISCARD:
+        return spd_queue_act(tx, e);
     case SPD_ACT_VIEW_RAW:
         return done(tx, e, NULL, 0);
     case SPD_ACTION_VERB_UNSET:

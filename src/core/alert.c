@@ -21,6 +21,7 @@ enum spd_rc spd_alert_save(struct spd_tx *tx, const struct spd_alert *al,
                            const struct spd_alert *old)
 {
     if (old && spd_desc_equal(&spd_alert_desc, al, old)) return SPD_OK;
+    TRY(spd_alert_tell(tx, al, old));
     int64_t *ids;
     size_t n;
     spd_tx_note(tx, "alert", al->id, al->item);
@@ -147,15 +148,27 @@ static enum spd_rc standing(struct spd_tx *tx, spd_sv sequence, int level, const
     return n && all_told ? SPD_EXISTS : SPD_NOTFOUND;
 }
 
-static void add_steps(struct spd_tx *tx, struct spd_alert *al, const struct spd_hit *h)
+static void add_step(struct spd_tx *tx, struct spd_alert *al, const struct spd_step *step)
 {
-    for (size_t i = 0; i < h->n_steps; i++) {
-        bool known = false;
-        for (size_t k = 0; k < al->steps.n && !known; k++)
-            known = spd_sv_eq(al->steps.v[k].to, h->steps[i].to) &&
-                    al->steps.v[k].after == h->steps[i].after;
-        if (!known) *SPD_LIST_PUSH(&al->steps, tx->a) = h->steps[i];
-    }
+    for (size_t k = 0; k < al->steps.n; k++)
+        if (spd_sv_eq(al->steps.v[k].to, step->to) && al->steps.v[k].after == step->after) return;
+    *SPD_LIST_PUSH(&al->steps, tx->a) = *step;
+}
+
+/* Whom a rule pages about this item. Who has left the house is cared for by whoever asked for the
+ * study, and by the desk, no longer at the bedside (domain §7). */
+static void add_steps(struct spd_tx *tx, struct spd_alert *al, const struct spd_item *item,
+                      const struct spd_hit *h)
+{
+    const struct spd_people *people = tx->core->rules->people;
+    struct spd_step home[2] = {{.to = spd_people_requester(people, item->requester)},
+                               {.to = spd_people_desk(people)}};
+    bool gone = item->discharged && (home[0].to.len || home[1].to.len);
+    for (size_t i = 0; i < h->n_steps; i++)
+        if (!gone || !spd_people_at_bedside(people, h->steps[i].to))
+            add_step(tx, al, &h->steps[i]);
+    for (size_t i = 0; gone && i < 2; i++)
+        if (home[i].to.len) add_step(tx, al, &home[i]);
 }
 
 static int step_order(const void *a, const void *b)
@@ -197,10 +210,12 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
     if (n_results) TRY(spd_get_result(tx->st, results[0], &r, tx->a, tx->err));
     if (h->result && tx->now - h->result->at > spd_policy_ai_age(tx->core->rules->policy))
         return SPD_OK; /* too old to page anybody */
+    if (h->result && r.id < w->item.import_mark)
+        return SPD_OK; /* here before the order was imported: that has no effect outward */
     sequence = sequence_of(tx, &w->item, r.study_uid, h->finding, h->rule, &patient);
     for (s = *seeds; s; s = s->next)
         if (spd_sv_eq(s->alert.sequence, sequence)) { /* a second rule of the same decision */
-            if (s->fresh) add_steps(tx, &s->alert, h);
+            if (s->fresh) add_steps(tx, &s->alert, &w->item, h);
             return SPD_OK;
         }
     s = SPD_NEW(tx->a, struct spd_alert_seed);
@@ -216,7 +231,12 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
         if (was_unmatched(&s->old)) {
             s->fresh = true;
             s->alert.rule = h->rule, s->alert.repeat = h->repeat;
-            add_steps(tx, &s->alert, h);
+            add_steps(tx, &s->alert, &w->item, h);
+        } else if (w->moved && spd_alert_open((enum spd_alert_state)s->old.state)) {
+            s->fresh = true; /* who was paged stays paged; who is next depends on the new place */
+            SPD_LIST_OWN(&s->alert.steps, tx->a);
+            s->alert.steps.n = (size_t)(s->alert.step + 1);
+            add_steps(tx, &s->alert, &w->item, h);
         }
     } else if (rc == SPD_NOTFOUND) {
         s->insert = s->fresh = true;
@@ -231,7 +251,7 @@ enum spd_rc spd_alert_ensure(struct spd_tx *tx, struct spd_work *w, const struct
         s->alert.level = h->level ? h->level : w->item.level;
         s->alert.rule = h->rule, s->alert.state = SPD_ALERT_DUE, s->alert.step = -1,
         s->alert.repeat = h->repeat;
-        add_steps(tx, &s->alert, h);
+        add_steps(tx, &s->alert, &w->item, h);
     } else {
         return rc;
     }
@@ -394,6 +414,52 @@ enum spd_rc spd_alerts_detach(struct spd_tx *tx, int64_t item, const char *nl, c
     return SPD_OK;
 }
 
+static bool places(const struct spd_result *r, const struct spd_alert *al)
+{
+    for (size_t k = 0; k < r->findings.n; k++) {
+        const struct spd_finding *f = &r->findings.v[k];
+        if (f->present == SPD_PRESENT_YES && spd_sv_eq(f->concept, al->concept) &&
+            spd_sv_eq(f->site, al->site) && spd_sv_eq(f->laterality, al->laterality))
+            return true;
+    }
+    return false;
+}
+
+static bool stands_without(const struct spd_alert *al, const struct spd_result *rs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (part_of(al, rs[i].id) && places(&rs[i], al)) return true;
+    return false;
+}
+
+enum spd_rc spd_alerts_detach_of(struct spd_tx *tx, struct spd_work *w, int64_t result,
+                                 int64_t other, const char *nl, const char *en)
+{
+    struct spd_result *rs;
+    int64_t *ids;
+    size_t n_rs, n;
+    TRY(spd_results_of_item(tx, w->item.id, &rs, &n_rs)); /* without it, by now */
+    TRY(spd_tx_find(tx, SPD_KEY_ALERT_ITEM, spd_key_i64(tx->a, w->item.id), &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_alert al, old;
+        TRY(spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err));
+        if (!part_of(&old, result) || stands_without(&old, rs, n_rs)) continue;
+        if (other && old.result == result) {
+            al = old;
+            al.item = other;
+            TRY(spd_alert_save(tx, &al, &old));
+            spd_tx_dirty(tx, w->item.id);
+            continue;
+        }
+        TRY(withdraw(tx, ids[i], nl, en));
+        TRY(spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err));
+        al = old;
+        al.sequence = SPD_SV_NONE; /* it may page again for whom it turns out to be of */
+        TRY(spd_alert_save(tx, &al, &old));
+    }
+    return SPD_OK;
+}
+
 static bool supported(const struct spd_alert *al, const struct spd_result *rs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -452,6 +518,49 @@ static enum spd_rc rename_sequence(struct spd_tx *tx, struct spd_alert *al, int6
     al->resolved_at = al->closed = tx->now;
     al->closed_reason = spd_arena_printf(tx->a, "alert %lld", (long long)had.id);
     return spd_alert_stop(tx, al);
+}
+
+/* Two alerts of one finding, of two numbers that are one patient now: the other goes on, this one
+ * is part of it. Its sequence ends, so that it may page again when they are two patients once more.
+ */
+static enum spd_rc join(struct spd_tx *tx, struct spd_alert *al, const struct spd_alert *had)
+{
+    struct spd_alert more = *had;
+    if (!part_of(&more, al->result)) *SPD_LIST_PUSH(&more.evidence, tx->a) = al->result;
+    for (size_t i = 0; i < al->evidence.n; i++)
+        if (!part_of(&more, al->evidence.v[i]))
+            *SPD_LIST_PUSH(&more.evidence, tx->a) = al->evidence.v[i];
+    TRY(spd_alert_save(tx, &more, had));
+    spd_alert_set(al, SPD_ALERT_IN_RESOLVE);
+    al->resolved_at = al->closed = tx->now;
+    al->closed_reason = spd_arena_printf(tx->a, "alert %lld", (long long)had->id);
+    al->sequence = SPD_SV_NONE;
+    return spd_alert_stop(tx, al);
+}
+
+enum spd_rc spd_alerts_rename(struct spd_tx *tx, struct spd_work *w)
+{
+    int64_t *ids;
+    size_t n;
+    TRY(spd_tx_find(tx, SPD_KEY_ALERT_ITEM, spd_key_i64(tx->a, w->item.id), &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_alert al, old, had;
+        struct spd_finding f = {0};
+        enum spd_rc rc = spd_get_alert(tx->st, ids[i], &old, tx->a, tx->err);
+        if (rc) return rc;
+        if (!old.sequence.len) continue;
+        al = old;
+        f.concept = al.concept, f.site = al.site, f.laterality = al.laterality;
+        al.sequence = sequence_of(tx, &w->item, al.study_uid, al.concept.len ? &f : NULL, al.rule,
+                                  &al.patient_key);
+        if (spd_sv_eq(al.sequence, old.sequence)) continue;
+        rc = standing(tx, al.sequence, al.level, &al.result, 1, &had);
+        if (rc && rc != SPD_NOTFOUND && rc != SPD_EXISTS) return rc;
+        if (!rc && had.id != al.id && spd_alert_open((enum spd_alert_state)al.state))
+            TRY(join(tx, &al, &had));
+        TRY(spd_alert_save(tx, &al, &old));
+    }
+    return SPD_OK;
 }
 
 enum spd_rc spd_alerts_move_of(struct spd_tx *tx, int64_t from, int64_t to, int64_t result)

@@ -27,6 +27,10 @@ enum spd_rc spd_page_team(struct spd_tx *tx, const struct spd_paging *p, bool al
 enum spd_rc spd_page_step(struct spd_tx *tx, struct spd_alert *al, const struct spd_item *item,
                           size_t step, bool whole_team);
 
+/* alert_out.c: what other systems are told of the change from old (NULL: new); once per change. */
+enum spd_rc spd_alert_tell(struct spd_tx *tx, const struct spd_alert *al,
+                           const struct spd_alert *old);
+
 /* alert.c */
 /* Moves the state by its table; false: illegal here, nothing changed. */
 bool spd_alert_set(struct spd_alert *al, enum spd_alert_input in);

@@ -122,6 +122,8 @@ static struct spd_message_in *envelope_of(const struct spd_event *e)
         return &e->u.result->message;
     case SPD_EVENT_STUDY:
         return &e->u.study->message;
+    case SPD_EVENT_APPOINTMENT:
+        return &e->u.appointment->message;
     case SPD_EVENT_STEP:
         return &e->u.step->message;
     default:
@@ -248,6 +250,8 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
         return start_in(tx, e->u.start);
     case SPD_EVENT_ALARM:
         return alarm_in(tx, e->u.alarm);
+    case SPD_EVENT_APPOINTMENT:
+        return spd_appointment_in(tx, e->u.appointment);
     case SPD_EVENT_RECONCILE:
         return spd_reconcile_in(tx, e->u.reconcile);
     case SPD_EVENT_TYPE_UNSET:
@@ -257,11 +261,16 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
     return spd_fail(tx->err, SPD_BUG, "core", "unknown event type");
 }
 
+static bool imports(const struct spd_event *e)
+{
+    const struct spd_message_in *m = envelope_of(e);
+    return m && m->import;
+}
+
 /* Whoever sends a message is heard, whatever becomes of it. */
 static enum spd_rc heard(struct spd_tx *tx, const struct spd_event *e)
 {
-    struct spd_event it = *e;
-    const struct spd_message_in *m = envelope_of(&it);
+    const struct spd_message_in *m = envelope_of(e);
     spd_sv peer = m && !m->import ? m->peer : SPD_SV_NONE;
     if (!peer.len && e->type == SPD_EVENT_STUDY) peer = e->u.study->peer;
     return spd_feed_heard(tx, peer);
@@ -279,6 +288,7 @@ enum spd_rc spd_core_apply(struct spd_core *core, struct spd_store *store,
     tx.core = core, tx.st = store, tx.a = arena, tx.now = event->at, tx.r = ret, tx.err = err;
     tx.seq = core->next_id[SPD_T_JOURNAL];
     tx.journal = true;
+    tx.import = imports(event);
     TRY(run(&tx, event));
     TRY(spd_tx_finish(&tx));
     TRY(heard(&tx, event));

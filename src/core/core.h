@@ -41,6 +41,7 @@ struct spd_receipt { /* in the batch's arena: copy what must outlive the complet
     const struct spd_outbox *claimed; /* EVENT_CLAIM: the rows */
     size_t n_claimed;
     spd_sv holder;              /* EXISTS on claim: who has it */
+    int says;                   /* of an import: an enum spd_import_says, the weightiest of its orders */
 };
 
 struct spd_templates;
@@ -61,6 +62,10 @@ void spd_core_rolled_back(struct spd_core *core, struct spd_store *store); /* th
 
 /* Next moment at which a timer is due (0: none), and the ids that are due by now. */
 enum spd_rc spd_core_next_timer(struct spd_store *store, spd_usec *ret_due, int64_t *ret_id, struct spd_err *err);
+
+/* Is that destination paused by a person? Its rows wait. Any thread, on its own read store. */
+enum spd_rc spd_queue_paused(struct spd_store *store, spd_sv destination, struct spd_arena *arena,
+                             bool *ret, struct spd_err *err);
 
 /* Items changed since the last call, in id order, each once. Borrowed until the next apply. */
 size_t spd_core_take_dirty(struct spd_core *core, const int64_t **ret_ids);
@@ -103,6 +108,56 @@ const struct spd_policy *spd_core_policy(const struct spd_core *core); /* NULL b
 const struct spd_models *spd_core_models(const struct spd_core *core);
 const struct spd_people *spd_core_people(const struct spd_core *core);
 const struct spd_settings *spd_core_settings(const struct spd_core *core);
+
+/* ---- an order from a list, against what is known here (domain §11) ----------------------------- */
+enum spd_import_says {
+    SPD_IMPORT_NEW = 1, /* not known here */
+    SPD_IMPORT_CHANGED, /* known; the list knows more, or something newer */
+    SPD_IMPORT_SAME,
+    SPD_IMPORT_OLDER,   /* what is known here is newer */
+    SPD_IMPORT_CLOSED,  /* final or cancelled there, and not known here: nothing to do */
+    SPD_IMPORT_REFUSED  /* the same number of another patient: a person must look */
+};
+extern const char *const spd_import_says_names[];
+enum { SPD_DIFFERENCES_MAX = 24 };
+struct spd_difference {
+    const char *field;
+    spd_sv here, there; /* of a patient's data only "*": that they differ */
+    bool fills;         /* empty here */
+    bool applies;       /* an import may change it */
+};
+struct spd_import_look {
+    enum spd_import_says says;
+    int64_t item;       /* 0: not known here */
+    bool open;
+    spd_sv peer;
+    spd_usec extra_since;
+    struct spd_difference differences[SPD_DIFFERENCES_MAX];
+    size_t n;
+};
+/* What an import of this order would do, changing nothing. Texts in arena or the store. Any thread with
+ * a store of its own. */
+enum spd_rc spd_import_look(struct spd_store *store, const struct spd_order_event *e, const struct spd_order_in *o,
+                            struct spd_import_look *ret, struct spd_arena *arena, struct spd_err *err);
+/* Where they differ, at most SPD_DIFFERENCES_MAX; returns how many. */
+size_t spd_order_compare(const struct spd_item *item, const struct spd_order_event *e, const struct spd_order_in *o,
+                         struct spd_difference *ret, struct spd_arena *arena);
+
+/* ---- does the list hold everything? (domain §11) ---------------------------------------------- */
+struct spd_feed { /* what is known of one configured peer */
+    spd_sv peer;
+    bool orders;             /* it has the role */
+    spd_usec expect_every;   /* 0: nothing is expected */
+    spd_usec heard;          /* its last message, or up to a sixteenth of expect_every before; 0 not watched */
+    bool silent;             /* the alarm feed-silent stands */
+    spd_usec reconciled;     /* last comparison with its open list; 0 never */
+    int64_t missing, extra, different; /* what that one found; missing: and did not add */
+};
+/* All peers, in arena; texts live until the next config event. Writer thread only. */
+enum spd_rc spd_core_feeds(const struct spd_core *core, struct spd_store *store, struct spd_feed **ret,
+                           size_t *ret_n, struct spd_arena *arena, struct spd_err *err);
+/* Every peer that sends orders was compared with and lacks nothing, and no expected one is silent. */
+bool spd_feeds_complete(const struct spd_feed *feeds, size_t n);
 
 /* Encodes an event for the journal and back ("version byte, type, payload"). */
 void spd_event_encode(const struct spd_event *event, struct spd_str *out);

@@ -51,6 +51,7 @@ struct spd_work {
     bool insert;     /* old does not exist yet */
     bool changed;
     int decide;      /* a SPD_WHY_…; 0 = do not */
+    bool moved;      /* the patient is elsewhere now: whom its alerts page is worked out anew */
     struct spd_work *next;
 };
 
@@ -193,6 +194,7 @@ void spd_facts_of(struct spd_core *core, const struct spd_item *item, const stru
                   spd_usec now, struct spd_facts *ret, struct spd_arena *a);
 enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why);
 spd_usec spd_item_start(const struct spd_item *item);
+void spd_raise_waiting(struct spd_tx *tx, struct spd_item *item);
 
 /* ---- alert.c ---- */
 struct spd_alert_seed { /* alerts that one decision has made or joined */
@@ -234,6 +236,14 @@ enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char
 /* ---- outbox.c ---- */
 enum spd_rc spd_outbox_add(struct spd_tx *tx, struct spd_outbox *row); /* gives it an id and a control id */
 enum spd_rc spd_outbox_cancel(struct spd_tx *tx, int64_t id); /* if it has not left yet */
+enum spd_rc spd_outbox_wake(struct spd_tx *tx, const struct spd_outbox *done); /* others of its group are due now */
+const struct spd_destination *spd_destination_of(const struct spd_tx *tx, spd_sv name); /* NULL: not configured */
+enum spd_rc spd_queue_pause(struct spd_tx *tx, spd_sv destination, bool pause);
+/* The application's own answer to a row, as a message of that peer. *ret_used: there was such a row. */
+enum spd_rc spd_ack_in(struct spd_tx *tx, spd_sv peer, spd_sv control_id, enum spd_answer ack, bool *ret_used);
+/* ---- queue_act.c ---- */
+enum spd_rc spd_queue_act(struct spd_tx *tx, const struct spd_action_event *e);
+/* ---- priority_out.c ---- */
 enum spd_rc spd_priority_out(struct spd_tx *tx, struct spd_work *w);
 /* What an inbound priority means for what we sent: echo (true) or the RIS's own new value. */
 bool spd_priority_heard(struct spd_tx *tx, struct spd_item *item, const struct spd_order_in *o);

@@ -36,7 +36,7 @@ enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m,
     size_t n;
     *ret_dup = false;
     if (!m->hash.len) return SPD_OK; /* no message behind this event */
-    if (m->control_id.len) {
+    if (m->control_id.len && !m->again) {
         TRY(earlier(tx, m, ids, &n));
         for (size_t i = n; i > 0; i--) {
             struct spd_message old;
@@ -86,6 +86,14 @@ enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
     tx->r->did = SPD_DID_IGNORE;
+    if (e->acks.len) {
+        bool used;
+        TRY(spd_ack_in(tx, e->message.peer, e->acks, (enum spd_answer)e->ack, &used));
+        if (used) {
+            tx->r->did = SPD_DID_APPLY;
+            return spd_message_end(tx, &e->message, "acknowledgement", 0);
+        }
+    }
     tx->r->reason = e->why, tx->r->reason_nl = e->why_nl, tx->r->reason_en = e->why_en;
     if (e->park) {
         TRY(spd_park_message(tx, e->why, e->why_nl, e->why_en, &e->patient, e->message.peer,

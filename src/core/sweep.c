@@ -2,15 +2,12 @@
  */
 #include "core/internal.h"
 
-/* Past the limit of its level: one level up; the next raise counts from now (domain §8). */
 static enum spd_rc raise_waiting(struct spd_tx *tx, int64_t id)
 {
     struct spd_work *w;
     TRY(spd_tx_item(tx, id, &w));
     if (!spd_item_listed(&w->item) || w->item.level <= 1) return SPD_OK;
-    w->item.wait_level = w->item.level - 1;
-    w->item.wait_raises++;
-    w->item.raised_at = tx->now;
+    spd_raise_waiting(tx, &w->item);
     spd_tx_touch(tx, w, SPD_WHY_TIMER);
     return SPD_OK;
 }
@@ -109,12 +106,15 @@ enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e)
         return claim_ended(tx, t.subject);
     case SPD_TIMER_COMPLETE:
         return study_quiet(tx, t.subject);
+    case SPD_TIMER_PRIORITY:
+        break; /* three messages in an hour, and the hour is over: what holds now is sent */
     case SPD_TIMER_REPORT:
         return spd_report_timer(tx, t.subject);
     case SPD_TIMER_REDECIDE:
         return spd_decide_after(tx, t.subject);
-    case SPD_TIMER_OUTBOX:
     case SPD_TIMER_SILENCE:
+        return spd_feed_timer(tx, t.aux);
+    case SPD_TIMER_OUTBOX:
     case SPD_TIMER_KIND_UNSET:
     case SPD_TIMER_KIND_N:
         return SPD_OK;

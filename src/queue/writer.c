@@ -193,7 +193,7 @@ static enum spd_rc next_timer(struct spd_writer *w, spd_usec *ret_due, int64_t *
         size_t n = 0;
         spd_usec after = due;
         due = 0;
-        rc = spd_store_due(w->store, SPD_T_TIMER, INT64_MAX, after, id, &id, &due, 1, &n, NULL);
+        rc = spd_store_due(w->store, SPD_T_TIMER, SPD_SV_NONE, INT64_MAX, after, id, &id, &due, 1, &n, NULL);
         if (!n) due = 0;
     }
     *ret_due = due, *ret_id = id;

@@ -64,7 +64,8 @@ static void verb_sql(const struct spd_lite *s, enum spd_table t, enum spd_lite_v
             sql,
             "SELECT id,due FROM \"%s\" INDEXED BY %s_due WHERE (due,id)>(?1,?2) AND due<=?3%s "
             "ORDER BY due,id LIMIT ?4",
-            name, name, t == SPD_T_OUTBOX ? " AND state IN('queued','sending')" : "");
+            name, name,
+            t == SPD_T_OUTBOX ? " AND destination=?5 AND state IN('queued','sending')" : "");
         break;
     case V_N: break;
     }

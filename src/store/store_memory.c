@@ -44,7 +44,8 @@ struct entry { /* of the key index */
     struct spd_idset ids;
 };
 
-struct due_key {
+struct due_key { /* rows of one part stand together */
+    spd_sv part;
     spd_usec due;
     int64_t id;
 };
@@ -227,7 +228,9 @@ static void keys_replace(struct memory *s, enum spd_table t, int64_t id, const v
 static gint due_compare(gconstpointer a, gconstpointer b, gpointer unused)
 {
     const struct due_key *x = a, *y = b;
+    int part = spd_sv_cmp(x->part, y->part);
     (void)unused;
+    if (part) return part;
     if (x->due != y->due) return x->due < y->due ? -1 : 1;
     return x->id < y->id ? -1 : x->id > y->id;
 }
@@ -238,23 +241,25 @@ static bool due_of(enum spd_table t, const void *object, struct due_key *ret)
     const struct spd_outbox *outbox = object;
     if (!object) return false;
     if (t == SPD_T_TIMER) {
-        *ret = (struct due_key){timer->due, timer->id};
+        *ret = (struct due_key){SPD_SV_NONE, timer->due, timer->id};
         return true;
     }
-    *ret = (struct due_key){outbox->due, outbox->id};
+    *ret = (struct due_key){outbox->destination, outbox->due, outbox->id};
     return outbox->state == SPD_OUTBOX_QUEUED || outbox->state == SPD_OUTBOX_SENDING;
 }
 
 static void due_replace(struct memory *s, enum spd_table t, const void *before, const void *after)
 {
-    struct due_key a = {0, 0}, b = {0, 0};
+    struct due_key a = {SPD_SV_NONE, 0, 0}, b = a;
     bool was = due_of(t, before, &a), is = due_of(t, after, &b);
     GTree *tree = s->due[t == SPD_T_OUTBOX];
-    if (was && is && a.due == b.due) return;
+    if (was && is && a.due == b.due && spd_sv_eq(a.part, b.part)) return;
     if (was) g_tree_remove(tree, &a);
     if (is) {
-        struct due_key *k = spd_must_malloc(sizeof *k);
+        struct due_key *k = spd_must_malloc(sizeof *k + b.part.len);
         *k = b;
+        if (b.part.len) memcpy(k + 1, b.part.ptr, b.part.len); /* the object may go before the key */
+        k->part = spd_sv_of((const char *)(k + 1), b.part.len);
         g_tree_insert(tree, k, NULL);
     }
 }
@@ -459,18 +464,18 @@ static enum spd_rc memory_find(void *self, enum spd_key_kind kind, spd_sv text, 
     return SPD_OK;
 }
 
-static enum spd_rc memory_due(void *self, enum spd_table t, spd_usec until, spd_usec after_due,
-                              int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
+static enum spd_rc memory_due(void *self, enum spd_table t, spd_sv part, spd_usec until,
+                              spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
                               size_t *ret_n, struct spd_err *err)
 {
     const struct memory *s = self;
-    struct due_key after = {after_due, after_id};
+    struct due_key after = {part, after_due, after_id};
     size_t n = 0;
     (void)err;
     for (GTreeNode *node = g_tree_upper_bound(s->due[t == SPD_T_OUTBOX], &after); node && n < max;
          node = g_tree_node_next(node)) {
         const struct due_key *k = g_tree_node_key(node);
-        if (k->due > until) break;
+        if (k->due > until || !spd_sv_eq(k->part, part)) break;
         if (ret_dues) ret_dues[n] = k->due;
         ret_ids[n++] = k->id;
     }

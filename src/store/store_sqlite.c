@@ -203,8 +203,8 @@ static enum spd_rc lite_find(void *self, enum spd_key_kind kind, spd_sv text, in
     return collect(s, st, "find", ret_ids, NULL, max, ret_n, err);
 }
 
-static enum spd_rc lite_due(void *self, enum spd_table t, spd_usec until, spd_usec after_due,
-                            int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
+static enum spd_rc lite_due(void *self, enum spd_table t, spd_sv part, spd_usec until,
+                            spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
                             size_t *ret_n, struct spd_err *err)
 {
     struct spd_lite *s = self;
@@ -215,6 +215,7 @@ static enum spd_rc lite_due(void *self, enum spd_table t, spd_usec until, spd_us
     sqlite3_bind_int64(st, 2, after_id);
     sqlite3_bind_int64(st, 3, until);
     sqlite3_bind_int64(st, 4, (int64_t)max);
+    if (t == SPD_T_OUTBOX) spd_lite_bind_text(st, 5, part);
     return collect(s, st, "due", ret_ids, ret_dues, max, ret_n, err);
 }
 

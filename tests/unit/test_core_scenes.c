@@ -751,7 +751,7 @@ static size_t due_rows(struct world *w)
     int64_t ids[32];
     spd_usec dues[32];
     size_t n;
-    assert_int_equal(spd_store_due(w->store, SPD_T_OUTBOX, w->now, 0, 0, ids, dues, 32, &n, NULL),
+    assert_int_equal(spd_store_due(w->store, SPD_T_OUTBOX, sv("ris"), w->now, 0, 0, ids, dues, 32, &n, NULL),
                      SPD_OK);
     return n;
 }

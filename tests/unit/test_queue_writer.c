@@ -88,7 +88,7 @@ static void lost(void *self, struct spd_store *store)
 static enum spd_rc next_timer(void *self, struct spd_store *store, spd_usec *ret_due, int64_t *ret_id)
 {
     size_t n = 0;
-    enum spd_rc rc = spd_store_due(store, SPD_T_TIMER, INT64_MAX, INT64_MIN, 0, ret_id, ret_due, 1, &n, NULL);
+    enum spd_rc rc = spd_store_due(store, SPD_T_TIMER, SPD_SV_NONE, INT64_MAX, INT64_MIN, 0, ret_id, ret_due, 1, &n, NULL);
     (void)self;
     if (!n) *ret_due = 0;
     return rc;

@@ -243,21 +243,21 @@ static void due_comes_in_order(void **state)
     OK(spd_store_begin(p->s, NULL));
     put_timer(p, 1, 300), put_timer(p, 2, 100), put_timer(p, 3, 200), put_timer(p, 4, 100),
         put_timer(p, 5, 900);
-    OK(spd_store_due(p->s, SPD_T_TIMER, 500, 0, 0, ids, dues, 8, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, 500, 0, 0, ids, dues, 8, &n, NULL));
     assert_int_equal(n, 4);
     assert_memory_equal(ids, ((int64_t[]){2, 4, 3, 1}), 4 * sizeof *ids);
     assert_memory_equal(dues, ((int64_t[]){100, 100, 200, 300}), 4 * sizeof *dues);
-    OK(spd_store_due(p->s, SPD_T_TIMER, 500, 100, 2, ids, NULL, 2, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, 500, 100, 2, ids, NULL, 2, &n, NULL));
     assert_int_equal(n, 2);
     assert_memory_equal(ids, ((int64_t[]){4, 3}), 2 * sizeof *ids);
-    OK(spd_store_due(p->s, SPD_T_TIMER, 99, 0, 0, ids, dues, 8, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, 99, 0, 0, ids, dues, 8, &n, NULL));
     assert_int_equal(n, 0);
     struct spd_timer old = {.id = 2, .due = 100, .kind = SPD_TIMER_WAIT, .subject = 2}, now = old;
     now.due = 250;
     OK(spd_put_timer(p->s, &now, &old, NULL));
-    OK(spd_store_due(p->s, SPD_T_TIMER, INT64_MAX, 0, 0, ids, dues, 8, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, INT64_MAX, 0, 0, ids, dues, 8, &n, NULL));
     assert_memory_equal(ids, ((int64_t[]){4, 3, 2, 1, 5}), 5 * sizeof *ids);
-    assert_int_equal(spd_store_due(p->s, SPD_T_ITEM, 1, 0, 0, ids, dues, 8, &n, NULL), SPD_BUG);
+    assert_int_equal(spd_store_due(p->s, SPD_T_ITEM, SPD_SV_NONE, 1, 0, 0, ids, dues, 8, &n, NULL), SPD_BUG);
     OK(spd_store_commit(p->s, NULL));
 }
 
@@ -271,7 +271,7 @@ static void only_waiting_outbox_rows_are_due(void **state)
         struct spd_outbox o = {.id = st, .due = 100 - st, .state = st};
         OK(spd_put_outbox(p->s, &o, NULL, NULL));
     }
-    OK(spd_store_due(p->s, SPD_T_OUTBOX, 1000, 0, 0, ids, NULL, 16, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV_NONE, 1000, 0, 0, ids, NULL, 16, &n, NULL));
     assert_int_equal(n, 2);
     assert_int_equal(ids[0], SPD_OUTBOX_SENDING);
     assert_int_equal(ids[1], SPD_OUTBOX_QUEUED);
@@ -280,7 +280,7 @@ static void only_waiting_outbox_rows_are_due(void **state)
     struct spd_outbox now = old;
     now.state = SPD_OUTBOX_DONE;
     OK(spd_put_outbox(p->s, &now, &old, NULL));
-    OK(spd_store_due(p->s, SPD_T_OUTBOX, 1000, 0, 0, ids, NULL, 16, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV_NONE, 1000, 0, 0, ids, NULL, 16, &n, NULL));
     assert_int_equal(n, 1);
     assert_int_equal(find(p, SPD_KEY_OUTBOX_STATE, "dead", ids), 1);
     assert_int_equal(find(p, SPD_KEY_OUTBOX_STATE, "done", ids), 0);
@@ -356,7 +356,7 @@ static void rollback_leaves_nothing(void **state)
     assert_int_equal(find(p, SPD_KEY_ITEM_ACCESSION, "K|ZH", ids), 1);
     assert_int_equal(find(p, SPD_KEY_ITEM_ACCESSION, "C|ZH", ids), 0);
     assert_int_equal(find(p, SPD_KEY_ITEM_ACCESSION, "F|ZH", ids), 0);
-    OK(spd_store_due(p->s, SPD_T_TIMER, 100, 0, 0, ids, NULL, 8, &n, NULL));
+    OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, 100, 0, 0, ids, NULL, 8, &n, NULL));
     assert_int_equal(n, 1);
     assert_int_equal(ids[0], 1);
 }
@@ -522,7 +522,7 @@ static void random_walk_against_a_simple_model(void **state)
         int64_t ids[N], want = 0;
         spd_usec dues[N];
         size_t n;
-        OK(spd_store_due(p->s, SPD_T_TIMER, 100, -1, 0, ids, dues, N, &n, NULL));
+        OK(spd_store_due(p->s, SPD_T_TIMER, SPD_SV_NONE, 100, -1, 0, ids, dues, N, &n, NULL));
         for (size_t i = 1; i <= N; i++) want += now[i].id != 0;
         assert_int_equal(n, want);
         for (size_t i = 0; i < n; i++) {
