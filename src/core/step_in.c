@@ -5,8 +5,8 @@
  * complete. Discontinued: what images it made are there, but for "incorrect worklist entry selected", whose images
  * are somebody else's; without images the order is offered to the scanners again.
  *
- * A step that fits by its Study UID but names another patient changes no item: it is parked (domain §1). One that
- * names no patient is believed on its Study UID, which came from our worklist. */
+ * A step that fits by its Study UID but names another patient changes no item: it is parked (domain §1). One of a
+ * listed peer that names no patient is believed on its Study UID, which came from our worklist. */
 #include "core/internal.h"
 
 bool spd_study_step_open(const struct spd_study *s)
@@ -67,11 +67,11 @@ static void note_ended(struct spd_tx *tx, struct spd_work *w, const struct spd_p
 
 /* The items that this step is of. *ret_differs: some match but for the patient. */
 static enum spd_rc items_of(struct spd_tx *tx, const struct spd_study *s,
-                            const struct spd_patient *patient, int64_t **ids, size_t *n,
-                            bool *ret_differs)
+                            const struct spd_patient *patient, bool known_peer, int64_t **ids,
+                            size_t *n, bool *ret_differs)
 {
     *ret_differs = false;
-    if (patient->ids.n)
+    if (patient->ids.n || !known_peer)
         return spd_find_items_of(tx, s->study_uid, &s->accession, patient, ids, n, ret_differs);
     return spd_tx_find(tx, SPD_KEY_ITEM_STUDY, s->study_uid, ids, n);
 }
@@ -111,7 +111,7 @@ static enum spd_rc one_study(struct spd_tx *tx, const struct spd_step_event *e,
     bool differs, ended = p->state != SPD_STEP_IN_PROGRESS;
     int64_t *ids;
     size_t n;
-    TRY(items_of(tx, s, &s->patient, &ids, &n, &differs));
+    TRY(items_of(tx, s, &s->patient, e->known_peer, &ids, &n, &differs));
     if (differs && !n) return *parked ? SPD_OK : park(tx, e, parked);
     TRY(tell_items(tx, s, p, ids, n));
     evidence.instances.v = e->instances.v, evidence.instances.n = e->instances.n;

@@ -3,8 +3,8 @@
 #include "door/dimse.h"
 
 static const struct spd_dimse_service services[] = {
-    {"1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.3", NULL, NULL},
-    {"1.2.840.10008.5.1.4.33", "1.2.840.10008.5.1.4.33", NULL, NULL},
+    {"1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.3", spd_mpps_serve, NULL},
+    {"1.2.840.10008.5.1.4.33", "1.2.840.10008.5.1.4.33", spd_ian_serve, NULL},
 };
 
 const struct spd_dimse_service *spd_dimse_service(spd_sv abstract)

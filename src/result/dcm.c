@@ -5,10 +5,15 @@
 
 #include <stdio.h>
 
+#include "result/result.h"
+
 #define UNDEFINED 0xFFFFFFFFu
 #define ITEM 0xFFFEE000u
 #define ITEM_END 0xFFFEE00Du
 #define SEQ_END 0xFFFEE0DDu
+#define CLASS 0x00080016u
+#define DOCUMENT 0x00420011u /* Encapsulated Document */
+#define FRAMES 0x52000000u   /* from here on: functional groups, pixels */
 
 struct frame {
     bool seq, undefined, implicit;
@@ -21,6 +26,9 @@ struct scan {
     size_t pos, len;
     bool be;
     size_t elements, depth;
+    bool companion; /* by (0008,0016) */
+    size_t head;    /* where what is not read begins; 0: nowhere yet */
+    size_t bulk;    /* bytes passed over */
     struct frame stack[2 * SPD_DCM_DEPTH_MAX + 2];
     struct spd_arena *arena;
     struct spd_err *err;
@@ -29,10 +37,16 @@ struct scan {
 /* Sequences that may come with a defined length in implicit VR, or as UN. Sorted. */
 static const uint32_t known_sequences[] = {
     0x00080051, 0x00081032, 0x00081110, 0x00081111, 0x00081115, 0x00081120, 0x00081140,
-    0x00081199, 0x0018A001, 0x00321064, 0x00380004, 0x00400008, 0x00400026, 0x00400027,
-    0x00400039, 0x00400100, 0x0040100A, 0x004008EA, 0x0040A043, 0x0040A073, 0x0040A07A,
-    0x0040A168, 0x0040A170, 0x0040A195, 0x0040A300, 0x0040A301, 0x0040A360, 0x0040A370,
-    0x0040A372, 0x0040A375, 0x0040A385, 0x0040A504, 0x0040A525, 0x0040A730};
+    0x0008114A, 0x00081199, 0x00081200, 0x00082112, 0x00089124, 0x00101002, 0x0018A001,
+    0x00321064, 0x00380004, 0x00400008, 0x00400026, 0x00400027, 0x00400039, 0x00400100,
+    0x00400220, 0x00400260, 0x00400270, 0x00400281, 0x00400340, 0x004008EA, 0x0040100A,
+    0x00404009, 0x00404018, 0x00404019, 0x00404021, 0x00404025, 0x00404026, 0x00404027,
+    0x00404028, 0x00404029, 0x00404030, 0x00404033, 0x00404034, 0x00404035, 0x0040A043,
+    0x0040A073, 0x0040A07A, 0x0040A168, 0x0040A170, 0x0040A195, 0x0040A300, 0x0040A301,
+    0x0040A360, 0x0040A370, 0x0040A372, 0x0040A375, 0x0040A385, 0x0040A504, 0x0040A525,
+    0x0040A730, 0x0040E021, 0x0040E023, 0x0040E024, 0x0040E025, 0x00420013, 0x00620002,
+    0x0062000F, 0x00741002, 0x00741008, 0x0074100E, 0x00741210, 0x00741212, 0x00741216,
+    0x00741224};
 
 static bool known_sequence(uint32_t tag)
 {
@@ -78,6 +92,14 @@ static void *grow(void **v, size_t *n, size_t size, struct spd_arena *arena)
         *v = bigger;
     }
     return (char *)*v + size * (*n)++;
+}
+
+/* How far what was really read may reach. */
+static enum spd_rc within_bounds(struct scan *s, uint32_t tag)
+{
+    return s->pos - s->bulk > SPD_DCM_BYTES_MAX
+               ? bad(s, SPD_LIMIT, tag, "the object (of a picture or a document: its header) is larger than 4 MiB")
+               : SPD_OK;
 }
 
 static enum spd_rc push(struct scan *s, struct frame f, uint32_t tag)
@@ -146,6 +168,15 @@ static enum spd_rc element_head(struct scan *s, const struct frame *f, struct sp
     return SPD_OK;
 }
 
+static spd_sv trimmed(spd_sv v)
+{
+    while (v.len && (v.ptr[v.len - 1] == 0 || v.ptr[v.len - 1] == ' '))
+        v.len--;
+    while (v.len && v.ptr[0] == ' ')
+        v.ptr++, v.len--;
+    return v;
+}
+
 static enum spd_rc in_set(struct scan *s, struct frame *f)
 {
     if (s->pos == f->end && !f->undefined) return s->depth--, SPD_OK;
@@ -154,10 +185,15 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
                    "the data ends too early");
     uint32_t tag = tag_at(s, s->pos), len;
     if (tag == ITEM_END && f->undefined) return s->pos += 8, s->depth--, SPD_OK;
+    if (s->companion && s->depth == 1 && tag >= FRAMES) {
+        if (!s->head) s->head = s->pos;
+        return s->depth--, SPD_OK;
+    }
     if (tag >> 16 == 0xFFFE)
         return bad(s, SPD_INVALID, tag, "a delimiter stands where an element must");
     if (++s->elements > SPD_DCM_ELEMENTS_MAX)
         return bad(s, SPD_LIMIT, tag, "more than 100,000 elements");
+    size_t start = s->pos;
     struct spd_dcm_elem *e = grow((void **)&f->set->v, &f->set->n, sizeof *e, s->arena);
     *e = (struct spd_dcm_elem){.tag = tag};
     enum spd_rc rc = element_head(s, f, e, &len);
@@ -165,6 +201,12 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
     bool un = e->vr[0] == 'U' && e->vr[1] == 'N';
     bool sq = (e->vr[0] == 'S' && e->vr[1] == 'Q') ||
               ((un || f->implicit) && (len == UNDEFINED || known_sequence(tag)));
+    if (s->companion && s->depth == 1 && tag == DOCUMENT && len != UNDEFINED) {
+        if (!s->head) s->head = start;
+        if (len > f->end - s->pos) return s->depth--, SPD_OK; /* cut inside the document */
+        s->pos += len, s->bulk += len;
+        return SPD_OK;
+    }
     if (len == UNDEFINED && !sq)
         return bad(s, SPD_INVALID, tag, "encapsulated data is not read here");
     if (len != UNDEFINED && len > f->end - s->pos)
@@ -172,7 +214,9 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
     if (!sq) {
         e->value = spd_sv_of((const char *)s->p + s->pos, len);
         s->pos += len;
-        return SPD_OK;
+        if (tag == CLASS && s->depth == 1)
+            s->companion = spd_result_is_companion(trimmed(e->value));
+        return within_bounds(s, tag);
     }
     memcpy(e->vr, "SQ", 3);
     return push(s,
@@ -203,16 +247,18 @@ enum spd_rc spd_dcm_parse_dataset(spd_sv bytes, spd_sv xfer, struct spd_dcm *ret
         .p = (const unsigned char *)bytes.ptr, .len = bytes.len, .arena = arena, .err = err};
     bool implicit = spd_sv_is(xfer, "1.2.840.10008.1.2");
     s.be = spd_sv_is(xfer, "1.2.840.10008.1.2.2");
-    if (bytes.len > SPD_DCM_BYTES_MAX)
-        return spd_fail(err, SPD_LIMIT, "dataset", "the object is larger than 4 MiB");
+    if (bytes.len > SPD_DCM_OBJECT_MAX)
+        return spd_fail(err, SPD_LIMIT, "dataset", "the object is larger than 64 MiB");
     if (spd_sv_is(xfer, "1.2.840.10008.1.2.1.99"))
         return spd_fail(err, SPD_INVALID, "(0002,0010)",
                         "deflated objects are not read; send it uncompressed");
-    if (!implicit && !s.be && !spd_sv_is(xfer, "1.2.840.10008.1.2.1"))
+    bool compressed = spd_sv_starts(xfer, SPD_SV("1.2.840.10008.1.2.4.")) ||
+                      spd_sv_is(xfer, "1.2.840.10008.1.2.5"); /* its pixels: PS3.5 A.4 */
+    if (!implicit && !s.be && !compressed && !spd_sv_is(xfer, "1.2.840.10008.1.2.1"))
         return spd_fail(err, SPD_INVALID, "(0002,0010)", "this transfer syntax is not read");
     ret->xfer = xfer;
     enum spd_rc rc = scan_set(&s, implicit, &ret->set);
-    if (!rc) ret->charset = spd_dcm_raw(&ret->set, 0x00080005);
+    if (!rc) ret->charset = spd_dcm_raw(&ret->set, 0x00080005), ret->head = s.head;
     return rc;
 }
 
@@ -270,7 +316,9 @@ enum spd_rc spd_dcm_parse(spd_sv bytes, struct spd_dcm *ret, struct spd_arena *a
         xfer = guess_xfer(data);
         ret->notes[ret->n_notes++] = "no transfer syntax said; worked out from the first element";
     }
-    return spd_dcm_parse_dataset(data, xfer, ret, arena, err);
+    enum spd_rc rc = spd_dcm_parse_dataset(data, xfer, ret, arena, err);
+    if (ret->head) ret->head += at;
+    return rc;
 }
 
 const struct spd_dcm_elem *spd_dcm_find(const struct spd_dcm_set *set, uint32_t tag)
@@ -283,12 +331,7 @@ const struct spd_dcm_elem *spd_dcm_find(const struct spd_dcm_set *set, uint32_t 
 spd_sv spd_dcm_raw(const struct spd_dcm_set *set, uint32_t tag)
 {
     const struct spd_dcm_elem *e = spd_dcm_find(set, tag);
-    spd_sv v = e ? e->value : SPD_SV_NONE;
-    while (v.len && (v.ptr[v.len - 1] == 0 || v.ptr[v.len - 1] == ' '))
-        v.len--;
-    while (v.len && v.ptr[0] == ' ')
-        v.ptr++, v.len--;
-    return v;
+    return trimmed(e ? e->value : SPD_SV_NONE);
 }
 
 const struct spd_dcm_set *spd_dcm_item(const struct spd_dcm_set *set, uint32_t tag)
