@@ -13,8 +13,16 @@ static const struct why not_for_us = {"not-for-us", "Niet voor deze lijst bedoel
 static const struct why merge = {
     "merge", "Samenvoeging van patiënten: wordt nog niet verwerkt, een mens moet kijken.",
     "Patients are merged: not processed yet, a person must look.", "merge"};
-static const struct why oru_results = {"oru-results", "Resultaten als ORU worden nog niet gelezen.",
-                                       "Results as ORU are not read yet.", "unusable-message"};
+static const struct why oru_results = {
+    "oru-results",
+    "Geen veldenkaart (results:) zegt hoe de resultaten van deze zender te lezen zijn.",
+    "No field map (results:) says how this sender's results are to be read.", "unusable-message"};
+static const struct why not_in_map = {
+    "oru-results", "Geen regel onder results: van de veldenkaart is voor dit bericht.",
+    "No entry under results: of the field map is for this message.", "unusable-message"};
+static const struct why mixed = {
+    "oru-results", "Het bericht bevat AI-resultaten en iets anders; een mens moet kijken.",
+    "The message holds AI results and something else; a person must look.", "unusable-message"};
 static const struct why no_order = {"unusable", "Het bericht bevat geen aanvraag.",
                                     "The message holds no order.", "unusable-message"};
 static const struct why no_patient = {"unusable", "Het bericht noemt geen patiënt (PID).",
@@ -121,11 +129,27 @@ static void take_order(struct hl7_read *r, struct spd_event *ret, struct spd_mes
 static void take_report(struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in)
 {
     struct spd_report_event *e = SPD_NEW(r->arena, struct spd_report_event);
-    if (!r->o->reports && r->o->results) return park(r, ret, in, &oru_results, SPD_ANSWER_AA);
     enum hl7_no no = r->o->reports ? hl7_read_report(r, e) : HL7_NO_NOT_FOR_US;
     if (no) return no_event(r, no, ret, in);
     e->message = *in;
     *ret = (struct spd_event){.type = SPD_EVENT_REPORT, .u.report = e};
+}
+
+/* From a sender of results. Whatever the map does not place is for a person, never silence. */
+static void take_results(struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in)
+{
+    struct spd_result_event *e = SPD_NEW(r->arena, struct spd_result_event);
+    if (!hl7_site_has_results(r->o->map))
+        return r->o->reports ? take_report(r, ret, in)
+                             : park(r, ret, in, &oru_results, SPD_ANSWER_AA);
+    enum hl7_no no = hl7_read_results(r, e);
+    if (no == HL7_NO_NOT_FOR_US)
+        return r->o->reports ? take_report(r, ret, in)
+                             : park(r, ret, in, &not_in_map, SPD_ANSWER_AA);
+    if (no == HL7_NO_MIXED) return park(r, ret, in, &mixed, SPD_ANSWER_AA);
+    if (no) return no_event(r, no, ret, in);
+    e->message = *in;
+    *ret = (struct spd_event){.type = SPD_EVENT_RESULT, .u.result = e};
 }
 
 static bool one_of(spd_sv t, const char *list) /* "A01 A02 " */
@@ -176,7 +200,7 @@ static void dispatch(struct hl7_read *r, struct spd_event *ret, struct spd_messa
     if (spd_sv_is(type, "ORM") || spd_sv_is(type, "OMI") || spd_sv_is(type, "OMG"))
         return take_order(r, ret, in);
     if (spd_sv_is(type, "ORU") && (spd_sv_is(trigger, "R01") || !trigger.len))
-        return take_report(r, ret, in);
+        return r->o->results ? take_results(r, ret, in) : take_report(r, ret, in);
     if (spd_sv_is(type, "ADT")) return take_adt(r, trigger, ret, in);
     ignore(ret, in, r->arena);
 }

@@ -274,8 +274,8 @@ static bool identified(const struct spd_order_in *o)
     return o->accession.value.len || o->placer.value.len || o->filler.value.len;
 }
 
-/* A cancel, status or change without any sign of imaging may still be about an order that is known: many
- * systems send no more than ORC then. A new one cannot be, and a laboratory's never is. */
+/* A cancel, status or change without any sign of imaging may still be about an order that is known:
+ * many systems send no more than ORC then. A new one cannot be, and a laboratory's never is. */
 static bool may_be_known(const struct hl7_read *r, const struct hl7_group *g)
 {
     static const char *const later[] = {"CA", "OC", "CR", "DC", "OD", "DR", "HD",

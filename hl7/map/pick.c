@@ -1,12 +1,13 @@
-/* hl7/map/pick.c: the one reader of facts: goes through a fact's sources and finds their values in a message; see
- * site.h. Not here: what a value means (words.c, order.c, report.c, results.c). */
+/* hl7/map/pick.c: the one reader of facts: goes through a fact's sources and finds their values in
+ * a message; see site.h. Not here: what a value means (words.c, order.c, report.c, results.c). */
 #include "hl7/map/site.h"
 
 #include <stdio.h>
 
 enum { MAX_REPS = 50, MAX_TRACE = 5000 };
 
-/* ---- where ------------------------------------------------------------------------------------ */
+/* ---- where ------------------------------------------------------------------------------------
+ */
 struct range {
     size_t from, to;
 };
@@ -24,7 +25,8 @@ static struct range header(const struct hl7_msg *m)
 }
 
 /* any_line: the source says by itself which OBX it means. */
-static struct range scope(const struct hl7_read *r, const struct hl7_at *at, const char *id, bool any_line)
+static struct range scope(const struct hl7_read *r, const struct hl7_at *at, const char *id,
+                          bool any_line)
 {
     size_t n = r->m->n_segs;
     if (at->pid != HL7_NO_SEG && !strcmp(id, "PID")) return one_seg(at->pid, n);
@@ -32,11 +34,13 @@ static struct range scope(const struct hl7_read *r, const struct hl7_at *at, con
     if (!at->g) return (struct range){0, n};
     if (!strcmp(id, "ORC")) return one_seg(at->g->orc, n);
     if (!strcmp(id, "OBR")) return one_seg(at->g->obr, n);
-    if (hl7_seg_find(r->m, id, at->g->first) < at->g->end) return (struct range){at->g->first, at->g->end};
+    if (hl7_seg_find(r->m, id, at->g->first) < at->g->end)
+        return (struct range){at->g->first, at->g->end};
     return header(r->m);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------
+ */
 static spd_sv text_at(const struct hl7_read *r, const struct hl7_path *p, struct hl7_value v)
 {
     if (!p->comp) v = hl7_comp(r->m, v, 1);
@@ -44,26 +48,29 @@ static spd_sv text_at(const struct hl7_read *r, const struct hl7_path *p, struct
     return hl7_text(r, v);
 }
 
-static struct hl7_value value_at(const struct hl7_read *r, const struct hl7_path *p, size_t seg, unsigned rep)
+static struct hl7_value value_at(const struct hl7_read *r, const struct hl7_path *p, size_t seg,
+                                 unsigned rep)
 {
     return hl7_get(r->m, &r->m->segs[seg], p->field, rep, p->comp, p->sub);
 }
 
 static bool passes_at(const struct hl7_read *r, const struct hl7_test *t, size_t seg, unsigned rep)
 {
-    spd_sv v = text_at(r, &t->path.p, value_at(r, &t->path.p, seg, t->path.p.rep ? t->path.p.rep : rep));
+    spd_sv v =
+        text_at(r, &t->path.p, value_at(r, &t->path.p, seg, t->path.p.rep ? t->path.p.rep : rep));
     for (size_t i = 0; i < t->n_words; i++)
         if (spd_sv_ieq(v, t->words[i])) return true;
     return !t->n_words && v.len;
 }
 
-static bool passes_somewhere(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_test *t)
+static bool passes_somewhere(const struct hl7_read *r, const struct hl7_at *at,
+                             const struct hl7_test *t)
 {
     struct range in = scope(r, at, t->path.p.id, false);
     unsigned nth = 0;
     for (size_t i = in.from; i < in.to; i++)
-        if (hl7_seg_is(&r->m->segs[i], t->path.p.id) && (++nth == t->path.p.seg || !t->path.p.seg) &&
-            passes_at(r, t, i, 1))
+        if (hl7_seg_is(&r->m->segs[i], t->path.p.id) &&
+            (++nth == t->path.p.seg || !t->path.p.seg) && passes_at(r, t, i, 1))
             return true;
     return false;
 }
@@ -76,7 +83,8 @@ bool hl7_pass(const struct hl7_read *r, const struct hl7_at *at, const struct hl
 }
 
 /* A test of the segment that is read: that segment; of its field: that repetition. */
-static bool source_passes(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_hit *hit)
+static bool source_passes(const struct hl7_read *r, const struct hl7_at *at,
+                          const struct hl7_hit *hit)
 {
     for (size_t i = 0; i < hit->source->when.n; i++) {
         const struct hl7_test *t = &hit->source->when.v[i];
@@ -88,8 +96,13 @@ static bool source_passes(const struct hl7_read *r, const struct hl7_at *at, con
     return true;
 }
 
-/* ---- going through sources -------------------------------------------------------------------- */
-enum go { ON, SAID, STOP }; /* the callback: nothing in it; taken, more of this source are welcome; enough */
+/* ---- going through sources --------------------------------------------------------------------
+ */
+enum go {
+    ON,
+    SAID,
+    STOP
+}; /* the callback: nothing in it; taken, more of this source are welcome; enough */
 typedef enum go took(void *ctx, const struct hl7_hit *hit);
 struct walk {
     const struct hl7_read *r;
@@ -106,7 +119,8 @@ static enum go walk_reps(struct walk *w, struct hl7_hit *hit)
     size_t n = p->rep ? p->rep : field.is == HL7_VALUE ? hl7_reps(w->r->m, field.raw) : 0;
     enum go all = ON;
     if (field.is == HL7_NULL) w->nulled = true;
-    for (hit->rep = p->rep ? p->rep : 1; hit->rep <= n && hit->rep <= MAX_REPS && all != STOP; hit->rep++) {
+    for (hit->rep = p->rep ? p->rep : 1; hit->rep <= n && hit->rep <= MAX_REPS && all != STOP;
+         hit->rep++) {
         hit->v = value_at(w->r, p, hit->seg, hit->rep);
         if (hit->v.is == HL7_NULL) w->nulled = true;
         if (hit->v.is != HL7_VALUE || !source_passes(w->r, w->at, hit)) continue;
@@ -148,9 +162,11 @@ static void walk(struct walk *w, const struct hl7_sources *s, bool each_source)
     }
 }
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values -----------------------------------------------------------------------------------
+ */
 /* strip: and values: of a source. The map may go while the event lives: its words are copied. */
-static spd_sv mapped(const struct hl7_read *r, const struct hl7_source *s, spd_sv v, bool *ret_by_table)
+static spd_sv mapped(const struct hl7_read *r, const struct hl7_source *s, spd_sv v,
+                     bool *ret_by_table)
 {
     if (s->strip.len && spd_sv_starts(v, s->strip))
         v = spd_sv_trim(spd_sv_of(v.ptr + s->strip.len, v.len - s->strip.len));
@@ -205,17 +221,23 @@ static spd_sv hit_text(const struct hl7_read *r, const struct hl7_hit *hit, enum
     return !strcmp(hit->path->id, "IPC") || *hit->path->id == 'Z' ? v : SPD_SV_NONE;
 }
 
-/* ---- explaining ------------------------------------------------------------------------------- */
-void hl7_trace_add(const struct hl7_read *r, const char *fact, spd_sv value, spd_sv path, spd_sv rule)
+/* ---- explaining -------------------------------------------------------------------------------
+ */
+void hl7_trace_add(const struct hl7_read *r, const char *fact, spd_sv value, spd_sv path,
+                   spd_sv rule)
 {
     struct hl7_trace *t = r->o->trace;
     for (size_t i = 0; t && i < t->n; i++)
-        if (spd_sv_is(t->v[i].fact, fact) && spd_sv_eq(t->v[i].path, path) && spd_sv_eq(t->v[i].value, value)) return;
+        if (spd_sv_is(t->v[i].fact, fact) && spd_sv_eq(t->v[i].path, path) &&
+            spd_sv_eq(t->v[i].value, value))
+            return;
     if (t && t->n < MAX_TRACE)
-        *SPD_LIST_ADD(t, r->arena) = (struct hl7_traced){spd_arena_dup(r->arena, spd_sv_from(fact)), value, path, rule};
+        *SPD_LIST_ADD(t, r->arena) =
+            (struct hl7_traced){spd_arena_dup(r->arena, spd_sv_from(fact)), value, path, rule};
 }
 
-static void trace_hit(const struct hl7_read *r, const struct hl7_sources *s, const struct hl7_hit *hit, spd_sv value)
+static void trace_hit(const struct hl7_read *r, const struct hl7_sources *s,
+                      const struct hl7_hit *hit, spd_sv value)
 {
     unsigned nth = 0, of = 0;
     spd_sv path = SPD_SV("(fixed)");
@@ -227,15 +249,18 @@ static void trace_hit(const struct hl7_read *r, const struct hl7_sources *s, con
         if (of > 1) path = spd_arena_printf(r->arena, "%.*s[%u]", SPD_SV_ARG(path), nth);
         path = spd_arena_printf(r->arena, "%.*s-%u", SPD_SV_ARG(path), hit->path->field);
         if (hit->rep > 1) path = spd_arena_printf(r->arena, "%.*s[%u]", SPD_SV_ARG(path), hit->rep);
-        if (hit->path->comp) path = spd_arena_printf(r->arena, "%.*s.%u", SPD_SV_ARG(path), hit->path->comp);
-        if (hit->path->sub) path = spd_arena_printf(r->arena, "%.*s.%u", SPD_SV_ARG(path), hit->path->sub);
+        if (hit->path->comp)
+            path = spd_arena_printf(r->arena, "%.*s.%u", SPD_SV_ARG(path), hit->path->comp);
+        if (hit->path->sub)
+            path = spd_arena_printf(r->arena, "%.*s.%u", SPD_SV_ARG(path), hit->path->sub);
     }
     const struct hl7_site *site = s->own && r->o->map ? r->o->map : hl7_site_default();
     hl7_trace_add(r, spd_arena_dup(r->arena, s->name).ptr, value, path,
                   spd_arena_printf(r->arena, "%.*s:%d", SPD_SV_ARG(site->file), hit->source->line));
 }
 
-/* ---- what a fact is --------------------------------------------------------------------------- */
+/* ---- what a fact is ---------------------------------------------------------------------------
+ */
 struct texts {
     const struct hl7_read *r;
     const struct hl7_sources *s;
@@ -255,8 +280,8 @@ static enum go take_text(void *ctx, const struct hl7_hit *hit)
     return t->kind == HL7_K_UID ? SAID : t->kind == HL7_K_LONG ? SAID : STOP;
 }
 
-struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
-                              enum hl7_kind kind, bool *ret_nulled)
+struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at,
+                              const struct hl7_sources *s, enum hl7_kind kind, bool *ret_nulled)
 {
     struct texts t = {.r = r, .s = s, .kind = kind};
     struct walk w = {r, at, take_text, &t, false};
@@ -285,7 +310,8 @@ static enum go take_word(void *ctx, const struct hl7_hit *hit)
 {
     struct word *t = ctx;
     bool by_table;
-    spd_sv wire = hit->path ? text_at(t->r, hit->path, hit->v) : spd_arena_dup(t->r->arena, hit->source->text);
+    spd_sv wire = hit->path ? text_at(t->r, hit->path, hit->v)
+                            : spd_arena_dup(t->r->arena, hit->source->text);
     spd_sv word = mapped(t->r, hit->source, wire, &by_table);
     if (!word.len) return ON;
     t->wire = wire, t->word = word;
@@ -293,8 +319,8 @@ static enum go take_word(void *ctx, const struct hl7_hit *hit)
     return STOP;
 }
 
-spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, spd_sv *ret_wire,
-                     bool *ret_nulled)
+spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                     spd_sv *ret_wire, bool *ret_nulled)
 {
     struct word t = {.r = r, .s = s};
     struct walk w = {r, at, take_word, &t, false};
@@ -332,8 +358,8 @@ static enum go take_id(void *ctx, const struct hl7_hit *hit)
     return t->one->authority.len ? STOP : SAID;
 }
 
-bool hl7_take_id(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, spd_sv authority,
-                 struct spd_cx *ret)
+bool hl7_take_id(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                 spd_sv authority, struct spd_cx *ret)
 {
     struct spd_cx id = {0};
     struct ids t = {r, s, &id};
@@ -358,12 +384,16 @@ static enum go take_code(void *ctx, const struct hl7_hit *hit)
     unsigned c = hit->path && hit->path->comp ? hit->path->comp : 1;
     struct spd_code code = {hit_text(t->r, hit, HL7_K_CODE), SPD_SV_NONE, SPD_SV_NONE};
     if (hit->path && !hit->path->sub) {
-        struct hl7_value rep = hl7_get(t->r->m, &t->r->m->segs[hit->seg], hit->path->field, hit->rep, 0, 0);
+        struct hl7_value rep =
+            hl7_get(t->r->m, &t->r->m->segs[hit->seg], hit->path->field, hit->rep, 0, 0);
         code.text = hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, c + 1), 1));
         code.scheme = hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, c + 2), 1));
-        if (!code.text.len && c == 1) code.text = hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, 5), 1));
+        if (!code.text.len && c == 1)
+            code.text = hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, 5), 1));
         if (!hit->path->comp) { /* a whole field without a code has its text at least */
-            code.code = mapped(t->r, hit->source, hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, 1), 1)), &by_table);
+            code.code =
+                mapped(t->r, hit->source,
+                       hl7_text(t->r, hl7_sub(t->r->m, hl7_comp(t->r->m, rep, 1), 1)), &by_table);
         }
     }
     if (!code.code.len && !code.text.len) return ON;
@@ -372,7 +402,8 @@ static enum go take_code(void *ctx, const struct hl7_hit *hit)
     return STOP;
 }
 
-bool hl7_take_code(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, struct spd_code *ret)
+bool hl7_take_code(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                   struct spd_code *ret)
 {
     struct spd_code found = {0};
     struct code t = {r, s, &found};
@@ -397,7 +428,8 @@ static enum go take_time(void *ctx, const struct hl7_hit *hit)
     return STOP;
 }
 
-spd_usec hl7_take_time(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s)
+spd_usec hl7_take_time(const struct hl7_read *r, const struct hl7_at *at,
+                       const struct hl7_sources *s)
 {
     struct time t = {r, s, 0};
     struct walk w = {r, at, take_time, &t, false};
@@ -421,7 +453,8 @@ static enum go take_cx(void *ctx, const struct hl7_hit *hit)
     else if (hl7_read_cx(t->r, hit->v, SPD_SV_NONE, &id))
         id.value = mapped(t->r, hit->source, id.value, &by_table);
     if (!id.value.len) return ON;
-    if (hit->source->authority.len) id.authority = spd_arena_dup(t->r->arena, hit->source->authority);
+    if (hit->source->authority.len)
+        id.authority = spd_arena_dup(t->r->arena, hit->source->authority);
     if (!id.authority.len) id.authority = t->r->o->patient_authority;
     for (size_t i = 0; i < t->ret->ids.n; i++)
         if (spd_cx_eq(&t->ret->ids.v[i], &id)) return SAID;
@@ -430,20 +463,23 @@ static enum go take_cx(void *ctx, const struct hl7_hit *hit)
     return SAID;
 }
 
-void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at, struct spd_patient *ret)
+void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at,
+                          struct spd_patient *ret)
 {
     struct patient_ids t = {r, hl7_fact(r, HL7_F_PATIENT_IDS), ret};
     struct walk w = {r, at, take_cx, &t, false};
     walk(&w, t.s, false);
 }
 
-/* ---- facts of the reader's map ---------------------------------------------------------------- */
+/* ---- facts of the reader's map ----------------------------------------------------------------
+ */
 const struct hl7_sources *hl7_fact(const struct hl7_read *r, enum hl7_fact fact)
 {
     return &(r->o && r->o->map ? r->o->map : hl7_site_default())->facts[fact];
 }
 
-spd_sv hl7_fact_or_null(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact, bool *ret_nulled)
+spd_sv hl7_fact_or_null(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
+                        bool *ret_nulled)
 {
     return hl7_take_text(r, at, hl7_fact(r, fact), hl7_fact_rows[fact].kind, ret_nulled);
 }
@@ -457,8 +493,10 @@ unsigned hl7_fact_line(const struct hl7_read *r, const struct hl7_at *at, size_t
 {
     const struct hl7_sources *s = hl7_fact(r, HL7_F_REPORT_TEXT);
     for (size_t i = 0; i < s->n; i++) {
-        struct hl7_hit hit = {.source = &s->v[i], .path = &s->v[i].paths[0].p, .seg = seg, .rep = 1};
-        if (hl7_seg_is(&r->m->segs[seg], hit.path->id) && source_passes(r, at, &hit)) return hit.path->field;
+        struct hl7_hit hit = {
+            .source = &s->v[i], .path = &s->v[i].paths[0].p, .seg = seg, .rep = 1};
+        if (hl7_seg_is(&r->m->segs[seg], hit.path->id) && source_passes(r, at, &hit))
+            return hit.path->field;
     }
     return 0;
 }

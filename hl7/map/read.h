@@ -73,10 +73,19 @@ bool hl7_word_status(const struct hl7_map_options *o, spd_sv word, bool in_obr,
 /* Effect of ORC-1. several: the message also holds an RO. */
 void hl7_word_control(spd_sv control, bool has_ro, struct spd_order_in *ret);
 
-/* The three readers; each fills *ret or returns why there is no event of its kind. */
-enum hl7_no { HL7_NO = 0, HL7_NO_NOT_FOR_US, HL7_NO_IDENTIFIER, HL7_NO_PATIENT, HL7_NO_ORDER };
+/* The readers; each fills *ret or returns why there is no event of its kind. */
+enum hl7_no {
+    HL7_NO = 0,
+    HL7_NO_NOT_FOR_US,
+    HL7_NO_IDENTIFIER,
+    HL7_NO_PATIENT,
+    HL7_NO_ORDER,
+    HL7_NO_MIXED /* AI results and something else in one message */
+};
 enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret);
 enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret);
+/* AI results, by the map's section results:. NOT_FOR_US: no entry of it is for this message. */
+enum hl7_no hl7_read_results(struct hl7_read *r, struct spd_result_event *ret);
 enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret);
 
 #endif

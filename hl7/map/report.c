@@ -33,7 +33,8 @@ static void add_line(const struct hl7_read *r, struct hl7_value rep, bool coded,
 
 /* Every repetition of OBX-5 is a line, an empty OBX an empty one. In one pass: there may be
  * millions. */
-static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigned field, struct spd_str *out)
+static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigned field,
+                      struct spd_str *out)
 {
     struct hl7_value f = hl7_field(r->m, s, field);
     bool obx = hl7_seg_is(s, "OBX");
@@ -60,7 +61,8 @@ static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
     for (size_t i = 0; i < r->m->n_segs; i++) {
         const struct hl7_seg *s = &r->m->segs[i];
         unsigned field = hl7_fact_line(&lines, &anywhere, i);
-        if (field && !(hl7_seg_is(s, "OBX") && hl7_is_study_uid(&lines, s))) add_lines(&lines, s, field, &out);
+        if (field && !(hl7_seg_is(s, "OBX") && hl7_is_study_uid(&lines, s)))
+            add_lines(&lines, s, field, &out);
         spd_arena_reset(lines.arena);
     }
     ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));

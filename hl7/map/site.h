@@ -1,10 +1,12 @@
-/* hl7/map/site.h: a site's field map (YAML, docs/hl7.md) in its compiled form, and the one reader that takes
- * facts from a message by it. Not for other rooms; they see struct hl7_site in map.h only.
+/* hl7/map/site.h: a site's field map (YAML, docs/hl7.md) in its compiled form, and the one reader
+ * that takes facts from a message by it. Not for other rooms; they see struct hl7_site in map.h
+ * only.
  *
- * A fact has sources in order; a source has one or more paths, and may have tests, a table of values, a prefix to
- * strip. What a file does not name is as in the built-in map (default.yaml), read by the same loader.
- * Invariants: immutable after the load, so that any number of threads may read by it; paths are compiled at the
- * load; a look-up makes nothing but the text that it hands out. */
+ * A fact has sources in order; a source has one or more paths, and may have tests, a table of
+ * values, a prefix to strip. What a file does not name is as in the built-in map (default.yaml),
+ * read by the same loader. Invariants: immutable after the load, so that any number of threads may
+ * read by it; paths are compiled at the load; a look-up makes nothing but the text that it hands
+ * out. */
 #ifndef HL7_MAP_SITE_H
 #define HL7_MAP_SITE_H
 
@@ -65,7 +67,7 @@ enum hl7_kind {
     HL7_K_TIME,
     HL7_K_PRIORITY,
     HL7_K_MODALITY,
-    HL7_K_LINES     /* all lines that pass, in the order of the message */
+    HL7_K_LINES /* all lines that pass, in the order of the message */
 };
 
 struct hl7_at_path { /* a path with its text; seg 0: not given, any segment of that name */
@@ -155,14 +157,14 @@ extern const struct hl7_fact_row {
 /* results_map.c: the section results: */
 enum spd_rc hl7_site_results(struct hl7_site *s, const struct spd_yaml *node, struct spd_err *err);
 /* A fact's sources: a path, a mapping, or a list of those. */
-enum spd_rc hl7_site_sources(const struct hl7_site *s, const struct spd_yaml *node, spd_sv name, enum hl7_kind kind,
-                             struct hl7_sources *ret, struct spd_err *err);
-enum spd_rc hl7_site_tests(const struct hl7_site *s, const struct spd_yaml *node, struct hl7_tests *ret,
-                           struct spd_err *err);
+enum spd_rc hl7_site_sources(const struct hl7_site *s, const struct spd_yaml *node, spd_sv name,
+                             enum hl7_kind kind, struct hl7_sources *ret, struct spd_err *err);
+enum spd_rc hl7_site_tests(const struct hl7_site *s, const struct spd_yaml *node,
+                           struct hl7_tests *ret, struct spd_err *err);
 
 /* ---- the reader ------------------------------------------------------------------------------ */
-struct hl7_at { /* where a path without further say is read: PID and the OBX in hand, else the group, else the
-                 * part before the first order */
+struct hl7_at { /* where a path without further say is read: PID and the OBX in hand, else the
+                 * group, else the part before the first order */
     const struct hl7_group *g; /* NULL: the whole message */
     size_t pid, line;          /* HL7_NO_SEG: not given */
 };
@@ -181,30 +183,36 @@ bool hl7_pass(const struct hl7_read *r, const struct hl7_at *at, const struct hl
 /* *ret_nulled (may be NULL): "" was sent for it, and no source has a value. */
 spd_sv hl7_take_text(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
                      enum hl7_kind kind, bool *ret_nulled);
-bool hl7_take_code(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, struct spd_code *ret);
-bool hl7_take_id(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, spd_sv authority,
-                 struct spd_cx *ret);
-spd_usec hl7_take_time(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s);
+bool hl7_take_code(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                   struct spd_code *ret);
+bool hl7_take_id(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                 spd_sv authority, struct spd_cx *ret);
+spd_usec hl7_take_time(const struct hl7_read *r, const struct hl7_at *at,
+                       const struct hl7_sources *s);
 struct hl7_texts {
     spd_sv *v;
     size_t n;
 };
-/* Each value once: kind UID of the first source that has any, LONG of all of them, else the first value. */
-struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
-                              enum hl7_kind kind, bool *ret_nulled);
+/* Each value once: kind UID of the first source that has any, LONG of all of them, else the first
+ * value. */
+struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at,
+                              const struct hl7_sources *s, enum hl7_kind kind, bool *ret_nulled);
 /* One value: what the table makes of it, and the field's own word. */
-spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s, spd_sv *ret_wire,
-                     bool *ret_nulled);
-void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at, struct spd_patient *ret);
+spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
+                     spd_sv *ret_wire, bool *ret_nulled);
+void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at,
+                          struct spd_patient *ret);
 
 const struct hl7_sources *hl7_fact(const struct hl7_read *r, enum hl7_fact fact);
 spd_sv hl7_fact_text(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact);
-spd_sv hl7_fact_or_null(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact, bool *ret_nulled);
+spd_sv hl7_fact_or_null(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
+                        bool *ret_nulled);
 /* Does this segment's field hold lines of the fact (kind LINES)? The field, 0: no. */
 unsigned hl7_fact_line(const struct hl7_read *r, const struct hl7_at *at, size_t seg);
 /* report.c: an OBX that names the study, and is no text and no finding. */
 bool hl7_is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx);
 /* What was read and where, for whoever asked (hl7_map_options.trace); path and rule may be "". */
-void hl7_trace_add(const struct hl7_read *r, const char *fact, spd_sv value, spd_sv path, spd_sv rule);
+void hl7_trace_add(const struct hl7_read *r, const char *fact, spd_sv value, spd_sv path,
+                   spd_sv rule);
 
 #endif

@@ -1,6 +1,6 @@
 /* tests/suites/hl7/<case>/: input.hl7 must become the event in expect.json. peer.txt (optional)
  * changes the peer: "roles: orders adt reports results", "charset: NAME", "msh_5: X", "on_unusable:
- * AR", "word: W done". `test_hl7map_suites --bless` rewrites expect.json: read the difference
+ * AR", "word: W done". map.yaml (optional) is the peer's field map. `test_hl7map_suites --bless` rewrites expect.json: read the difference
  * before committing it. */
 #include <dirent.h>
 #include <setjmp.h>
@@ -24,6 +24,25 @@ static bool lookup(void *ctx, spd_sv code, struct hl7_procedure *ret)
     (void)ctx;
     if (!spd_sv_is(code, "CTHERS")) return false;
     *ret = (struct hl7_procedure){code, SPD_SV("CT"), SPD_SV("HEAD"), SPD_SV("head")};
+    return true;
+}
+
+/* As the code tables of result/ would answer. */
+static bool finding(void *ctx, const struct spd_code *code, spd_sv *ret)
+{
+    (void)ctx;
+    bool ich = spd_sv_is(code->code, "1386000");
+    *ret = ich                                       ? SPD_SV("intracranial-hemorrhage")
+           : spd_sv_is(code->code, "260413007") ? SPD_SV("status:absent")
+                                                     : SPD_SV_NONE;
+    return ret->len && (!ich || spd_sv_is(code->text, "Intracranial hemorrhage"));
+}
+
+static bool place(void *ctx, const struct spd_code *code, spd_sv *ret_site, spd_sv *ret_laterality)
+{
+    (void)ctx;
+    if (!spd_sv_is(code->code, "12738006")) return false;
+    *ret_site = SPD_SV("brain"), *ret_laterality = SPD_SV_NONE;
     return true;
 }
 
@@ -68,19 +87,11 @@ static void read_peer(const char *dir, struct hl7_map_options *o, struct hl7_sta
     }
 }
 
-static struct spd_message_in *envelope(struct spd_event *e)
-{
-    return e->type == SPD_EVENT_ORDER     ? &e->u.order->message
-           : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
-           : e->type == SPD_EVENT_REPORT  ? &e->u.report->message
-                                          : &e->u.message->message;
-}
-
 /* The event as indented JSON; the raw bytes are left out (they are input.hl7). */
 static char *event_text(struct spd_event *e)
 {
     struct spd_str s = SPD_STR_INIT(1 << 20);
-    struct spd_message_in *m = envelope(e);
+    struct spd_message_in *m = hl7_map_envelope(e);
     m->raw = SPD_SV_NONE;
     spd_str_addf(
         &s, "{\"event\": \"%s\", \"payload\": ", spd_enum_name(spd_event_type_names, (int)e->type));
@@ -97,7 +108,8 @@ static char *event_text(struct spd_event *e)
 static bool run_case(const char *name)
 {
     char dir[600], path[1024];
-    struct spd_source in, want = {0};
+    struct spd_source in, want = {0}, map;
+    struct spd_err err = {0};
     struct hl7_status_word word;
     struct spd_event e;
     struct hl7_map_options o = {.peer = SPD_SV("ris"),
@@ -109,14 +121,21 @@ static bool run_case(const char *name)
                                 .zone = spd_zone_get("Europe/Amsterdam"),
                                 .on_unusable = SPD_ANSWER_AA,
                                 .now = SPD_SEC((spd_usec)1780000000),
-                                .procedure = lookup};
+                                .procedure = lookup,
+                                .finding = finding,
+                                .place = place};
     struct spd_arena *arena = spd_arena_new(1 << 26);
     snprintf(dir, sizeof dir, SUITE "/%s", name);
     snprintf(path, sizeof path, "%s/input.hl7", dir);
     assert_int_equal(spd_source_read(path, 1 << 20, &in, arena, NULL), SPD_OK);
     read_peer(dir, &o, &word, arena);
+    snprintf(path, sizeof path, "%s/map.yaml", dir);
+    if (spd_source_read(path, 1 << 20, &map, arena, NULL) == SPD_OK &&
+        hl7_site_load(&map, &o.map, &err) != SPD_OK)
+        fail_msg("%s: %s", err.place, err.text);
     hl7_map_in(in.text, &o, &e, arena);
-    assert_true(spd_sv_eq(envelope(&e)->raw, in.text));
+    hl7_site_unref(o.map); /* nothing of the map may be in the event */
+    assert_true(spd_sv_eq(hl7_map_envelope(&e)->raw, in.text));
     char *got = event_text(&e);
     snprintf(path, sizeof path, "%s/expect.json", dir);
     if (bless) {
