@@ -1,13 +1,15 @@
 /* hl7/map/map.h: HL7 v2 messages <-> events of the model. Pure: no sockets, no clock, no store.
  *
  * In: a message and what the peer's entry says -> one event, or a reason why there is none.
- * Out: the last order message of a system with only the mapped fields changed (domain §5), reports.
+ * Out (out.h): the last order message of a system with only the mapped fields changed (domain §5),
+ * reports, alerts.
  * Which field carries which fact is data: a field map (YAML) per peer over the built-in one, which is
  * that of design §5. */
 #ifndef HL7_MAP_MAP_H
 #define HL7_MAP_MAP_H
 
 #include "base/source.h"
+#include "hl7/map/out.h"
 #include "hl7/v2/msg.h"
 #include "model/model.h"
 
@@ -77,30 +79,5 @@ void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event 
 
 /* The envelope in an event that hl7_map_in made. */
 struct spd_message_in *hl7_map_envelope(struct spd_event *event);
-
-/* The ACK for a message: MSH swapped, MSA-1/2/3, ERR where the version has it; enhanced mode by
- * MSH-15/16. Empty when none is wanted. text: no patient data. */
-void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now,
-                 const struct spd_zone *zone, spd_sv control_id, struct spd_str *out);
-
-/* Priority write-back: source with MSH-7, MSH-10, ORC-1 (XO) and every priority field that the
- * source has (TQ1-9, ORC-7.6, OBR-27.6, OBR-5; if it has none, the one its version and type call
- * for) set to wire, in the order group that belongs to the item (placer/filler/accession);
- * everything else byte-equal. MSH-3..6 swapped unless given. INVALID: source unusable. */
-struct hl7_out_options {
-    spd_sv control_id;
-    spd_usec now;
-    const struct spd_zone *zone;
-    spd_sv msh_3, msh_4, msh_5, msh_6;
-    const struct spd_item *item;
-};
-enum spd_rc hl7_map_priority(spd_sv source, spd_sv wire, const struct hl7_out_options *o,
-                             struct spd_str *out, struct spd_err *err);
-/* ORU^R01 with the report text as OBX lines (TX), OBR-25/OBX-11 = status ("P", "F", "C"),
- * PID/PV1/ORC/OBR taken from the source order message where there is one, else from the item.
- * OBR-32 the acceptor. */
-enum spd_rc hl7_map_report(spd_sv source, spd_sv text, spd_sv status, spd_sv by,
-                           const struct hl7_out_options *o, struct spd_str *out,
-                           struct spd_err *err);
 
 #endif
