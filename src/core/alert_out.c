@@ -1,9 +1,9 @@
-/* src/core/alert_out.c: alerts told to other systems (send.NAME.events: [alert]): that paging began, and
- * every end or change of it, once each. Not the pages themselves (page.c), nor the form on the wire
- * (hl7/map).
+/* src/core/alert_out.c: alerts told to other systems (send.NAME.events: [alert]): that paging
+ * began, and every end or change of it, once each. Not the pages themselves (page.c), nor the form
+ * on the wire (hl7/map).
  *
- * What is told is frozen in the row when it happens. An alert of a result that fits no order is told
- * only when its patient is known (domain §1); nothing is told before somebody was paged. */
+ * What is told is frozen in the row when it happens. An alert of a result that fits no order is
+ * told only when its patient is known (domain §1); nothing is told before somebody was paged. */
 #include "core/alert.h"
 
 /* Was it told in that state, as far as the alert goes? */

@@ -1,11 +1,12 @@
-/* src/core/outbox.c: rows that must leave the house: adding, leasing, outcomes. What they say is made
- * elsewhere (priority_out.c, alert_out.c, draft.c, page.c); what people do with them is queue_act.c.
+/* src/core/outbox.c: rows that must leave the house: adding, leasing, outcomes. What they say is
+ * made elsewhere (priority_out.c, alert_out.c, draft.c, page.c); what people do with them is
+ * queue_act.c.
  *
  * At least once, never zero times: a lease that ran out makes the row due again, marked as a
  * repeat. One outstanding row per group (destination|accession). Back-off grows quadratically; what
  * cannot be delivered becomes a dead letter with an alarm, to be resent by a person. A paused
- * destination is given no rows and loses none. Where a destination answers in two steps (enhanced mode), the row
- * stays in flight after the first until the second has come. */
+ * destination is given no rows and loses none. Where a destination answers in two steps (enhanced
+ * mode), the row stays in flight after the first until the second has come. */
 #include "core/internal.h"
 
 const struct spd_peer_fact *spd_peer_fact(const struct spd_tx *tx, spd_sv name)
@@ -22,8 +23,21 @@ bool spd_peer_has_role(const struct spd_tx *tx, spd_sv name, const char *role)
     return p && spd_list_has_text(p->roles.v, p->roles.n, spd_sv_from(role));
 }
 
+bool spd_destination_observes(struct spd_tx *tx, spd_sv name)
+{
+    const struct spd_settings *s = &tx->core->rules->settings;
+    for (size_t i = 0; i < s->destinations.n; i++)
+        if (spd_sv_eq(s->destinations.v[i].name, name))
+            return spd_sv_is(s->destinations.v[i].mode, "observe");
+    for (size_t i = 0; i < s->channels.n; i++)
+        if (spd_sv_eq(s->channels.v[i].name, name))
+            return spd_sv_is(s->channels.v[i].mode, "observe");
+    return false;
+}
+
 enum spd_rc spd_outbox_add(struct spd_tx *tx, struct spd_outbox *row)
 {
+    row->observe = spd_destination_observes(tx, row->destination);
     row->id = spd_tx_id(tx, SPD_T_OUTBOX);
     row->at = tx->now;
     row->state = SPD_OUTBOX_QUEUED;
@@ -127,8 +141,8 @@ static spd_sv paused_key(struct spd_arena *a, spd_sv destination)
     return spd_key_join(a, SPD_SV("paused"), destination);
 }
 
-enum spd_rc spd_queue_paused(struct spd_store *st, spd_sv destination, struct spd_arena *a, bool *ret,
-                             struct spd_err *err)
+enum spd_rc spd_queue_paused(struct spd_store *st, spd_sv destination, struct spd_arena *a,
+                             bool *ret, struct spd_err *err)
 {
     struct spd_setting s;
     int64_t id;
@@ -305,7 +319,8 @@ static enum spd_rc told(struct spd_tx *tx, const struct spd_outbox *row,
     }
 }
 
-/* What became of a row: done, given up, or when it is tried again; and whoever waits for it hears. */
+/* What became of a row: done, given up, or when it is tried again; and whoever waits for it hears.
+ */
 static enum spd_rc settle(struct spd_tx *tx, const struct spd_outbox *old,
                           const struct spd_outcome_event *e)
 {
@@ -351,9 +366,9 @@ static void by_ack(const struct spd_tx *tx, const struct spd_outbox *row, enum s
     const struct spd_destination *d = spd_destination_of(tx, row->destination);
     int64_t tries = d && d->tries ? d->tries : 5;
     bool again = ack == SPD_ANSWER_AE || ack == SPD_ANSWER_CE;
-    ret->outcome = ack == SPD_ANSWER_AA                 ? SPD_OUTCOME_OK
+    ret->outcome = ack == SPD_ANSWER_AA             ? SPD_OUTCOME_OK
                    : again && row->attempts < tries ? SPD_OUTCOME_TEMPORARY
-                                                        : SPD_OUTCOME_PERMANENT;
+                                                    : SPD_OUTCOME_PERMANENT;
     ret->detail = spd_sv_from(spd_enum_name(spd_answer_names, (int)ack));
 }
 
@@ -393,7 +408,8 @@ enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e)
 static enum spd_rc answer_logged(struct spd_tx *tx, int64_t message, enum spd_answer ack)
 {
     struct spd_message m, old;
-    enum spd_rc rc = message ? spd_get_message(tx->st, message, &old, tx->a, tx->err) : SPD_NOTFOUND;
+    enum spd_rc rc =
+        message ? spd_get_message(tx->st, message, &old, tx->a, tx->err) : SPD_NOTFOUND;
     if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
     m = old;
     m.answer = (int32_t)ack;

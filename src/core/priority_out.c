@@ -1,9 +1,9 @@
 /* src/core/priority_out.c: the priority towards the RIS, without ping-pong (domain §5).
  *
  * A message is due when the value on the wire changes, never for the same reasons after the RIS has
- * overruled us, and at most three times per item, destination and hour: what is left then is sent when
- * the hour is over. Fields may have words of their own (send.NAME.fields): all of them count as what
- * we said. */
+ * overruled us, and at most three times per item, destination and hour: what is left then is sent
+ * when the hour is over. Fields may have words of their own (send.NAME.fields): all of them count
+ * as what we said. */
 #include "core/internal.h"
 
 static spd_sv wire_of(const struct spd_destination *d, int level)
@@ -22,7 +22,8 @@ static spd_sv field_says(const struct spd_destination *d, spd_sv field, int leve
     return wire;
 }
 
-static bool same_on_wire(const struct spd_destination *d, int level_a, spd_sv a, int level_b, spd_sv b)
+static bool same_on_wire(const struct spd_destination *d, int level_a, spd_sv a, int level_b,
+                         spd_sv b)
 {
     if (!spd_sv_eq(a, b)) return false;
     for (size_t i = 0; i < d->field_wires.n; i++)
@@ -61,7 +62,8 @@ bool spd_priority_heard(struct spd_tx *tx, struct spd_item *item, const struct s
         const struct spd_destination *d = &s->destinations.v[i];
         struct spd_sent *sent = sent_to(item, d->name);
         if (!sent || !spd_sv_eq(d->peer, item->peer)) continue;
-        /* What an import or mode observe kept in the house is nobody's echo, and overrules nothing. */
+        /* What an import or mode observe kept in the house is nobody's echo, and overrules nothing.
+         */
         bool ours = sent->at && we_said(d, sent, o->priority_wire);
         if (ours && !spd_sv_eq(o->priority_wire, sent->baseline)) return true;
         SPD_LIST_OWN(&item->sent, tx->a);
@@ -99,6 +101,7 @@ static enum spd_rc queue_priority(struct spd_tx *tx, struct spd_work *w,
         TRY(spd_get_outbox(tx->st, ids[i], &old, tx->a, tx->err));
         if (old.kind != SPD_OUTBOX_PRIORITY || old.state != SPD_OUTBOX_QUEUED || old.attempts)
             continue;
+        if (old.observe && !spd_sv_is(d->mode, "observe")) continue; /* that one stays here */
         o = old; /* not sent yet: say the newer thing instead */
         o.wire = wire, o.level = level;
         return spd_put_outbox(tx->st, &o, &old, tx->err);
@@ -159,8 +162,7 @@ static enum spd_rc priority_to(struct spd_tx *tx, struct spd_work *w,
 enum spd_rc spd_priority_out(struct spd_tx *tx, struct spd_work *w)
 {
     const struct spd_settings *s = &tx->core->rules->settings;
-    if (w->item.unmatched || !w->item.source_message || !spd_item_listed(&w->item))
-        return SPD_OK;
+    if (w->item.unmatched || !w->item.source_message || !spd_item_listed(&w->item)) return SPD_OK;
     for (size_t i = 0; i < s->destinations.n; i++) {
         const struct spd_destination *d = &s->destinations.v[i];
         if (d->priority && !spd_sv_is(d->mode, "off") && spd_sv_eq(d->peer, w->item.peer))

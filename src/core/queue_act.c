@@ -1,5 +1,6 @@
-/* src/core/queue_act.c: what a person does with rows that have to leave the house: retry, resend from
- * the message log, discard; pause and resume a destination. Every act is audited with its name. */
+/* src/core/queue_act.c: what a person does with rows that have to leave the house: retry, resend
+ * from the message log, discard; pause and resume a destination. Every act is audited with its
+ * name. */
 #include "core/internal.h"
 
 static enum spd_rc done(struct spd_tx *tx, const struct spd_action_event *e, spd_sv detail)
@@ -59,9 +60,9 @@ static enum spd_rc review_alarm(struct spd_tx *tx, const struct spd_outbox *row)
 }
 
 /* The number of a row stays while it is in doubt whether it arrived: who has it already gives its
- * answer again and does nothing twice. A row that was answered and is wanted once more by a person gets
- * a new one, since the same would be taken for a duplicate and do nothing. A page keeps its id: it says
- * itself that it is a repeat. */
+ * answer again and does nothing twice. A row that was answered and is wanted once more by a person
+ * gets a new one, since the same would be taken for a duplicate and do nothing. A page keeps its
+ * id: it says itself that it is a repeat. */
 static spd_sv number_again(struct spd_tx *tx, const struct spd_outbox *old)
 {
     if (old->state != SPD_OUTBOX_DONE || old->kind == SPD_OUTBOX_PAGE) return old->control_id;
@@ -85,6 +86,7 @@ static enum spd_rc retry(struct spd_tx *tx, const struct spd_action_event *e)
                              "This was overtaken and is not sent again.");
     row = old;
     row.control_id = number_again(tx, &old);
+    row.observe = spd_destination_observes(tx, row.destination); /* a person wants it sent now */
     row.state = SPD_OUTBOX_QUEUED, row.attempts = 0, row.due = tx->now, row.done_at = 0;
     row.repeat = old.repeat + 1; /* whoever gets it again can see that it is a repeat */
     TRY(spd_put_outbox(tx->st, &row, &old, tx->err));
@@ -122,9 +124,10 @@ static enum spd_rc discard(struct spd_tx *tx, const struct spd_action_event *e)
                              "Alleen wat wacht of is opgegeven, kan worden weggedaan.",
                              "Only what waits or was given up can be put away.");
     if (old.kind == SPD_OUTBOX_PAGE)
-        return spd_tx_refuse(tx, SPD_EXISTS, "page",
-                             "Een oproep wordt niet weggedaan: bevestig de melding of draag haar over.",
-                             "A page is not put away: acknowledge the alert or hand it over.");
+        return spd_tx_refuse(
+            tx, SPD_EXISTS, "page",
+            "Een oproep wordt niet weggedaan: bevestig de melding of draag haar over.",
+            "A page is not put away: acknowledge the alert or hand it over.");
     row = old;
     row.state = SPD_OUTBOX_CANCELLED, row.done_at = tx->now, row.due = row.lease_until = 0;
     row.error = spd_arena_printf(tx->a, "discarded: %.*s", SPD_SV_ARG(e->reason));
@@ -155,9 +158,10 @@ static enum spd_rc pause(struct spd_tx *tx, const struct spd_action_event *e)
                              "A channel of pages is not paused: turn it off in the configuration, "
                              "then pages take the other ways.");
     TRY(spd_queue_paused(tx->st, e->to, tx->a, &paused, tx->err));
-    if (!spd_destination_of(tx, e->to) && !(paused && !want)) /* one that left the file can resume */
-        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-destination", "Deze bestemming bestaat niet.",
-                             "There is no such destination.");
+    if (!spd_destination_of(tx, e->to) &&
+        !(paused && !want)) /* one that left the file can resume */
+        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-destination",
+                             "Deze bestemming bestaat niet.", "There is no such destination.");
     if (want != paused) TRY(spd_queue_pause(tx, e->to, want));
     if (want)
         TRY(spd_tx_alarm(tx, "destination-paused", e->to,
@@ -165,8 +169,9 @@ static enum spd_rc pause(struct spd_tx *tx, const struct spd_action_event *e)
                          "A destination is paused; what has to go there waits."));
     else
         TRY(spd_tx_alarm_clear(tx, "destination-paused", e->to));
-    return done(tx, e, spd_arena_printf(tx->a, "%.*s%s%.*s", SPD_SV_ARG(e->to), e->reason.len ? ": " : "",
-                                        SPD_SV_ARG(e->reason)));
+    return done(tx, e,
+                spd_arena_printf(tx->a, "%.*s%s%.*s", SPD_SV_ARG(e->to), e->reason.len ? ": " : "",
+                                 SPD_SV_ARG(e->reason)));
 }
 
 enum spd_rc spd_queue_act(struct spd_tx *tx, const struct spd_action_event *e)

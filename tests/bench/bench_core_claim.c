@@ -1,9 +1,9 @@
-/* tests/bench/bench_core_claim.c: what it costs the pager to take its row while a RIS that is down has many
- * waiting, on both back ends.
+/* tests/bench/bench_core_claim.c: what it costs the pager to take its row while a RIS that is down
+ * has many waiting, on both back ends.
  *
- * N rows are due for one destination (10,000, or the first argument), none for the other but the one that is
- * claimed; prints microseconds per claim with 0 and with N rows in the way, and their ratio (goal <= 2: a claim
- * costs what its own destination has waiting). */
+ * N rows are due for one destination (10,000, or the first argument), none for the other but the
+ * one that is claimed; prints microseconds per claim with 0 and with N rows in the way, and their
+ * ratio (goal <= 2: a claim costs what its own destination has waiting). */
 #define _GNU_SOURCE
 #include <time.h>
 #include <unistd.h>
@@ -21,7 +21,8 @@ static double seconds(void)
 
 static void put_row(struct world *w, int64_t id, const char *destination)
 {
-    struct spd_outbox row = {.id = id, .state = SPD_OUTBOX_QUEUED, .kind = SPD_OUTBOX_PRIORITY, .due = 1};
+    struct spd_outbox row = {
+        .id = id, .state = SPD_OUTBOX_QUEUED, .kind = SPD_OUTBOX_PRIORITY, .due = 1};
     row.destination = sv(destination);
     row.group_key = spd_arena_printf(w->a, "%s|item|%lld", destination, (long long)id);
     assert_int_equal(spd_put_outbox(w->store, &row, NULL, NULL), SPD_OK);
@@ -61,7 +62,8 @@ static void measure(const char *url, int64_t n)
         put_row(&w, i, "ris"), spd_arena_reset(w.a);
     assert_int_equal(spd_store_commit(w.store, NULL), SPD_OK);
     behind = claims(&w);
-    printf("claim on %s: %.1f us alone, %.1f us with %lld rows of another destination due, ratio %.2f (goal <= 2)\n",
+    printf("claim on %s: %.1f us alone, %.1f us with %lld rows of another destination due, ratio "
+           "%.2f (goal <= 2)\n",
            spd_store_name(w.store), alone, behind, (long long)n, behind / alone);
     world_close(&w);
 }
