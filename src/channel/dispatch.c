@@ -114,7 +114,9 @@ static void load(struct worker *w, struct spd_delivery *d)
 
 static enum spd_outcome deliver(struct worker *w, struct spd_delivery *d, struct spd_sending *s)
 {
-    if (!spd_sv_is(w->config->mode, "observe")) return w->channel->send(w->self, d, s, w->arena);
+    /* A row of the time in mode observe is not sent once the destination is live. */
+    if (!spd_sv_is(w->config->mode, "observe") && !d->row.observe)
+        return w->channel->send(w->self, d, s, w->arena);
     if (w->channel->build(w->self, d, s, w->arena)) return SPD_OUTCOME_PERMANENT;
     if (!s->detail.len) s->detail = SPD_SV("observed, not sent");
     return SPD_OUTCOME_OBSERVED;

@@ -16,6 +16,14 @@ spd_usec spd_item_start(const struct spd_item *item)
     return item->exam_done;
 }
 
+/* When it was said, by the product's own clock, unless that is ahead or a week behind: then an
+ * archive was sent again or the clock is wrong, and receipt is the only time that can be trusted. */
+spd_usec spd_result_time(const struct spd_result *r)
+{
+    spd_usec age = r->at - r->content_at;
+    return r->content_at && age >= 0 && age < SPD_HOUR(24 * 7) ? r->content_at : r->at;
+}
+
 void spd_facts_of(struct spd_core *core, const struct spd_item *item,
                   const struct spd_result *results, size_t n, spd_usec now, struct spd_facts *f,
                   struct spd_arena *a)
@@ -35,14 +43,10 @@ void spd_facts_of(struct spd_core *core, const struct spd_item *item,
     f->start = spd_item_start(item);
     for (size_t i = 0; i < n; i++) {
         const struct spd_result *r = &results[i];
-        spd_usec age = r->at - r->content_at;
         fr[i].model = r->model;
         fr[i].mode = (enum spd_mode)r->mode;
         fr[i].state = (enum spd_ai_state)r->state;
-        /* Age counts from the product's own clock, unless that is ahead or a week behind: then an
-         * archive was sent again or the clock is wrong, and receipt is the only time that can be
-         * trusted. */
-        fr[i].at = r->content_at && age >= 0 && age < SPD_HOUR(24 * 7) ? r->content_at : r->at;
+        fr[i].at = spd_result_time(r);
         fr[i].findings = r->findings.v, fr[i].n_findings = r->findings.n;
         fr[i].result_id = r->id;
     }
@@ -106,16 +110,31 @@ static bool contradicted(const struct spd_result *rs, size_t n)
 }
 
 /* What a person must look at, whatever the level. */
-static void notices(struct spd_tx *tx, const struct spd_item *item, struct spd_seq *out)
+static void notices(struct spd_tx *tx, const struct spd_item *item, const struct spd_result *rs,
+                    size_t n, struct spd_seq *out)
 {
+    bool old = false;
+    for (size_t i = 0; i < n; i++)
+        old |= rs[i].queued_old && rs[i].state == SPD_AI_POSITIVE && rs[i].mode == SPD_MODE_LIVE;
+    if (old)
+        add_reason(tx, out, SPD_SV("too-old-to-page"),
+                   SPD_SV("AI-resultaat kwam te laat binnen om nog iemand op te roepen"),
+                   SPD_SV("AI result came in too late to page anybody for it"), 0);
     if (item->contradiction)
         add_reason(tx, out, SPD_SV("contradiction"),
                    SPD_SV("Resultaten spreken elkaar tegen; het dringendste telt"),
                    SPD_SV("Results contradict each other; the most urgent counts"), 0);
+    if (item->extra_since)
+        add_reason(tx, out, SPD_SV("not-in-ris"),
+                   SPD_SV("Staat niet op de open lijst van het RIS: controleer"),
+                   SPD_SV("Not on the RIS's open list: please check"), 0);
     if (item->ask_person)
         add_reason(tx, out, SPD_SV("patient-changed"),
                    SPD_SV("De aanvraag noemt een andere patiënt: controleer"),
                    SPD_SV("The order names another patient: please check"), 0);
+    if (item->discharged)
+        add_reason(tx, out, SPD_SV("discharged"), SPD_SV("De patiënt is ontslagen"),
+                   SPD_SV("The patient was discharged"), 0);
     if (spd_sv_is(item->report_model, "lost"))
         add_reason(tx, out, SPD_SV("report-not-delivered"),
                    SPD_SV("Verslag niet aangekomen in het RIS: opnieuw nodig"),
@@ -159,6 +178,14 @@ static int rules_level(struct spd_tx *tx, struct spd_work *w, const struct spd_d
     return level;
 }
 
+/* Past the limit of its level: one level up; the next raise counts from now (domain §8). */
+void spd_raise_waiting(struct spd_tx *tx, struct spd_item *item)
+{
+    item->wait_level = item->level - 1;
+    item->wait_raises++;
+    item->raised_at = tx->now;
+}
+
 /* due = start + max_wait of the level, never later than it was; the timer that raises past it. */
 static enum spd_rc wait_for(struct spd_tx *tx, struct spd_work *w)
 {
@@ -171,7 +198,13 @@ static enum spd_rc wait_for(struct spd_tx *tx, struct spd_work *w)
     if (waiting && item->level > 1 && wait) {
         at = start + wait;
         if (item->raised_at && item->raised_at + wait > at) at = item->raised_at + wait;
-        if (at <= tx->now) at = tx->now + 1; /* overdue at birth: raised at once, by the timer */
+        if (at <= tx->now && tx->import) { /* in this event, which has no effect outward */
+            spd_raise_waiting(tx, item);
+            w->decide = SPD_WHY_TIMER;
+            at = 0;
+        } else if (at <= tx->now) {
+            at = tx->now + 1; /* overdue at birth: raised at once, by the timer */
+        }
     }
     return spd_tx_timer_set(tx, SPD_TIMER_WAIT, item->id, SPD_SV_NONE, at);
 }
@@ -228,10 +261,21 @@ static bool reasons_equal(const struct spd_item *a, const struct spd_item *b)
     return true;
 }
 
+/* What already held when the item was imported pages nobody, then or later (domain §11): a rule
+ * that goes by no result, and whose reason stood before. */
+static bool held_at_import(const struct spd_item *item, const struct spd_item *before,
+                           const struct spd_hit *h)
+{
+    if (!item->imported || h->result) return false;
+    for (size_t i = 0; i < before->reasons.n; i++)
+        if (spd_sv_eq(before->reasons.v[i].rule, h->rule)) return true;
+    return false;
+}
+
 /* Positive results of rules with alerts; after a final report a discrepancy instead of a page
  * (domain §7). */
-static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_decided *d,
-                          const struct spd_result *rs, size_t n_rs)
+static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct spd_item *before,
+                          const struct spd_decided *d, const struct spd_result *rs, size_t n_rs)
 {
     struct spd_alert_seed *seeds = NULL;
     bool final = w->item.report == SPD_REPORT_FINAL || w->item.report == SPD_REPORT_AMENDED;
@@ -239,6 +283,7 @@ static enum spd_rc alerts(struct spd_tx *tx, struct spd_work *w, const struct sp
     for (size_t i = 0; i < d->n_hits; i++) {
         const struct spd_hit *h = &d->hits[i];
         if (h->answer != SPD_YES || h->shadow || !h->n_steps) continue;
+        if (held_at_import(&w->item, before, h)) continue;
         if (final && h->result) {
             struct spd_discrepancy x = {0}, had;
             int64_t *ids;
@@ -291,7 +336,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
                    SPD_SV("Wacht langer dan de bovengrens van het niveau"),
                    SPD_SV("Waiting longer than the limit of its level"), level);
     }
-    notices(tx, item, &reasons);
+    notices(tx, item, rs, n, &reasons);
     qsort(reasons.v, reasons.n, sizeof(struct spd_reason), reason_order);
     item->reasons.v = reasons.v, item->reasons.n = reasons.n;
     if (item->level != level) item->level_since = tx->now;
@@ -304,7 +349,7 @@ enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why)
         !spd_sv_eq(before.policy_hash, item->policy_hash))
         TRY(record_decision(tx, item, rs, n, why));
     TRY(spd_alerts_review(tx, item->id, rs, n));
-    TRY(alerts(tx, w, &d, rs, n));
+    TRY(alerts(tx, w, &before, &d, rs, n));
     TRY(spd_draft_consider(tx, w, &f, rs, n, why));
     return spd_priority_out(tx, w);
 }

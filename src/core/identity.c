@@ -328,3 +328,20 @@ enum spd_rc spd_link_study(struct spd_tx *tx, struct spd_work *w, spd_sv study_u
     }
     return SPD_OK;
 }
+
+enum spd_rc spd_link_studies(struct spd_tx *tx, struct spd_work *w)
+{
+    int64_t *ids;
+    size_t n;
+    if (!w->item.accession.value.len) return SPD_OK;
+    TRY(spd_tx_find(tx, SPD_KEY_STUDY_ACCESSION, spd_key_cx(tx->a, &w->item.accession), &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_study s;
+        bool fits;
+        TRY(spd_get_study(tx->st, ids[i], &s, tx->a, tx->err));
+        if (spd_list_has_text(w->item.study_uids.v, w->item.study_uids.n, s.study_uid)) continue;
+        TRY(spd_item_is_of(tx, &w->item, &s.patient, &fits));
+        if (fits) TRY(spd_link_study(tx, w, s.study_uid));
+    }
+    return SPD_OK;
+}

@@ -68,6 +68,7 @@ struct spd_tx {
     int64_t message;  /* id of the inbound message's row; 0 none */
     bool journal;     /* false: an event without effect that need not be kept */
     bool import;      /* no effect outward */
+    spd_sv sender;    /* of an unlisted one; "" otherwise */
     struct spd_err *err;
 };
 
@@ -175,6 +176,8 @@ enum spd_rc spd_find_order(struct spd_tx *tx, const struct spd_cx *accession, co
 enum spd_rc spd_find_items_of(struct spd_tx *tx, spd_sv study_uid, const struct spd_cx *accession,
                               const struct spd_patient *patient, int64_t **ret, size_t *ret_n, bool *ret_differs);
 enum spd_rc spd_link_study(struct spd_tx *tx, struct spd_work *w, spd_sv study_uid);
+/* Studies that named the item's accession number and its patient before it came. */
+enum spd_rc spd_link_studies(struct spd_tx *tx, struct spd_work *w);
 
 /* ---- results.c ---- */
 enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n); /* current ones */
@@ -182,6 +185,8 @@ enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const stru
 enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r);
 bool spd_model_live(struct spd_tx *tx, const struct spd_model *m); /* by its file, or a listed version by a person */
 /* ---- parked.c ---- */
+/* Something came from nobody that is configured. *ret_full: refused and kept nowhere; the receipt says so. */
+enum spd_rc spd_stranger_comes(struct spd_tx *tx, spd_sv sender, bool *ret_full);
 enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why, const char *nl, const char *en, bool known_peer);
 enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en, const struct spd_patient *p, spd_sv peer, int64_t *ret_id);
 enum spd_rc spd_try_parked(struct spd_tx *tx, struct spd_work *w);
@@ -194,6 +199,7 @@ void spd_facts_of(struct spd_core *core, const struct spd_item *item, const stru
                   spd_usec now, struct spd_facts *ret, struct spd_arena *a);
 enum spd_rc spd_decide(struct spd_tx *tx, struct spd_work *w, int why);
 spd_usec spd_item_start(const struct spd_item *item);
+spd_usec spd_result_time(const struct spd_result *r); /* when it was said */
 void spd_raise_waiting(struct spd_tx *tx, struct spd_item *item);
 
 /* ---- alert.c ---- */
@@ -234,6 +240,7 @@ enum spd_rc spd_draft_retry(struct spd_tx *tx, const struct spd_outbox *row, boo
 enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en);
 
 /* ---- outbox.c ---- */
+bool spd_destination_observes(struct spd_tx *tx, spd_sv name); /* by its mode now */
 enum spd_rc spd_outbox_add(struct spd_tx *tx, struct spd_outbox *row); /* gives it an id and a control id */
 enum spd_rc spd_outbox_cancel(struct spd_tx *tx, int64_t id); /* if it has not left yet */
 enum spd_rc spd_outbox_wake(struct spd_tx *tx, const struct spd_outbox *done); /* others of its group are due now */

@@ -85,6 +85,11 @@ enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *
     int64_t parked = 0;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
+    if (e->park && !e->message.peer.len) {
+        bool full;
+        TRY(spd_stranger_comes(tx, e->message.sender, &full));
+        if (full) return SPD_OK;
+    }
     tx->r->did = SPD_DID_IGNORE;
     if (e->acks.len) {
         bool used;

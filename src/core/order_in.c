@@ -103,8 +103,10 @@ static enum spd_rc take_status(struct spd_tx *tx, struct spd_work *w, const stru
     } else {
         spd_life_apply(item, SPD_LIFE_NEW);
     }
-    if (o->exam_done && !item->exam_done)
-        item->exam_done = o->source_time ? o->source_time : tx->now;
+    if (o->exam_done && !item->exam_done) {
+        spd_usec at = o->exam_time ? o->exam_time : o->source_time;
+        item->exam_done = at && at < tx->now ? at : tx->now;
+    }
     if (o->report && spd_peer_has_role(tx, peer, "reports")) {
         if (o->report == SPD_REPORT_FINAL)
             spd_life_apply(item, SPD_LIFE_FINAL);
@@ -213,6 +215,30 @@ enum spd_rc spd_share_results(struct spd_tx *tx, struct spd_work *w, bool replac
 
 enum did { DID_NOTHING, DID_STALE, DID_APPLY };
 
+/* What an order of a list is for us; *ret_e and *ret_o: what of it may be taken. False: nothing. */
+static enum spd_rc from_list(struct spd_tx *tx, struct spd_work *known,
+                             const struct spd_order_event **e, const struct spd_order_in **o,
+                             bool *ret_take)
+{
+    static const int weight[] = {[SPD_IMPORT_SAME] = 1,    [SPD_IMPORT_OLDER] = 2,
+                                 [SPD_IMPORT_CLOSED] = 3,  [SPD_IMPORT_CHANGED] = 4,
+                                 [SPD_IMPORT_NEW] = 5,     [SPD_IMPORT_REFUSED] = 6};
+    struct spd_import_look *look = SPD_NEW(tx->a, struct spd_import_look);
+    TRY(spd_import_judge(tx, *e, *o, known ? &known->item : NULL, look));
+    if (weight[look->says] > weight[tx->r->says]) tx->r->says = (int)look->says;
+    *ret_take = look->says == SPD_IMPORT_NEW || look->says == SPD_IMPORT_CHANGED;
+    if (known && !*ret_take && !spd_list_has_i64(tx->items.v, tx->items.n, known->item.id))
+        *SPD_LIST_ADD(&tx->items, tx->a) = known->item.id;
+    if (known && *ret_take && !(*o)->source_time) {
+        struct spd_order_event *some = SPD_NEW(tx->a, struct spd_order_event);
+        struct spd_order_in *one = SPD_NEW(tx->a, struct spd_order_in);
+        *some = **e, *one = **o;
+        spd_import_fill_only(&known->item, some, one);
+        *e = some, *o = one;
+    }
+    return SPD_OK;
+}
+
 static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
                              const struct spd_order_in *o, enum did *ret)
 {
@@ -221,6 +247,13 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     bool fresh = false;
     enum spd_rc rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
     *ret = DID_NOTHING;
+    if (tx->import && (!rc || rc == SPD_NOTFOUND)) {
+        bool take;
+        w = NULL;
+        if (!rc) TRY(spd_tx_item(tx, id, &w));
+        TRY(from_list(tx, w, &e, &o, &take));
+        if (!take) return SPD_OK;
+    }
     if (rc == SPD_NOTFOUND && o->known_only)
         return SPD_OK; /* a bare cancel or status of somebody else's order */
     if (rc == SPD_OK) {
@@ -245,10 +278,14 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
     TRY(take_status(tx, w, o, e->message.peer));
     if (o->source_time > w->item.source_time) w->item.source_time = o->source_time;
     w->item.peer = e->message.peer;
+    w->item.extra_since = 0; /* its RIS speaks of it */
+    if (tx->import)
+        w->item.imported = tx->now, w->item.import_mark = tx->core->next_id[SPD_T_RESULT];
     if (tx->message) w->item.source_message = tx->message;
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
     for (size_t i = 0; i < o->study_uids.n; i++)
         TRY(spd_link_study(tx, w, o->study_uids.v[i]));
+    TRY(spd_link_studies(tx, w));
     if (w->item.study_uids.n)
         TRY(spd_share_results(tx, w,
                     w->item.order == SPD_ORDER_ACTIVE &&
@@ -269,18 +306,32 @@ enum spd_rc spd_order_make(struct spd_tx *tx, const struct spd_order_event *e,
     return rc;
 }
 
+/* An import that changes nothing leaves nothing: neither message nor journal. */
+static enum spd_rc import_without_effect(struct spd_tx *tx)
+{
+    if (tx->r->says == SPD_IMPORT_REFUSED)
+        return spd_tx_refuse(tx, SPD_INVALID, "patient-differs",
+                             "Dit aanvraagnummer is hier van een andere patiënt.",
+                             "This order number is another patient's here.");
+    tx->r->did = SPD_DID_IGNORE;
+    tx->r->message = 0;
+    tx->journal = false;
+    return SPD_OK;
+}
+
 enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
 {
     bool dup, stale = false, any = false;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
-    tx->import = e->import;
+    tx->import |= e->import != 0;
     for (size_t i = 0; i < e->orders.n; i++) {
         enum did did;
         TRY(one_order(tx, e, &e->orders.v[i], &did));
         stale |= did == DID_STALE;
         any |= did == DID_APPLY;
     }
+    if (tx->import && !any) return import_without_effect(tx);
     tx->r->did = any ? SPD_DID_APPLY : stale ? SPD_DID_STALE : SPD_DID_IGNORE;
     if (stale)
         spd_tx_say(tx, "stale", "Ouder dan wat al bekend is: gelogd, niets veranderd.",

@@ -24,6 +24,9 @@ spd_sv spd_alert_text(struct spd_tx *tx, const struct spd_alert *al, const struc
     spd_sv end = al->report_available
                      ? (dutch ? SPD_SV(" Verslag beschikbaar.") : SPD_SV(" Report available."))
                      : SPD_SV_NONE;
+    if (item->discharged && !al->unmatched)
+        end = spd_arena_printf(tx->a, "%.*s %s", SPD_SV_ARG(end),
+                               dutch ? "De patiënt is ontslagen." : "The patient was discharged.");
     if (al->unmatched)
         return dutch ? spd_arena_printf(tx->a,
                                         "%.*s: AI-vermoeden %.*s zonder passende aanvraag "

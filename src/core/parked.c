@@ -79,6 +79,48 @@ static enum spd_rc reconsider(struct spd_tx *tx, spd_sv study_uid, const struct 
     return SPD_OK;
 }
 
+/* ---- strangers --------------------------------------------------------------------------------- */
+/* How much of one unlisted sender, and of all of them, may wait for a person: the disk is for those
+ * who are listed, and a name costs a stranger nothing. */
+enum { OF_ONE_STRANGER = 200, OF_ALL_STRANGERS = 2000 };
+
+static enum spd_rc waits(struct spd_tx *tx, spd_sv key, size_t max, bool *ret_full)
+{
+    int64_t ids[OF_ALL_STRANGERS];
+    size_t n;
+    TRY(spd_store_find(tx->st, SPD_KEY_PARKED_UNLISTED, key, 0, ids, max, &n, tx->err));
+    *ret_full |= n == max;
+    return SPD_OK;
+}
+
+enum spd_rc spd_stranger_comes(struct spd_tx *tx, spd_sv sender, bool *ret_full)
+{
+    bool stands;
+    int64_t id;
+    enum spd_rc rc;
+    *ret_full = false;
+    tx->sender = sender.len > 128 ? spd_sv_of(sender.ptr, 128) : sender;
+    TRY(waits(tx, SPD_SV("*"), OF_ALL_STRANGERS, ret_full));
+    if (tx->sender.len)
+        TRY(waits(tx, spd_key_join(tx->a, SPD_SV("*"), tx->sender), OF_ONE_STRANGER, ret_full));
+    rc = spd_store_find_one(tx->st, SPD_KEY_ALARM_OPEN, SPD_SV("unlisted-full|"), &id, tx->err);
+    if (rc && rc != SPD_NOTFOUND) return rc;
+    stands = rc == SPD_OK;
+    if (!*ret_full) return stands ? spd_tx_alarm_clear(tx, "unlisted-full", SPD_SV_NONE) : SPD_OK;
+    TRY(spd_tx_refuse(tx, SPD_LIMIT, "unlisted-full",
+                      "De afzender staat niet in de configuratie, en er wacht al te veel van zulke.",
+                      "The sender is not configured, and too much of such is waiting already."));
+    tx->r->answer = SPD_ANSWER_AR;
+    if (stands) return SPD_OK; /* said once: a row for each would fill the disk all the same */
+    tx->journal = true;
+    return spd_tx_alarm(
+        tx, "unlisted-full", SPD_SV_NONE,
+        "Een onbekende afzender stuurt te veel; wat hij verder stuurt wordt geweigerd. Neem hem op "
+        "in peers, of handel af wat geparkeerd staat.",
+        "An unlisted sender sends too much; what else it sends is refused. List it under peers, or "
+        "deal with what is parked.");
+}
+
 enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char *why,
                             const char *nl, const char *en, bool known_peer)
 {
@@ -91,6 +133,7 @@ enum spd_rc spd_park_result(struct spd_tx *tx, struct spd_result *r, const char 
     p.why = spd_sv_from(why), p.why_nl = spd_sv_from(nl), p.why_en = spd_sv_from(en);
     p.result = r->id, p.message = r->message, p.peer = r->peer;
     p.patient = r->patient, p.accession = r->accession, p.study_uid = r->study_uid;
+    p.sender = tx->sender;
     r->parked = p.id;
     if (!tx->r->reason.len || tx->r->id == r->id) {
         tx->r->did = SPD_DID_PARK;
@@ -117,6 +160,7 @@ enum spd_rc spd_park_message(struct spd_tx *tx, spd_sv why, spd_sv nl, spd_sv en
     p.at = tx->now, p.kind = SPD_PARKED_MESSAGE;
     p.why = why, p.why_nl = nl, p.why_en = en;
     p.message = tx->message, p.peer = peer, p.patient = *pat;
+    p.sender = tx->sender;
     *ret_id = p.id;
     return spd_put_parked(tx->st, &p, NULL, tx->err);
 }
@@ -150,8 +194,25 @@ enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *i
         struct spd_result r, was;
         TRY(spd_get_result(tx->st, p->result, &was, tx->a, tx->err));
         r = was;
+        for (size_t i = 0; by.len && i < n; i++)
+            *SPD_LIST_PUSH(&r.assigned, tx->a) = items[i];
         if (!r.superseded_by) TRY(spd_result_apply(tx, &r, &was, items, n));
     }
+    return SPD_OK;
+}
+
+/* Its page is still to come. An import, which pages nobody, must not take it away: it stays as it is
+ * until then. */
+static enum spd_rc page_is_due(struct spd_tx *tx, const struct spd_parked *p, bool *ret)
+{
+    int64_t *ids;
+    size_t n = 0;
+    if (p->item)
+        TRY(spd_tx_find(tx, SPD_KEY_TIMER_SUBJECT,
+                        spd_key_join(tx->a, spd_key_i64(tx->a, SPD_TIMER_UNMATCHED),
+                                     spd_key_i64(tx->a, p->id)),
+                        &ids, &n));
+    *ret = n > 0;
     return SPD_OK;
 }
 
@@ -159,9 +220,18 @@ static enum spd_rc try_ids(struct spd_tx *tx, struct spd_work *w, const int64_t 
 {
     for (size_t i = 0; i < n; i++) {
         struct spd_parked p;
+        bool fits;
         TRY(spd_get_parked(tx->st, ids[i], &p, tx->a, tx->err));
         if (p.closed || p.kind != SPD_PARKED_RESULT || spd_sv_is(p.why, "unlisted-peer")) continue;
-        if (!spd_patient_shares_id(&w->item.patient, &p.patient)) continue;
+        TRY(spd_item_is_of(tx, &w->item, &p.patient, &fits));
+        if (!fits) continue;
+        if (tx->import) {
+            bool due;
+            TRY(page_is_due(tx, &p, &due));
+            if (due) continue;
+        }
+        if (spd_sv_is(p.why, "patient-changed"))
+            w->item.ask_person = 0; /* they are one patient after all */
         TRY(spd_unpark(tx, &p, &w->item.id, 1, SPD_SV_NONE, "order", SPD_SV_NONE));
     }
     return SPD_OK;
@@ -190,9 +260,18 @@ enum spd_rc spd_parked_timer(struct spd_tx *tx, int64_t parked)
     struct spd_parked p;
     struct spd_result r;
     struct spd_work *w;
+    int64_t *ids;
+    size_t n;
+    bool differs;
     TRY(spd_get_parked(tx->st, parked, &p, tx->a, tx->err));
     if (p.closed || !p.item) return SPD_OK;
     TRY(spd_get_result(tx->st, p.result, &r, tx->a, tx->err));
+    TRY(spd_find_items_of(tx, r.study_uid, &r.accession, &r.patient, &ids, &n, &differs));
+    for (size_t i = 0; i < n; i++) { /* its order was imported meanwhile: it pages as always */
+        TRY(spd_tx_item(tx, ids[i], &w));
+        if (w->item.import_mark > r.id) w->item.import_mark = r.id;
+    }
+    if (n) return spd_unpark(tx, &p, ids, n, SPD_SV_NONE, "order", SPD_SV_NONE);
     TRY(spd_tx_item(tx, p.item, &w));
     return spd_alert_unmatched(tx, w, &p, &r);
 }

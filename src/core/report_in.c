@@ -29,7 +29,8 @@ static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o,
 }
 
 static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e,
-                              const struct spd_order_in *o, bool *ret_found, bool *ret_differs)
+                              const struct spd_order_in *o, bool *ret_found, bool *ret_differs,
+                              bool *ret_stale)
 {
     struct spd_work *w;
     int64_t id;
@@ -42,12 +43,22 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     TRY(is_ambiguous(tx, o, &unclear));
     if (unclear) return SPD_OK;
     item = &w->item;
-    if (e->patient.ids.n && item->patient.ids.n &&
-        !spd_patient_shares_id(&item->patient, &e->patient)) {
-        *ret_differs = true;
-        return SPD_OK;
+    if (e->patient.ids.n && item->patient.ids.n) {
+        bool same;
+        TRY(spd_item_is_of(tx, item, &e->patient, &same));
+        *ret_differs |= !same;
+        if (!same) return SPD_OK;
     }
     *ret_found = true;
+    /* Flushed after a downtime. A correction of what is no correction yet is taken all the same: its
+     * sender may give it the time of the exam. */
+    if (o->source_time && o->source_time < item->report_time &&
+        !(o->report == SPD_REPORT_AMENDED && item->report == SPD_REPORT_FINAL)) {
+        spd_tx_touch(tx, w, 0);
+        *ret_stale = true;
+        return SPD_OK;
+    }
+    if (o->source_time > item->report_time) item->report_time = o->source_time;
     was_final = item->report == SPD_REPORT_FINAL || item->report == SPD_REPORT_AMENDED;
     spd_tx_touch(tx, w, SPD_WHY_REPORT);
     if (o->status_word.len) item->status_note = o->status_word;
@@ -82,9 +93,22 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     return SPD_OK;
 }
 
+/* A report of an order that no list has named: it is closed, and nobody has to look. */
+static enum spd_rc nothing_to_import(struct spd_tx *tx, bool differs)
+{
+    tx->r->says = differs ? SPD_IMPORT_REFUSED : SPD_IMPORT_CLOSED;
+    if (differs)
+        return spd_tx_refuse(tx, SPD_INVALID, "patient-differs",
+                             "Verslag bij een bekende aanvraag, van een andere patiënt.",
+                             "Report of an order that is known, of another patient.");
+    tx->r->did = SPD_DID_IGNORE;
+    tx->journal = false;
+    return SPD_OK;
+}
+
 enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
 {
-    bool dup, any = false, found, differs = false;
+    bool dup, any = false, found, differs = false, fresh = false;
     int64_t parked = 0;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
@@ -94,10 +118,22 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
         return spd_message_end(tx, &e->message, "no-role", 0);
     }
     for (size_t i = 0; i < e->reports.n; i++) {
-        TRY(one_report(tx, e, &e->reports.v[i], &found, &differs));
+        bool stale = false;
+        TRY(one_report(tx, e, &e->reports.v[i], &found, &differs, &stale));
         any |= found;
+        fresh |= found && !stale;
     }
     tx->r->did = SPD_DID_APPLY;
+    if (tx->import) {
+        if (!any) return nothing_to_import(tx, differs);
+        tx->r->says = fresh ? SPD_IMPORT_CHANGED : SPD_IMPORT_OLDER;
+    }
+    if (any && !fresh) {
+        tx->r->did = SPD_DID_STALE;
+        spd_tx_say(tx, "stale", "Ouder dan het verslag dat al bekend is: gelogd, niets veranderd.",
+                   "Older than the report that is known: logged, nothing changed.");
+        return spd_message_end(tx, &e->message, "stale", 0);
+    }
     if (!any) {
         const char *why = differs ? "patient-differs" : "no-order";
         const char *nl = differs ? "Verslag bij een bekende aanvraag, van een andere patiënt."
@@ -133,12 +169,12 @@ static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_par
     TRY(spd_event_decode(j.event, &e, tx->a, tx->err));
     for (size_t i = 0; i < e.u.report->reports.n; i++) {
         const struct spd_order_in *o = &e.u.report->reports.v[i];
-        bool found, differs = false;
+        bool found, differs = false, stale = false;
         int64_t id;
         rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
         if (rc == SPD_NOTFOUND || (!rc && id != w->item.id)) continue;
         if (rc) return rc;
-        TRY(one_report(tx, e.u.report, o, &found, &differs));
+        TRY(one_report(tx, e.u.report, o, &found, &differs, &stale));
         any |= found;
     }
     return any ? spd_unpark(tx, p, NULL, 0, SPD_SV_NONE, "order", SPD_SV_NONE) : SPD_OK;
@@ -146,11 +182,13 @@ static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_par
 
 enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w)
 {
-    for (size_t k = 0; k < w->item.patient.ids.n; k++) {
+    struct spd_seq numbers;
+    TRY(spd_patient_class(tx, &w->item.patient, &numbers));
+    for (size_t k = 0; k < numbers.n; k++) {
+        const struct spd_cx *id = (const struct spd_cx *)numbers.v + k;
         int64_t *ids;
         size_t n;
-        TRY(spd_tx_find(tx, SPD_KEY_PARKED_PATIENT, spd_key_cx(tx->a, &w->item.patient.ids.v[k]),
-                        &ids, &n));
+        TRY(spd_tx_find(tx, SPD_KEY_PARKED_PATIENT, spd_key_cx(tx->a, id), &ids, &n));
         for (size_t i = 0; i < n; i++) {
             struct spd_parked p;
             TRY(spd_get_parked(tx->st, ids[i], &p, tx->a, tx->err));

@@ -6,7 +6,9 @@
  * person: both results stay, the most urgent counts. */
 #include "core/internal.h"
 
-enum { RESULTS_AT_ONCE = 512 }; /* results of one study that are looked at; more is a flood */
+/* Results of one item that are looked at: the newest, and every positive one that stands. More than
+ * so many positives are no study any more but a sender gone wild: then the first and the last. */
+enum { RESULTS_AT_ONCE = 512, POSITIVES_AT_ONCE = 4096 };
 
 enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r)
 {
@@ -32,16 +34,34 @@ bool spd_model_live(struct spd_tx *tx, const struct spd_model *m)
     return false;
 }
 
+/* The ids in question: what a flood of negative ones pushes out of the newest is only negative. */
+static enum spd_rc ids_of_item(struct spd_tx *tx, spd_sv key, int64_t **ret, size_t *ret_n)
+{
+    int64_t *ids, *positive, *out;
+    size_t n, n_positive, older = 0, k = 0;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, key, &ids, &n));
+    if (n <= RESULTS_AT_ONCE) {
+        *ret = ids, *ret_n = n;
+        return SPD_OK;
+    }
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_POSITIVE, key, &positive, &n_positive));
+    ids += n - RESULTS_AT_ONCE;
+    while (older < n_positive && positive[older] < ids[0])
+        older++;
+    out = SPD_NEW_N(tx->a, int64_t, POSITIVES_AT_ONCE + RESULTS_AT_ONCE);
+    for (size_t i = 0; i < older; i++)
+        if (i < POSITIVES_AT_ONCE / 2 || i + POSITIVES_AT_ONCE / 2 >= older) out[k++] = positive[i];
+    memcpy(out + k, ids, RESULTS_AT_ONCE * sizeof *ids);
+    *ret = out, *ret_n = k + RESULTS_AT_ONCE;
+    return SPD_OK;
+}
+
 enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret,
                                 size_t *ret_n)
 {
     int64_t *ids;
     size_t n, k = 0;
-    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, item), &ids, &n));
-    if (n > RESULTS_AT_ONCE) {
-        ids += n - RESULTS_AT_ONCE; /* the newest; older ones stay in the store */
-        n = RESULTS_AT_ONCE;
-    }
+    TRY(ids_of_item(tx, spd_key_i64(tx->a, item), &ids, &n));
     *ret = SPD_NEW_N(tx->a, struct spd_result, n + 1);
     for (size_t i = 0; i < n; i++) {
         struct spd_result *r = &(*ret)[k];
@@ -134,15 +154,19 @@ static bool finds_less(const struct spd_result *r, const struct spd_result *old)
 /* Only a result that fits may touch another one, and only one of the same patient or on the same
  * items: what is parked, or from a model that readers do not see, takes nothing away from what
  * stands. */
-static bool may_replace(struct spd_tx *tx, const struct spd_result *r, const struct spd_result *old,
-                        const int64_t *items, size_t n)
+static enum spd_rc may_replace(struct spd_tx *tx, const struct spd_result *r,
+                               const struct spd_result *old, const int64_t *items, size_t n,
+                               bool *ret)
 {
-    bool common = spd_patient_shares_id(&r->patient, &old->patient);
-    if (old->id >= r->id || old->superseded_by || (!n && old->items.n)) return false;
+    bool common;
+    *ret = false;
+    if (old->id >= r->id || old->superseded_by || (!n && old->items.n)) return SPD_OK;
+    TRY(spd_same_patient(tx, &r->patient, &old->patient, &common));
     for (size_t i = 0; i < n && !common; i++)
         common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
-    return common &&
-           (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
+    *ret = common && (spd_result_mode(tx, r) == SPD_MODE_LIVE ||
+                      spd_result_mode(tx, old) != SPD_MODE_LIVE);
+    return SPD_OK;
 }
 
 static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r,
@@ -178,10 +202,12 @@ static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r,
     for (size_t i = 0; i < n + n_more; i++) {
         int64_t id = i < n ? ids[i] : more[i - n];
         struct spd_result old;
-        bool by_word;
+        bool by_word, may;
         if (id == r->id || (i >= n && spd_list_has_i64(ids, n, id))) continue;
         TRY(spd_get_result(tx->st, id, &old, tx->a, tx->err));
-        if (!supersedes(r, &old, &by_word) || !may_replace(tx, r, &old, items, n_items)) continue;
+        if (!supersedes(r, &old, &by_word)) continue;
+        TRY(may_replace(tx, r, &old, items, n_items, &may));
+        if (!may) continue;
         if (by_word) {
             r->correction = 1;
         } else if (finds_less(r, &old)) { /* nobody called it a correction: the finding stays */
@@ -246,6 +272,14 @@ static void note(struct spd_tx *tx, struct spd_result *r, const char *text)
     *SPD_LIST_PUSH(&r->notes, tx->a) = v;
 }
 
+/* A result that waited somewhere (a downtime, a queue) counts and shows, and pages nobody. */
+static void too_old_to_page(struct spd_tx *tx, struct spd_result *r)
+{
+    r->queued_old = tx->now - spd_result_time(r) > spd_policy_ai_age(tx->core->rules->policy);
+    if (r->queued_old && r->state == SPD_AI_POSITIVE)
+        note(tx, r, "older than the policy allows (ai_age) when it came: nobody was paged");
+}
+
 static bool is_placeholder(spd_sv v)
 {
     static const char *const words[] = {"onbekend", "unknown", "anonymous",
@@ -289,7 +323,7 @@ enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const stru
         TRY(spd_tx_item(tx, items[i], &w));
         if (!spd_list_has_i64(r->items.v, r->items.n, items[i]))
             *SPD_LIST_PUSH(&r->items, tx->a) = items[i];
-        if (!w->item.images_first) w->item.images_first = tx->now;
+        if (!w->item.images_first) w->item.images_first = spd_result_time(r);
         spd_life_apply(&w->item,
                        SPD_LIFE_IMAGE); /* the first AI result proves arrival (domain §2) */
         TRY(spd_link_study(tx, w, r->study_uid));
@@ -360,6 +394,11 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
     bool dup;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
+    if (!e->known_peer && !e->message.peer.len && !e->not_a_result) {
+        bool full;
+        TRY(spd_stranger_comes(tx, e->message.sender, &full));
+        if (full) return SPD_OK;
+    }
     if (e->not_a_result) {
         tx->r->did = SPD_DID_IGNORE;
         tx->r->reason = SPD_SV("not-a-result");
@@ -382,6 +421,7 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
     apply_thresholds(tx, &r, m);
     r.mode = (int32_t)spd_result_mode(tx, &r);
     if (!r.state) r.state = SPD_AI_NOT_ANALYSED;
+    too_old_to_page(tx, &r);
     if (e->known_peer) TRY(heard_already(tx, &r, &tx->r->id));
     if (tx->r->id) {
         tx->r->did = SPD_DID_DUPLICATE;

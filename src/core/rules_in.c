@@ -164,5 +164,6 @@ enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e)
                        &docs[0]));
     TRY(spd_tx_audit(tx, SPD_SV_NONE, "config", 0, 0, spd_policy_hash(c->policy)));
     tx->r->did = SPD_DID_APPLY;
+    TRY(spd_feed_config(tx));
     return spd_decide_after(tx, 0);
 }

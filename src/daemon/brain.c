@@ -7,6 +7,8 @@
 #include "daemon/brain.h"
 
 #include <glib.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <stdatomic.h>
 
@@ -33,6 +35,9 @@ struct spd_brain {
     spd_usec published_at, looked_at, refreshed_at; /* monotonic */
     atomic_bool refresh;
     atomic_int_fast64_t pulse;
+    pthread_mutex_t feeds_lock;
+    struct spd_brain_feed *feeds; /* made every second in the writer's thread */
+    size_t n_feeds;
 };
 
 spd_usec spd_brain_now(struct spd_brain *b)
@@ -94,23 +99,37 @@ static void mark_dirty(struct spd_brain *b, int64_t item)
 }
 
 /* Domain §11: until a first reconcile, or while an expected feed is silent, the list may lack
- * something. */
+ * something. What the pages may know of it is copied under a lock. */
 static bool looks_complete(struct spd_brain *b)
 {
-    int64_t ids[64];
-    size_t n = 0;
-    if (spd_store_find(b->store, SPD_KEY_SETTING_NAME, SPD_SV("reconciled"), 0, ids, 1, &n, NULL) ||
-        !n)
-        return false;
-    if (spd_store_find(b->store, SPD_KEY_ALARM_ANY_OPEN, SPD_SV("1"), 0, ids, 64, &n, NULL))
-        return false;
+    struct spd_feed *f;
+    size_t n;
+    bool complete;
+    spd_arena_reset(b->arena);
+    if (spd_core_feeds(b->core, b->store, &f, &n, b->arena, NULL)) return false;
+    complete = spd_feeds_complete(f, n);
+    pthread_mutex_lock(&b->feeds_lock);
+    b->feeds = spd_must_realloc(b->feeds, (n + 1) * sizeof *b->feeds);
     for (size_t i = 0; i < n; i++) {
-        struct spd_alarm a;
-        spd_arena_reset(b->arena);
-        if (spd_get_alarm(b->store, ids[i], &a, b->arena, NULL)) return false;
-        if (spd_sv_is(a.kind, "feed-silent")) return false;
+        b->feeds[i].feed = f[i];
+        snprintf(b->feeds[i].peer, sizeof b->feeds[i].peer, "%.*s", SPD_SV_ARG(f[i].peer));
     }
-    return true;
+    b->n_feeds = n;
+    pthread_mutex_unlock(&b->feeds_lock);
+    return complete;
+}
+
+size_t spd_brain_feeds(struct spd_brain *b, struct spd_brain_feed **ret, struct spd_arena *arena)
+{
+    size_t n;
+    pthread_mutex_lock(&b->feeds_lock);
+    n = b->n_feeds;
+    *ret = SPD_NEW_N(arena, struct spd_brain_feed, n + 1);
+    if (n) memcpy(*ret, b->feeds, n * sizeof **ret);
+    pthread_mutex_unlock(&b->feeds_lock);
+    for (size_t i = 0; i < n; i++)
+        (*ret)[i].feed.peer = spd_sv_from((*ret)[i].peer);
+    return n;
 }
 
 /* ---- the writer's calls ---------------------------------------------------------------------- */
@@ -265,6 +284,7 @@ enum spd_rc spd_brain_new(struct spd_store *store, const struct spd_brain_option
     enum spd_rc rc;
     b->o = *options;
     b->store = store;
+    pthread_mutex_init(&b->feeds_lock, NULL);
     b->board = spd_board_new();
     b->core = spd_core_new(b->o.codes, b->o.templates);
     b->dirty = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
@@ -293,6 +313,8 @@ void spd_brain_free(struct spd_brain *b)
     spd_core_free(b->core);
     g_hash_table_unref(b->dirty);
     spd_arena_free(b->arena);
+    spd_free(b->feeds);
+    pthread_mutex_destroy(&b->feeds_lock);
     spd_free(b);
 }
 

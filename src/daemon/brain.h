@@ -36,6 +36,13 @@ struct spd_board *spd_brain_board(struct spd_brain *b);
 spd_usec spd_brain_now(struct spd_brain *b);
 /* Monotonic moment at which the writer last went round with its store: the watchdog's pulse. */
 spd_usec spd_brain_pulse(struct spd_brain *b);
+/* What is known of every configured peer, at most a second old: whether it is silent, and the last
+ * comparison with its open list. In arena. Thread-safe. */
+struct spd_brain_feed {
+    struct spd_feed feed; /* its peer points to the text below */
+    char peer[64];
+};
+size_t spd_brain_feeds(struct spd_brain *b, struct spd_brain_feed **ret, struct spd_arena *arena);
 /* [writer's refresh comes soon] */
 void spd_brain_refresh_soon(struct spd_brain *b);
 
