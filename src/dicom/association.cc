@@ -1,27 +1,19 @@
-// src/dicom/association.cc: one DICOM association by DCMTK's upper layer. Only negotiation and PDV
-// transport are DCMTK's; no data set or command ever reaches its parser (service.c scans them).
+// src/dicom/association.cc: one DICOM association that a peer asked for, by DCMTK's upper layer (upper.cc): what we
+// accept of it, then the services.
 #include <unistd.h>
 
 #include <cstring>
 
-#include "dcmtk/config/osconfig.h"
-#include "dcmtk/dcmdata/dcuid.h"
-#include "dcmtk/dcmdata/dcobject.h"
-#include "dcmtk/dcmnet/assoc.h"
-#include "dcmtk/dcmnet/cond.h"
-#include "dcmtk/dcmnet/dcmtrans.h"
-#include "dcmtk/dcmnet/dul.h"
-#include "dcmtk/oflog/oflog.h"
-
 #include "dicom/front.h"
 #include "dicom/sandbox.h"
-#include "dicom/service.h"
+#include "dicom/upper.h"
+
+#include "dcmtk/dcmdata/dcuid.h"
+#include "dcmtk/dcmnet/cond.h"
+#include "dcmtk/dcmnet/dcmtrans.h"
 
 namespace
 {
-
-const int REQUEST_SECONDS = 5, SOCKET_SECONDS = 30;
-const long PDU_MAX = 65536;
 
 const char *const abstract_syntaxes[] = {
     "1.2.840.10008.1.1",             // Verification
@@ -54,66 +46,6 @@ const char *const abstract_syntaxes[] = {
 };
 
 T_ASC_Association *association;
-volatile int *place; // this child's state, seen by the listener
-
-enum spd_pdv next_pdv(void *, int seconds, unsigned char *context, bool *command, bool *last,
-                      const char **data, size_t *len)
-{
-    DUL_PDV pdv;
-    OFCondition cond = DUL_NextPDV(&association->DULassociation, &pdv);
-    if (cond.bad()) {
-        if (seconds > SOCKET_SECONDS) *place = SPD_PLACE_IDLE; // the wait between two requests
-        cond = DUL_ReadPDVs(&association->DULassociation, NULL, DUL_NOBLOCK, seconds);
-        *place = SPD_PLACE_BUSY;
-        if (cond == DUL_READTIMEOUT) return SPD_PDV_NONE;
-        if (cond == DUL_PEERREQUESTEDRELEASE) return SPD_PDV_RELEASE;
-        if (cond != DUL_PDATAPDUARRIVED) return SPD_PDV_END;
-        cond = DUL_NextPDV(&association->DULassociation, &pdv);
-        if (cond.bad()) return SPD_PDV_END;
-    }
-    *context = pdv.presentationContextID;
-    *command = pdv.pdvType == DUL_COMMANDPDV;
-    *last = pdv.lastPDV;
-    *data = static_cast<const char *>(pdv.data);
-    *len = pdv.fragmentLength;
-    return SPD_PDV_OK;
-}
-
-bool write_pdv(void *, unsigned char context, bool command, bool last, const char *data, size_t len)
-{
-    DUL_PDV pdv;
-    memset(&pdv, 0, sizeof pdv);
-    pdv.fragmentLength = len;
-    pdv.presentationContextID = context;
-    pdv.pdvType = command ? DUL_COMMANDPDV : DUL_DATASETPDV;
-    pdv.lastPDV = last;
-    pdv.data = const_cast<char *>(data);
-    DUL_PDVLIST list;
-    memset(&list, 0, sizeof list);
-    list.count = 1;
-    list.pdv = &pdv;
-    return DUL_WritePDVs(&association->DULassociation, &list).good();
-}
-
-bool context_of(void *, unsigned char context, const char **abstract, const char **transfer)
-{
-    static T_ASC_PresentationContext pc;
-    if (ASC_findAcceptedPresentationContext(association->params, context, &pc).bad()) return false;
-    *abstract = pc.abstractSyntax;
-    *transfer = pc.acceptedTransferSyntax;
-    return true;
-}
-
-void set_globals()
-{
-    OFLog::configure(OFLogger::OFF_LOG_LEVEL); // its messages may hold patient data
-    dcmDisableGethostbyaddr.set(OFTrue);
-    dcmSocketReceiveTimeout.set(SOCKET_SECONDS);
-    dcmSocketSendTimeout.set(SOCKET_SECONDS);
-    dcmConnectionTimeout.set(REQUEST_SECONDS);
-    dcmAssociatePDUSizeLimit.set(131072);
-    dcmAcceptOddAttributeLength.set(OFFalse);
-}
 
 bool reject(T_ASC_RejectParametersReason reason)
 {
@@ -152,20 +84,18 @@ int spd_dicom_association(const spd_front *f, int connection, int brain, const c
     T_ASC_Network *network = NULL;
     char calling[17] = {0}, called[17] = {0};
     bool reporting = false;
-    alarm(REQUEST_SECONDS); // a peer that drips its request: SIGALRM ends this child
-    set_globals();
+    alarm(SPD_REQUEST_SECONDS); // a peer that drips its request: SIGALRM ends this child
+    spd_upper_globals();
     dcmExternalSocketHandle.set(connection);
-    if (ASC_initializeNetwork(NET_ACCEPTOR, f->port, SOCKET_SECONDS, &network).bad()) return 1;
+    if (ASC_initializeNetwork(NET_ACCEPTOR, f->port, SPD_SOCKET_SECONDS, &network).bad()) return 1;
     spd_sandbox_enter(0);
-    OFCondition cond = ASC_receiveAssociation(network, &association, PDU_MAX, NULL, NULL, OFFalse,
-                                              DUL_NOBLOCK, REQUEST_SECONDS);
+    OFCondition cond = ASC_receiveAssociation(network, &association, SPD_PDU_MAX, NULL, NULL, OFFalse,
+                                              DUL_NOBLOCK, SPD_REQUEST_SECONDS);
     if (cond.bad()) return 0;
     if (!negotiate(f, &reporting, calling, called)) return 0;
     alarm(0);
-    place = state;
-    *place = SPD_PLACE_IDLE;
-    spd_pdv_io io = {NULL, next_pdv, write_pdv, context_of, association->sendPDVLength};
-    if (io.max_fragment > 16384 || io.max_fragment == 0) io.max_fragment = 16384;
+    *state = SPD_PLACE_IDLE;
+    spd_pdv_io io = spd_upper_io(association, state);
     if (spd_dicom_serve(&io, brain, reporting, called, calling, peer) == SPD_PDV_RELEASE)
         ASC_acknowledgeRelease(association);
     else

@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,11 +85,13 @@ static const int allowed[] = {
 #endif
 };
 
-static void filter(void)
+static const int connecting[] = {SYS_socket, SYS_connect};
+
+static void filter(bool connects)
 {
 #ifdef ARCH
-    enum { N = sizeof allowed / sizeof *allowed };
-    struct sock_filter f[N * 2 + 12];
+    enum { N = sizeof allowed / sizeof *allowed, M = sizeof connecting / sizeof *connecting };
+    struct sock_filter f[(N + M) * 2 + 12];
     unsigned short n = 0;
     f[n++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
@@ -96,9 +99,9 @@ static void filter(void)
     f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     f[n++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (int i = 0; i < N; i++) {
-        f[n++] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
+    for (int i = 0; i < N + (connects ? M : 0); i++) {
+        int call = i < N ? allowed[i] : connecting[i - N];
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1);
         f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     }
     f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1);
@@ -112,7 +115,7 @@ static void filter(void)
 #endif
 }
 
-void spd_sandbox_enter(unsigned cpu_seconds)
+static void enter(unsigned cpu_seconds, bool connects)
 {
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
@@ -120,7 +123,17 @@ void spd_sandbox_enter(unsigned cpu_seconds)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (SANITIZED) return;
     limit(RLIMIT_AS, (rlim_t)512 << 20);
-    limit(RLIMIT_NOFILE,
-          3); /* 0 to 2 are taken: no new file; poll fails with a limit below its count */
-    filter();
+    /* 0 to 2 are taken: no new file; poll fails with a limit below its count */
+    limit(RLIMIT_NOFILE, connects ? 4 : 3);
+    filter(connects);
+}
+
+void spd_sandbox_enter(unsigned cpu_seconds)
+{
+    enter(cpu_seconds, false);
+}
+
+void spd_sandbox_enter_connecting(void)
+{
+    enter(0, true);
 }

@@ -11,6 +11,8 @@ extern "C" {
 #endif
 /* cpu_seconds 0: no limit. Exits with 70 when the filter cannot be installed. */
 void spd_sandbox_enter(unsigned cpu_seconds);
+/* The same without a limit of CPU time, and with one socket more that may connect. */
+void spd_sandbox_enter_connecting(void);
 #ifdef __cplusplus
 }
 #endif

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +25,7 @@
 #include "door/dimse.h"
 #include "door/find.h"
 #include "result/frame.h"
+#include "scu/scu.h"
 
 enum {
     ASSOCIATIONS_MAX = 128,
@@ -33,7 +33,8 @@ enum {
     STATUS_RESOURCES = 0xA700,
     STATUS_IDENTIFIER = 0xA900,
     STATUS_UNREADABLE = 0xC000,
-    STATUS_NO_SUCH_CLASS = 0x0122
+    STATUS_NO_SUCH_CLASS = 0x0122,
+    STATUS_NOT_AUTHORIZED = 0x0124
 };
 #define MODALITY_WORKLIST "1.2.840.10008.5.1.4.31"
 
@@ -85,10 +86,17 @@ static enum spd_rc send_status(int fd, char type, unsigned status, spd_sv commen
 
 /* ---- C-STORE
  * ---------------------------------------------------------------------------------------- */
-static enum spd_rc submit(struct spd_door_dicom *d, enum spd_event_type type, void *payload)
+static void copy_refused(void *ctx, const struct spd_receipt *r)
+{
+    *(bool *)ctx = r && r->did == SPD_DID_REFUSE;
+}
+
+/* *ret_refused: of somebody who is not configured, and too much of such is waiting already. */
+static enum spd_rc submit(struct spd_door_dicom *d, enum spd_event_type type, void *payload,
+                          bool *ret_refused)
 {
     struct spd_event event = {.type = type, .u.any = payload};
-    return spd_writer_call(d->host.writer, &event, NULL, NULL);
+    return spd_writer_call(d->host.writer, &event, copy_refused, ret_refused);
 }
 
 static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_arena *arena)
@@ -98,6 +106,7 @@ static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_ar
     struct spd_door_peer peer = {0};
     struct spd_sr_doc doc;
     enum spd_rc rc;
+    bool refused = false;
     unsigned status = STATUS_OK;
     if (!spd_frame_take(&body, &sop_uid) || !spd_frame_take(&body, &why) ||
         !spd_frame_take(&body, &doc_bytes) || !spd_frame_take(&body, &raw))
@@ -109,16 +118,19 @@ static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_ar
         struct spd_message_event e;
         spd_door_unreadable_event(raw, why, &peer, SPD_SV("C-STORE"), a->calling, sop_uid, &e,
                                   arena);
-        rc = submit(d, SPD_EVENT_MESSAGE, &e);
+        rc = submit(d, SPD_EVENT_MESSAGE, &e, &refused);
         status = STATUS_UNREADABLE, comment = why;
     } else {
         struct spd_result_event e;
         enum spd_read read = spd_door_result_event(&doc, raw, d->host.codes, &peer, d->host.zone,
                                                    SPD_SV("C-STORE"), a->calling, &e, arena);
-        rc = submit(d, SPD_EVENT_RESULT, &e);
+        rc = submit(d, SPD_EVENT_RESULT, &e, &refused);
         if (read == SPD_READ_REFUSED) status = STATUS_UNREADABLE, comment = e.why;
     }
-    if (rc) status = STATUS_RESOURCES, comment = SPD_SV("cannot be committed now, send again");
+    if (refused)
+        status = STATUS_NOT_AUTHORIZED, comment = SPD_SV("sender not configured");
+    else if (rc)
+        status = STATUS_RESOURCES, comment = SPD_SV("cannot be committed now, send again");
     count(d, status ? &d->stats.refused : &d->stats.stores, 1);
     return send_status(a->fd, 's', status, comment);
 }
@@ -530,11 +542,5 @@ struct spd_door_dicom_stats spd_door_dicom_stats(struct spd_door_dicom *d)
 
 const char *spd_door_dicom_program(struct spd_arena *arena)
 {
-    const char *own = getenv("SPOED_DICOM_PROGRAM");
-    char path[PATH_MAX];
-    if (own && *own) return spd_arena_dup(arena, spd_sv_from(own)).ptr;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-    while (n > 0 && path[n - 1] != '/')
-        n--;
-    return spd_arena_printf(arena, "%.*sspoed-dicom", n > 0 ? (int)n : 0, path).ptr;
+    return spd_scu_program(arena);
 }
