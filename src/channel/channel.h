@@ -5,8 +5,12 @@
 #ifndef SPD_CHANNEL_CHANNEL_H
 #define SPD_CHANNEL_CHANNEL_H
 
+#include "hl7/map/out.h"
 #include "model/model.h"
 
+struct spd_channel_tls { /* paths of PEM files; "" none */
+    spd_sv certificate, key, ca, crl, server_name;
+};
 struct spd_channel_config { /* one entry of channels: or send: ; borrowed for the channel's life */
     spd_sv name, type, mode;  /* off observe live */
     spd_sv to;                /* url of the destination: mllp://host:port, https://…, smtp://… */
@@ -20,6 +24,17 @@ struct spd_channel_config { /* one entry of channels: or send: ; borrowed for th
     spd_sv language;          /* of the site */
     const struct spd_zone *zone; /* hl7: of the times that we write; NULL = UTC */
     int max_tries;            /* hl7: AE so many times becomes permanent; 0 = 5 */
+    struct spd_channel_tls tls; /* hl7 by mllps:// */
+    unsigned quirks;          /* hl7: enum hl7_quirk */
+    bool quirks_given;        /* false: those of its peer hold */
+    const struct hl7_profile *profile[HL7_OUT_N]; /* hl7: what its messages are; NULL = the default of the event */
+    bool filler, role_given;  /* hl7: role */
+    unsigned fields;          /* hl7: bits of hl7_priority_field; 0 = those that the source has */
+    const struct spd_field_wire *field_wires; /* hl7: fields with words of their own */
+    size_t n_field_wires;
+    int ack;                  /* hl7: as in struct spd_destination */
+    spd_sv processing_id, version; /* hl7: MSH-11, MSH-12; "" = the order's */
+    const struct hl7_site *map; /* hl7: field map of its peer, to find the order in its message; NULL = built-in */
 };
 
 struct spd_delivery { /* everything send() may look at; borrowed during the call */

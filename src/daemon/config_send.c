@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "daemon/config_table.h"
 
-#include <stdlib.h>
 
 enum { MAX_ENTRIES = 64, MAX_SECRET = 64 << 10 };
 
@@ -16,7 +15,8 @@ static const struct scheme schemes[] = {{"https://", "webhook", false},
                                         {"http://", "webhook", true},
                                         {"smtps://", "smtp", false},
                                         {"smtp://", "smtp", true},
-                                        {"mllp://", "hl7", true}};
+                                        {"mllp://", "hl7", true},
+                                        {"mllps://", "hl7", false}};
 
 static spd_sv host_of(spd_sv rest)
 {
@@ -47,10 +47,13 @@ static enum spd_rc check_url(struct spd__reading *r, const struct spd_yaml *node
                              spd_sv_is(c->type, "webhook") ? "a webhook goes to https://…"
                              : spd_sv_is(c->type, "smtp")
                                  ? "mail goes to smtps://… or smtp://…"
-                                 : "hl7 goes to mllp://host:port (TLS is not in this version)");
+                                 : "hl7 goes to mllps://host:port or mllp://host:port");
     host = host_of(
         spd_sv_of(c->to.ptr + strlen(schemes[i].prefix), c->to.len - strlen(schemes[i].prefix)));
     if (!host.len) return spd_yaml_fail(url, r->err, "the address names no host");
+    if (!strcmp(schemes[i].prefix, "mllps://") != (c->tls.ca.len > 0))
+        return spd_yaml_fail(url, r->err, c->tls.ca.len ? "tls is for mllps://host:port"
+                                                        : "mllps:// needs tls: {ca: …}");
     if (schemes[i].plain && !spd__is_loopback(host) && !c->insecure)
         return spd_yaml_fail(
             url, r->err,
@@ -62,16 +65,12 @@ static enum spd_rc check_url(struct spd__reading *r, const struct spd_yaml *node
 enum spd_rc spd__read_secret_file(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
     struct spd_channel_config *c = base;
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     struct spd_source file;
     struct spd_err why = {0};
     spd_sv path;
     enum spd_rc rc = spd_yaml_text(node, &path, r->err);
     if (rc) return rc;
-    if (*path.ptr != '/' && credentials && !spd_sv_find(path, SPD_SV("/"), NULL))
-        path = spd_arena_printf(r->c->arena, "%s/%s", credentials, path.ptr);
-    else if (*path.ptr != '/')
-        path = spd_arena_printf(r->c->arena, "%.*s/%s", SPD_SV_ARG(r->dir), path.ptr);
+    path = spd__credential(r, path);
     if (spd_source_read(path.ptr, MAX_SECRET, &file, r->c->arena, &why))
         return spd_yaml_fail(node, r->err, "secret file: %s", why.text);
     c->secret = spd_sv_trim(file.text);
@@ -145,7 +144,7 @@ void spd__show_channels(const void *base, const char *indent, struct spd_str *ou
 /* ---- send ----------------------------------------------------------------------------------- */
 /* Level names come from the policy's files; where those cannot be read (yet) the usual ones hold.
  */
-static void level_names(struct spd_config *c, const char *names[9])
+void spd__config_levels(struct spd_config *c, const char *names[9])
 {
     static const char *const usual[] = {"critical", "urgent", "expedited", "routine", NULL};
     spd_sv *v;
@@ -184,7 +183,7 @@ static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *
     const char *names[9] = {NULL}, *known[17] = {NULL};
     int n = 0;
     enum spd_rc rc;
-    level_names(r->c, names);
+    spd__config_levels(r->c, names);
     while (names[n])
         known[n] = names[n], n++;
     for (int i = 0; i < 8; i++)
@@ -267,6 +266,7 @@ static enum spd_rc read_send(struct spd__reading *r, const struct spd_yaml *e, s
         return spd_yaml_fail_key(e, r->err,
                                  "no peer of this name under peers: add \"peer\", the system whose "
                                  "orders it takes back");
+    if ((rc = spd__finish_profile(r, e, s))) return rc;
     if (!spd_yaml_get(e, "priority")) {
         add_wire(d, 1, SPD_SV("S"), r->c->arena);
         add_wire(d, 2, SPD_SV("A"), r->c->arena);

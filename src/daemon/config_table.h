@@ -76,16 +76,38 @@ SPD__CONFIG_OWN(peer_mode)
 SPD__CONFIG_OWN(status_map)
 SPD__CONFIG_OWN(secret_file)
 SPD__CONFIG_OWN(destination)
+SPD__CONFIG_OWN(profile)
+SPD__CONFIG_OWN(peer_map)
+SPD__CONFIG_OWN(peer_quirks)
+SPD__CONFIG_OWN(peer_connections)
+SPD__CONFIG_OWN(listen_tls)
+SPD__CONFIG_OWN(allow)
+SPD__CONFIG_OWN(listen_connections)
+SPD__CONFIG_OWN(send_tls)
+SPD__CONFIG_OWN(send_quirks)
 
 struct spd__send { /* an entry of send: while it is read */
     struct spd_channel_config channel;
     struct spd_destination destination;
 };
+/* config_map.c: do map and roles of a peer (its node) fit? */
+enum spd_rc spd__check_peer_map(struct spd__reading *r, const struct spd_yaml *node,
+                                const struct spd_peer *p);
+void spd__config_free_maps(struct spd_config *c);
 bool spd__is_loopback(spd_sv address);
+/* A secret's file: a bare name stands in $CREDENTIALS_DIRECTORY where that is set, else beside
+ * spoed.yaml. */
+spd_sv spd__credential(struct spd__reading *r, spd_sv path);
 /* For each entry of a mapping of named things: names are words. */
 enum spd_rc spd__config_name(struct spd__reading *r, const struct spd_yaml *node, spd_sv *ret);
 /* The words of a list as bits, in the order of names (NULL-ended). */
 enum spd_rc spd__config_set(struct spd__reading *r, const struct spd_yaml *node,
                             const char *const *names, unsigned *ret);
+
+/* config_send.c: names of the levels, most urgent first; NULL ends. */
+void spd__config_levels(struct spd_config *c, const char *names[9]);
+/* config_profile.c: defaults, and whether what was said fits together. e: the destination's node. */
+enum spd_rc spd__finish_profile(struct spd__reading *r, const struct spd_yaml *e,
+                                struct spd__send *s);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "daemon/lock.h"
+#include "daemon/vendor.h"
 #include "net/socket.h"
 
 #define CONFIG_BYTES_MAX ((size_t)256 << 20)
@@ -57,6 +58,7 @@ static enum spd_rc send_config(struct spd_daemon *d, const struct spd_config *c,
     enum spd_rc rc;
     if (!arena) spd_out_of_memory();
     rc = spd_facts_event(c, &ce, hash, arena, err);
+    if (!rc) rc = spd_vendor_maps_of(d->codes, c, arena, err);
     if (!rc && memcmp(hash, d->rules_hash, sizeof hash)) {
         rc = spd_writer_call(spd_brain_writer(d->brain), &e, NULL, NULL);
         if (rc)
@@ -103,11 +105,14 @@ static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config 
     for (size_t i = 0; i < n; i++)
         all[i].zone = d->zone, all[i].language = c->settings.language;
     for (size_t i = 0; i < c->n_send; i++) /* a destination reads our times as it writes its own */
-        for (size_t k = 0; k < c->n_peers; k++)
-            if (spd_sv_eq(c->peers[k].name, c->settings.destinations.v[i].peer) &&
-                c->peers[k].time_zone.len)
-                all[c->n_channels + i].zone =
-                    spd_zone_get(spd_arena_dup(c->arena, c->peers[k].time_zone).ptr);
+        for (size_t k = 0; k < c->n_peers; k++) {
+            struct spd_channel_config *to = &all[c->n_channels + i];
+            if (!spd_sv_eq(c->peers[k].name, c->settings.destinations.v[i].peer)) continue;
+            if (c->peers[k].time_zone.len)
+                to->zone = spd_zone_get(spd_arena_dup(c->arena, c->peers[k].time_zone).ptr);
+            if (!to->quirks_given) to->quirks = c->peers[k].quirks;
+            to->map = c->peers[k].map;
+        }
     rc = spd_dispatch_start(all, n, url, &dispatch_ops, d, &dispatch, err);
     if (rc) {
         spd_free(all);
@@ -260,8 +265,17 @@ static enum spd_rc start_hl7(struct spd_daemon *d, struct spd_err *err)
         enum spd_rc rc =
             fd ? SPD_OK
                : spd_net_listen(spd_arena_dup(d->arena, l->address).ptr, l->port, &fd, err);
-        if (!rc) rc = spd_door_hl7_listen(d->hl7, fd, NULL, err);
+        struct spd_mllp_options o;
         if (rc) return rc;
+        rc = spd_lines_options(l, &o, err);
+        if (!rc)
+            rc = spd_door_hl7_listen(d->hl7, fd, &o, err);
+        else
+            close(fd);
+        spd_tls_unref(o.tls);
+        if (rc) return rc;
+        d->lines[d->n_lines++] = (struct spd_listen){.address = spd_arena_dup(d->arena, l->address),
+                                                     .port = l->port};
     }
     return SPD_OK;
 }
@@ -370,12 +384,13 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
     if (!rc) rc = start_channels(d, d->config, err);
     if (!rc) {
         struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now,
-                                         spd_host_hl7_peer};
+                                         spd_host_hl7_peer, spd_host_hl7_manner};
         start_decoder(d);
         d->hl7 = spd_door_hl7_new(&host); /* messages come over HTTP too */
         rc = start_web(d, err);
     }
     if (!rc) rc = start_hl7(d, err);
+    if (!rc) spd_lines_certificates(d, d->config);
     if (!rc) rc = start_dicom(d, err);
     if (rc) {
         if (rc == SPD_EXISTS && d->store) rc = SPD_IO; /* a port that is taken is no second brain */
@@ -412,6 +427,7 @@ void spd_daemon_stop(struct spd_daemon *d)
     spd_templates_free(d->templates);
     spd_config_free(d->config);
     spd_lock_release(d->lock);
+    spd_free(d->certificates);
     spd_str_done(&d->models_json);
     for (int i = 0; i < 2; i++)
         spd_str_done(&d->policy_json[i]);
@@ -446,7 +462,8 @@ static bool same_listeners(const struct spd_listen *a, size_t n_a, const struct 
     bool same = n_a == n_b;
     for (size_t i = 0; same && i < n_a; i++)
         same = spd_sv_eq(a[i].address, b[i].address) && a[i].port == b[i].port &&
-               spd_sv_eq(a[i].socket, b[i].socket);
+               spd_sv_eq(a[i].socket, b[i].socket) && a[i].tls == b[i].tls &&
+               a[i].max_connections == b[i].max_connections;
     return same;
 }
 
@@ -499,9 +516,13 @@ enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
     if (!rc && !spd_sv_eq(c->store_url, d->config->store_url))
         rc = spd_fail(&e, SPD_INVALID, "store.url", "another database needs a restart");
     if (!rc) rc = check_files(c, &e); /* before anything is stopped */
+    if (!rc) rc = spd_config_check_tls(c, &e);
     if (!rc) rc = change_over(d, c, &e);
     if (!rc) {
         warn_of_restart(d->config, c);
+        spd_lines_retune(d, c);
+        spd_lines_certificates(d, c);
+        d->looked_at = 0;
         pthread_rwlock_wrlock(&d->config_lock);
         old = d->config, d->config = c, c = old;
         pthread_rwlock_unlock(&d->config_lock);
