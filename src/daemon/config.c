@@ -189,11 +189,11 @@ enum spd_rc spd__read_mllp(struct spd__reading *r, const struct spd_yaml *node, 
     const struct spd_yaml *e = node->child;
     enum spd_rc rc = read_listeners(r, "listen.mllp", node, &c->mllp, &c->n_mllp);
     for (size_t i = 0; !rc && i < c->n_mllp; i++, e = e->next)
-        if (c->mllp[i].tls)
+        if (!c->mllp[i].tls && !c->mllp[i].insecure && !spd__is_loopback(c->mllp[i].address))
             return spd_yaml_fail(
                 e, r->err,
-                "TLS on the MLLP listener is not in this version: write tls: off and put a "
-                "TLS proxy in front");
+                "plain text beyond loopback: give tls: {certificate, key, ca}, or accept it in "
+                "writing with insecure: true");
     return rc;
 }
 
@@ -346,21 +346,18 @@ static void peer_facts(struct spd_config *c)
     }
 }
 
-static enum spd_rc load(struct spd__reading *r, const char *path)
+/* r->dir is set. */
+static enum spd_rc read_text(struct spd__reading *r, const struct spd_source *file)
 {
     static const struct spd_yaml empty = {
         .kind = SPD_YAML_MAP, .line = 1, .col = 1, .file = "default"};
     struct spd_config *c = r->c;
-    struct spd_source file;
     struct spd_yaml *root;
     enum spd_rc rc;
-    if ((rc = spd_source_read(path, MAX_RULES_FILE, &file, c->arena, r->err)) ||
-        (rc = spd_yaml_parse(&file, &root, c->arena, r->err)) ||
+    if ((rc = spd_yaml_parse(file, &root, c->arena, r->err)) ||
         (rc = spd_yaml_map(root, r->err)) || (rc = spd__config_environment(root, c->arena, r->err)))
         return rc;
-    c->path = spd_arena_dup(c->arena, spd_sv_from(path));
-    set_dir(r, path);
-    find_share(r);
+    c->path = spd_arena_dup(c->arena, file->name);
     if ((!spd_yaml_get(root, "site") && (rc = spd__read_site(r, &empty, c))) ||
         (!spd_yaml_get(root, "store") && (rc = spd__read_store(r, &empty, c))) ||
         (rc = spd__config_read(r, "", root, c)))
@@ -369,7 +366,34 @@ static enum spd_rc load(struct spd__reading *r, const char *path)
     return SPD_OK;
 }
 
-enum spd_rc spd_config_load(const char *path, struct spd_config **ret, struct spd_err *err)
+static enum spd_rc load(struct spd__reading *r, const char *path)
+{
+    struct spd_source file;
+    enum spd_rc rc = spd_source_read(path, MAX_RULES_FILE, &file, r->c->arena, r->err);
+    if (rc) return rc;
+    file.name = spd_sv_from(path);
+    set_dir(r, path);
+    find_share(r);
+    return read_text(r, &file);
+}
+
+/* Nobody's hospital: the sample rules, and one peer that may send everything. */
+static enum spd_rc load_sample(struct spd__reading *r, const char *path)
+{
+    static const char text[] = "site: {name: sample}\n"
+                               "store: {url: 'sqlite::memory:'}\n"
+                               "policy: [policy.d/*.yaml]\n"
+                               "models: [models.d/*.yaml]\n"
+                               "people: people.yaml\n"
+                               "peers: {anybody: {match: {door: hl7}, roles: [orders, adt, reports]}}\n";
+    struct spd_source file = {spd_sv_from(path), {text, sizeof text - 1}};
+    find_share(r);
+    r->dir = r->share;
+    return read_text(r, &file);
+}
+
+static enum spd_rc load_with(enum spd_rc (*how)(struct spd__reading *, const char *), const char *path,
+                             struct spd_config **ret, struct spd_err *err)
 {
     struct spd_arena *arena = spd_arena_new(MAX_MEMORY);
     struct spd__reading r = {.err = err};
@@ -377,16 +401,28 @@ enum spd_rc spd_config_load(const char *path, struct spd_config **ret, struct sp
     if (!arena) spd_out_of_memory();
     r.c = SPD_NEW(arena, struct spd_config);
     r.c->arena = arena;
-    if ((rc = load(&r, path)))
-        spd_arena_free(arena);
+    if ((rc = how(&r, path)))
+        spd_config_free(r.c);
     else
         *ret = r.c;
     return rc;
 }
 
+enum spd_rc spd_config_load(const char *path, struct spd_config **ret, struct spd_err *err)
+{
+    return load_with(load, path, ret, err);
+}
+
+enum spd_rc spd_config_sample(struct spd_config **ret, struct spd_err *err)
+{
+    return load_with(load_sample, "sample", ret, err);
+}
+
 void spd_config_free(struct spd_config *c)
 {
-    if (c) spd_arena_free(c->arena);
+    if (!c) return;
+    spd__config_free_maps(c);
+    spd_arena_free(c->arena);
 }
 
 void spd_config_show(const struct spd_config *c, struct spd_str *out)

@@ -7,11 +7,18 @@
 
 #include "channel/channel.h"
 #include "model/model.h"
+#include "net/range.h"
+#include "net/tls.h"
 #include "rules/rules.h"
 
 struct spd_listen { spd_sv address; int port; spd_sv socket; bool tls;
-                    struct { spd_sv user, role; } roles[8]; size_t n_roles; };
+                    struct { spd_sv user, role; } roles[8]; size_t n_roles;
+                    struct spd_channel_tls files; bool insecure; /* mllp, when tls; else insecure: plain beyond loopback */
+                    struct spd_net_range *allow; size_t n_allow; /* mllp: 0 = everybody */
+                    spd_sv *allow_texts; int max_connections; };
 struct spd_status_word { spd_sv word; enum spd_order_axis order; enum spd_report_axis report; bool exam_done; };
+struct hl7_site;
+struct hl7_map_options;
 struct spd_peer {
     spd_sv name;
     struct { spd_sv door, address, certificate, ae_title[8], msh_3, msh_4, user; size_t n_ae_title; } match;
@@ -22,6 +29,9 @@ struct spd_peer {
     spd_usec expect_every;
     bool observe;
     spd_sv msh_5, msh_6, msh_11; /* checked only when not "" */
+    spd_sv map_path; const struct hl7_site *map; /* field map of its HL7 messages; NULL = the built-in one */
+    unsigned quirks; /* enum hl7_quirk */
+    int max_connections; /* MLLP; 0 = 256 */
 };
 struct spd_config {
     struct spd_arena *arena;
@@ -41,13 +51,27 @@ struct spd_config {
     bool show_patients_in_logs;
 };
 enum spd_rc spd_config_load(const char *path, struct spd_config **ret, struct spd_err *err);
+/* The shipped sample rules and one peer, "anybody", that may send orders, ADT and reports: for commands that work
+ * without a configuration. */
+enum spd_rc spd_config_sample(struct spd_config **ret, struct spd_err *err);
 void spd_config_free(struct spd_config *c);
 /* The effective configuration as YAML, secrets masked. */
 void spd_config_show(const struct spd_config *c, struct spd_str *out);
 
 /* The most specific entry that matches (domain §9): NULL = unlisted. Keys not used by a door are "". */
-struct spd_peer_keys { const char *door; spd_sv address, certificate, ae_title, msh_3, msh_4, user; };
+struct spd_peer_keys { const char *door; spd_sv address, certificate /* its names, one a line */, ae_title, msh_3, msh_4, user; };
 const struct spd_peer *spd_config_peer(const struct spd_config *c, const struct spd_peer_keys *k);
+/* What the reader of HL7 messages is told of a peer (NULL: not listed); texts in arena, ret->map is one
+ * reference, given back with hl7_site_unref. zone: the site's. */
+void spd_config_hl7_options(const struct spd_config *c, const struct spd_peer *p, const struct spd_zone *zone,
+                            struct spd_arena *arena, struct hl7_map_options *ret);
+/* MLLP connections that an address may have: the most that any peer calling from it may; 0 = none says. */
+size_t spd_config_connections(const struct spd_config *c, spd_sv address);
+
+/* Can the certificates and keys that the configuration names be used? err.place is the file. Not part
+ * of loading: a command of somebody who may not read the key needs the rest of the file. */
+enum spd_rc spd_config_check_tls(const struct spd_config *c, struct spd_err *err);
+struct spd_tls_files spd_config_tls_files(const struct spd_channel_tls *t); /* borrowed from t */
 
 /* The rules that the configuration names, read and loaded. Any ret may be NULL. */
 struct spd_rules_files { struct spd_source *policy, *models, people; size_t n_policy, n_models; };

@@ -2,7 +2,7 @@
  * of. */
 #include "daemon/config_table.h"
 
-enum { MAX_PEERS = 256, KEYS = 7 };
+enum { MAX_PEERS = 256, KEYS = 7, CERTIFICATE = 2 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
 enum spd_rc spd__read_match(struct spd__reading *r, const struct spd_yaml *node, void *base)
@@ -126,6 +126,27 @@ static bool calls_itself(const struct spd_peer *p, spd_sv ae)
     return false;
 }
 
+/* A certificate has several names, one a line; the fingerprint among them may be written with
+ * colons and in capitals, as openssl prints it. */
+static bool is_called(spd_sv names, spd_sv wanted)
+{
+    while (names.len) {
+        size_t end = names.len, i = 0, k = 0;
+        spd_sv_find(names, SPD_SV("\n"), &end);
+        if (end == wanted.len && !memcmp(names.ptr, wanted.ptr, end)) return true;
+        if (spd_sv_starts(names, SPD_SV("sha256:")) && spd_sv_starts(wanted, SPD_SV("sha256:"))) {
+            for (i = k = 7; i < end && k < wanted.len; k++) {
+                if (wanted.ptr[k] == ':') continue;
+                if (names.ptr[i] != (wanted.ptr[k] | (wanted.ptr[k] >= 'A' ? 0x20 : 0))) break;
+                i++;
+            }
+            if (i == end && k == wanted.len) return true;
+        }
+        names = end < names.len ? spd_sv_of(names.ptr + end + 1, names.len - end - 1) : SPD_SV_NONE;
+    }
+    return false;
+}
+
 /* An IPv4 address as a listener on IPv6 sees it is the same address. */
 static spd_sv plain_address(spd_sv a)
 {
@@ -148,10 +169,22 @@ const struct spd_peer *spd_config_peer(const struct spd_config *c, const struct 
         bool fits = !p->match.n_ae_title || calls_itself(p, k->ae_title);
         keys_of(p, wanted);
         for (int j = 0; j < KEYS - 1 && fits; j++)
-            fits = !wanted[j].len || spd_sv_eq(wanted[j], said[j]);
+            fits = !wanted[j].len || (j == CERTIFICATE ? is_called(said[j], wanted[j])
+                                                       : spd_sv_eq(wanted[j], said[j]));
         if (fits && count_keys(p) > most) best = p, most = count_keys(p);
     }
     return best;
+}
+
+size_t spd_config_connections(const struct spd_config *c, spd_sv address)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < c->n_peers; i++) {
+        const struct spd_peer *p = &c->peers[i];
+        bool calls = !p->match.address.len || spd_sv_eq(p->match.address, plain_address(address));
+        if (calls && (size_t)p->max_connections > most) most = (size_t)p->max_connections;
+    }
+    return most;
 }
 
 /* One message could be of both, and neither is more specific. */
@@ -178,7 +211,8 @@ enum spd_rc spd__read_peers(struct spd__reading *r, const struct spd_yaml *node,
     for (const struct spd_yaml *e = node->child; e; e = e->next) {
         struct spd_peer *p = &c->peers[c->n_peers];
         const struct spd_yaml *zone = spd_yaml_get(e, "time_zone");
-        if ((rc = spd__config_name(r, e, &p->name)) || (rc = spd__config_read(r, "peers", e, p)))
+        if ((rc = spd__config_name(r, e, &p->name)) || (rc = spd__config_read(r, "peers", e, p)) ||
+            (rc = spd__check_peer_map(r, e, p)))
             return rc;
         if (zone && !spd_zone_get(p->time_zone.ptr))
             return spd_yaml_fail(zone, r->err,

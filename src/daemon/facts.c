@@ -48,6 +48,18 @@ static void add(struct spd_config_event *e, const char *kind, const struct spd_s
     d->content = s->text;
 }
 
+/* The field maps, by peer: what a message became can be explained from them. The core does not use
+ * them. */
+static void add_maps(struct spd_config_event *e, const struct spd_config *c, struct spd_arena *arena)
+{
+    for (size_t i = 0; i < c->n_peers; i++) {
+        struct spd_source s = {c->peers[i].name, SPD_SV_NONE};
+        if (!c->peers[i].map) continue;
+        s.text = spd_arena_dup(arena, hl7_site_text(c->peers[i].map));
+        add(e, "map", &s, arena);
+    }
+}
+
 /* The core refuses a bad set too, but here the error can say where it stands. */
 static enum spd_rc check(const struct spd_rules_files *f, struct spd_err *err)
 {
@@ -92,6 +104,7 @@ enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event 
     for (size_t i = 0; i < files.n_models; i++)
         add(ret, "models", &files.models[i], arena);
     if (files.people.text.len) add(ret, "people", &files.people, arena);
+    add_maps(ret, c, arena);
     struct spd_settings seen = settings_of(c, arena);
     spd_desc_encode(&spd_settings_desc, &seen, &settings);
     if (!spd_str_ok(&settings))

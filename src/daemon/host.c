@@ -47,55 +47,48 @@ static const struct spd_zone *zone_of(const struct spd_daemon *d, const struct s
     return z ? z : d->zone;
 }
 
-static spd_sv either(struct spd_arena *arena, spd_sv own, spd_sv site)
-{
-    return spd_arena_dup(arena, own.len ? own : site);
-}
-
-static void copy_words(const struct spd_peer *p, struct spd_arena *arena,
-                       struct hl7_map_options *ret)
-{
-    struct hl7_status_word *w =
-        p->n_status_map ? SPD_NEW_N(arena, struct hl7_status_word, p->n_status_map) : NULL;
-    for (size_t i = 0; i < p->n_status_map; i++)
-        w[i] = (struct hl7_status_word){spd_arena_dup(arena, p->status_map[i].word),
-                                        p->status_map[i].order, p->status_map[i].report,
-                                        p->status_map[i].exam_done};
-    ret->words = w, ret->n_words = p->n_status_map;
-}
-
 static bool hl7_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
-                     struct spd_arena *arena, struct hl7_map_options *ret)
+                     struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks)
 {
     const struct spd_peer *p;
     bool listed;
     pthread_rwlock_rdlock(&d->config_lock);
     p = spd_config_peer(d->config, keys);
-    *ret = (struct hl7_map_options){.on_unusable = SPD_ANSWER_AA, .zone = zone_of(d, p, arena)};
-    ret->patient_authority = either(arena, p ? p->patient_authority : SPD_SV_NONE,
-                                    d->config->settings.patient_authority);
-    ret->accession_issuer =
-        either(arena, p ? p->accession_issuer : SPD_SV_NONE, d->config->settings.accession_issuer);
-    if (p) {
-        ret->peer = spd_arena_dup(arena, p->name);
-        ret->orders = p->orders, ret->adt = p->adt, ret->reports = p->reports,
-        ret->results = p->results;
-        ret->charset = spd_arena_dup(arena, p->charset);
-        ret->on_unusable = p->on_unusable ? p->on_unusable : SPD_ANSWER_AA;
-        ret->msh_5 = spd_arena_dup(arena, p->msh_5), ret->msh_6 = spd_arena_dup(arena, p->msh_6);
-        ret->msh_11 = spd_arena_dup(arena, p->msh_11);
-        copy_words(p, arena, ret);
-    }
+    spd_config_hl7_options(d->config, p, d->zone, arena, ret);
+    if (p && ret_quirks) *ret_quirks = p->quirks;
     listed = p != NULL;
     pthread_rwlock_unlock(&d->config_lock);
     return listed;
 }
 
-bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
-                       struct spd_arena *arena, struct hl7_map_options *ret)
+bool spd_host_hl7_peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
+                       struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks)
 {
-    struct spd_peer_keys keys = {.door = "hl7", .address = address, .msh_3 = msh_3, .msh_4 = msh_4};
-    return hl7_peer(self, &keys, arena, ret);
+    struct spd_peer_keys keys = {.door = "hl7",
+                                 .address = spd_sv_from(from->address),
+                                 .certificate = spd_sv_from(from->certificate),
+                                 .msh_3 = msh_3,
+                                 .msh_4 = msh_4};
+    return hl7_peer(self, &keys, arena, ret, ret_quirks);
+}
+
+void spd_host_hl7_manner(void *self, const struct spd_mllp_from *from, struct spd_mllp_manner *ret)
+{
+    struct spd_daemon *d = self;
+    struct spd_peer_keys keys = {.door = "hl7",
+                                 .address = spd_sv_from(from->address),
+                                 .certificate = spd_sv_from(from->certificate)};
+    const struct spd_peer *p;
+    pthread_rwlock_rdlock(&d->config_lock);
+    p = spd_config_peer(d->config, &keys);
+    if (p) ret->quirks = p->quirks;
+    ret->max_connections = spd_config_connections(d->config, keys.address);
+    pthread_rwlock_unlock(&d->config_lock);
+}
+
+static spd_sv either(struct spd_arena *arena, spd_sv own, spd_sv site)
+{
+    return spd_arena_dup(arena, own.len ? own : site);
 }
 
 static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
@@ -226,7 +219,7 @@ static bool web_hl7_peer(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena
                                  .user = s->from->user,
                                  .msh_3 = msh_3,
                                  .msh_4 = msh_4};
-    return hl7_peer(s->d, &keys, arena, ret);
+    return hl7_peer(s->d, &keys, arena, ret, NULL);
 }
 
 void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
@@ -243,23 +236,11 @@ void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
     ret->revision = said.revision;
 }
 
-/* spd_find_json makes {"revision": n, "answers": […]}; the HTTP door wants the array. */
-static spd_sv answers_of(spd_sv json)
-{
-    size_t from = 0, to = json.len;
-    while (from < to && json.ptr[from] != '[')
-        from++;
-    while (to > from && json.ptr[to - 1] != ']')
-        to--;
-    return spd_sv_of(json.ptr + from, to - from);
-}
-
-enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from,
+enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err)
 {
     struct spd_daemon *d = self;
     struct spd_arena *arena = spd_arena_new(4096);
-    struct spd_str answer = SPD_STR_INIT((size_t)64 << 20);
     const struct spd_list *l = spd_board_get(spd_brain_board(d->brain));
     spd_sv reporting;
     enum spd_rc rc;
@@ -268,11 +249,9 @@ enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *fr
     pthread_rwlock_rdlock(&d->config_lock);
     reporting = spd_arena_dup(arena, d->config->dicom_listen.reporting_ae_title);
     pthread_rwlock_unlock(&d->config_lock);
-    rc = spd_find_json(l, reporting, d->zone, json, 0, &answer, err);
-    if (!rc) spd_str_add(out, answers_of(spd_str_sv(&answer)));
+    rc = spd_find_hook(l, reporting, d->zone, json, files, 0, out, err);
     *ret_revision = spd_list_revision(l);
     spd_list_unref(l);
-    spd_str_done(&answer);
     spd_arena_free(arena);
     return rc;
 }

@@ -8,6 +8,8 @@
 
 #include "base/hash.h"
 #include "core/core.h"
+#include "hl7/v2/ack.h"
+#include "hl7/v2/quirk.h"
 
 enum { LISTENERS = 16 };
 #define ARENA_MAX ((size_t)160 << 20)
@@ -35,6 +37,7 @@ struct job { /* one message between its event and its answer; lives in its arena
     struct spd_message_in envelope; /* with the raw bytes */
     enum spd_answer on_unusable;
     const struct spd_zone *zone;
+    unsigned quirks; /* of the peer: how its answer is written */
     bool parking; /* the first event failed by itself; this is the second try */
 };
 
@@ -52,21 +55,23 @@ static void count(struct spd_door_hl7 *d, enum spd_answer answer, bool said)
 }
 
 static void acknowledge(struct spd_door_hl7 *d, spd_sv raw, enum spd_answer with, spd_sv text,
-                        const struct spd_zone *zone, struct spd_str *out)
+                        const struct spd_zone *zone, unsigned quirks, struct spd_str *out)
 {
     size_t before = out->len;
     char id[24];
     snprintf(id, sizeof id, "%s%08llx", d->prefix,
              (unsigned long long)atomic_fetch_add(&d->counter, 1) & 0xffffffffu);
     hl7_ack_for(raw, with, text, d->host.now(d->host.self), zone, spd_sv_from(id), out);
+    if (quirks & HL7_QUIRK_BARE_ACK) hl7_ack_bare(out, before);
     count(d, with, out->len > before);
 }
 
 static void answer(struct job *j, enum spd_answer with, spd_sv text)
 {
     struct spd_str out = SPD_STR_INIT(ACK_MAX);
-    acknowledge(j->from->door, j->envelope.raw, with, text, j->zone, &out);
-    spd_mllp_answer(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE);
+    acknowledge(j->from->door, j->envelope.raw, with, text, j->zone, j->quirks, &out);
+    spd_mllp_answer_as(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE,
+                       j->quirks);
     spd_str_done(&out);
     spd_arena_free(j->arena);
 }
@@ -141,13 +146,6 @@ static struct spd_message_in *envelope_of(struct spd_event *e)
     }
 }
 
-static bool procedure(void *ctx, spd_sv code, struct hl7_procedure *ret)
-{
-    const struct spd_procedure *p = spd_codes_procedure(ctx, code);
-    if (p) *ret = (struct hl7_procedure){p->code, p->modality, p->body_part, p->region};
-    return p != NULL;
-}
-
 /* MSH-3 and MSH-4 as far as they can be read: they help to find the peer. */
 static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
 {
@@ -160,7 +158,7 @@ static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
 
 /* A sender that nobody wrote down: results are parked, everything else is turned away, both are
  * kept. */
-static void unlisted(struct spd_event *event, struct spd_arena *arena)
+void spd_door_hl7_unlisted(struct spd_event *event, struct spd_arena *arena)
 {
     struct spd_message_in *in = envelope_of(event);
     struct spd_message_event *e;
@@ -185,15 +183,16 @@ static struct spd_message_in *decode(struct spd_door_hl7 *d, spd_sv frame, bool 
                                      struct spd_arena *arena)
 {
     o->now = d->host.now(d->host.self);
-    o->procedure = d->host.codes ? procedure : NULL;
-    o->procedure_ctx = (void *)(uintptr_t)d->host.codes;
+    spd_door_hl7_codes(d->host.codes, o);
     hl7_map_in(frame, o, ret, arena);
-    if (!listed) unlisted(ret, arena);
+    hl7_site_unref(o->map); /* a reload may have taken it away meanwhile */
+    o->map = NULL;
+    if (!listed) spd_door_hl7_unlisted(ret, arena);
     return envelope_of(ret);
 }
 
-static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char *address,
-                            spd_sv frame)
+static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
+                            const struct spd_mllp_from *speaker, spd_sv frame)
 {
     struct listener *from = ctx;
     struct spd_door_hl7 *d = from->door;
@@ -203,6 +202,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     struct spd_message_in *in;
     struct job *j;
     spd_sv msh_3, msh_4;
+    unsigned quirks = 0;
     bool listed;
     enum spd_rc rc;
     if (spd_writer_full(d->host.writer)) { /* a held frame comes often: not decoded each time */
@@ -212,7 +212,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     arena = spd_arena_new(ARENA_MAX);
     if (!arena) spd_out_of_memory();
     senders(frame, &msh_3, &msh_4);
-    listed = d->host.peer(d->host.self, spd_sv_from(address), msh_3, msh_4, arena, &o);
+    listed = d->host.peer(d->host.self, speaker, msh_3, msh_4, arena, &o, &quirks);
     in = decode(d, frame, listed, &o, &event, arena);
     if (!in) {
         spd_arena_free(arena);
@@ -220,8 +220,12 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket, const char
     }
     j = SPD_NEW(arena, struct job);
     pthread_mutex_lock(&d->starting); /* the listener may be a moment ahead of its own start */
-    *j = (struct job){
-        .arena = arena, .from = from, .mllp = from->mllp, .ticket = ticket, .zone = o.zone};
+    *j = (struct job){.arena = arena,
+                      .from = from,
+                      .mllp = from->mllp,
+                      .ticket = ticket,
+                      .zone = o.zone,
+                      .quirks = quirks};
     pthread_mutex_unlock(&d->starting);
     j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
     spd_desc_clone(&spd_message_in_desc, &j->envelope, in, arena);
@@ -274,7 +278,7 @@ enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_h
     if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
     if (!rc) {
         if (!listed) atomic_fetch_add(&d->unlisted, 1);
-        acknowledge(d, message, said.answer, spd_sv_from(said.reason), o.zone, ack);
+        acknowledge(d, message, said.answer, spd_sv_from(said.reason), o.zone, 0, ack);
         *ret = said;
     }
     spd_arena_free(arena);
@@ -301,20 +305,37 @@ void spd_door_hl7_free(struct spd_door_hl7 *d)
     spd_free(d);
 }
 
+static void manner(void *ctx, const struct spd_mllp_from *from, struct spd_mllp_manner *ret)
+{
+    struct spd_door_hl7 *d = ((struct listener *)ctx)->door;
+    if (d->host.manner) d->host.manner(d->host.self, from, ret);
+}
+
 enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
                                 const struct spd_mllp_options *options, struct spd_err *err)
 {
+    struct spd_mllp_options o = {.size = sizeof o};
     struct listener *l;
     enum spd_rc rc;
     if (d->n == LISTENERS)
         return spd_fail(err, SPD_LIMIT, "listen.mllp", "at most %d listeners", LISTENERS);
     l = &d->listeners[d->n];
+    if (options) o = *options;
+    o.manner = manner;
     l->door = d;
     pthread_mutex_lock(&d->starting);
-    rc = spd_mllp_start(fd, options, on_frame, l, &l->mllp, err);
+    rc = spd_mllp_start(fd, &o, on_frame, l, &l->mllp, err);
     if (!rc) d->shown = ++d->n;
     pthread_mutex_unlock(&d->starting);
     return rc;
+}
+
+enum spd_rc spd_door_hl7_retune(struct spd_door_hl7 *d, size_t listener,
+                                const struct spd_mllp_options *options, struct spd_err *err)
+{
+    if (listener >= d->n)
+        return spd_fail(err, SPD_NOTFOUND, "listen.mllp", "a new listener needs a restart");
+    return spd_mllp_retune(d->listeners[listener].mllp, options, err);
 }
 
 void spd_door_hl7_stop(struct spd_door_hl7 *d)
@@ -348,6 +369,7 @@ struct spd_mllp_stats spd_door_hl7_connections(struct spd_door_hl7 *d)
         all.accepted += s.accepted, all.frames += s.frames, all.refused += s.refused;
         all.evicted += s.evicted, all.timed_out += s.timed_out;
         all.connections += s.connections, all.paused += s.paused;
+        all.not_allowed += s.not_allowed, all.untrusted += s.untrusted;
     }
     pthread_mutex_unlock(&d->starting);
     return all;

@@ -21,10 +21,14 @@ struct spd_door_hl7_host {
     struct spd_writer *writer;
     const struct spd_codes *codes; /* procedures; may be NULL */
     spd_usec (*now)(void *self);
-    /* Who is it? Fills peer, roles, defaults, zone, charset, words, on_unusable, msh_5/6/11; texts
-     * in arena. False: not listed; then zone and defaults are the site's. Thread-safe. */
-    bool (*peer)(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
-                 struct hl7_map_options *ret);
+    /* Who is it? Fills peer, roles, defaults, zone, charset, words, on_unusable, msh_5/6/11, and
+     * the quirks of its answers (enum hl7_quirk); texts in arena. False: not listed; then zone and
+     * defaults are the site's, and it has no quirks. map is one reference, which the door gives
+     * back. Thread-safe. */
+    bool (*peer)(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
+                 struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks);
+    /* What is known before it speaks (net/mllp.h); may be NULL. Thread-safe. */
+    void (*manner)(void *self, const struct spd_mllp_from *from, struct spd_mllp_manner *ret);
 };
 /* Who is it, for a message that came another way than by MLLP: as peer above, with the caller's
  * ctx. */
@@ -39,11 +43,19 @@ struct spd_door_hl7_stats {
     uint64_t aa, ae, ar, silent, queue_full, unlisted;
 };
 
+/* The code tables (NULL: none) as the map asks for them; borrowed. */
+void spd_door_hl7_codes(const struct spd_codes *codes, struct hl7_map_options *ret);
+/* What becomes of an event whose sender is not in the configuration. */
+void spd_door_hl7_unlisted(struct spd_event *event, struct spd_arena *arena);
 /* Copies host. Owned. Freed after all its listeners were stopped. */
 struct spd_door_hl7 *spd_door_hl7_new(const struct spd_door_hl7_host *host);
 void spd_door_hl7_free(struct spd_door_hl7 *d); /* NULL is a no-op */
-/* Serves a listening socket (taken over). The listener ends with spd_door_hl7_stop. */
+/* Serves a listening socket (taken over). options (NULL: all defaults) without manner: that is the
+ * host's. The listener ends with spd_door_hl7_stop. */
 enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
+                                const struct spd_mllp_options *options, struct spd_err *err);
+/* As spd_mllp_retune, of the listener that was started as number `listener` (from 0). */
+enum spd_rc spd_door_hl7_retune(struct spd_door_hl7 *d, size_t listener,
                                 const struct spd_mllp_options *options, struct spd_err *err);
 /* Takes one message, without MLLP's frame, exactly as a listener would, and waits for its commit.
  * OK: it is in, *ret holds, and the acknowledgement is appended to ack (nothing where the message

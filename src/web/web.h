@@ -85,9 +85,9 @@ struct spd_web_host {
      * door. */
     void (*instance)(void *self, spd_sv bytes, const struct spd_web_from *from,
                      struct spd_web_instance *ret);
-    /* {called, calling, keys} -> appends the JSON array of answers. INVALID: bad keys. NULL: no
-     * such door. */
-    enum spd_rc (*find)(void *self, spd_sv json, const struct spd_web_from *from,
+    /* {called, calling, keys} -> appends the answers: a JSON array, or (files) DICOM files, each behind
+     * its length. INVALID: bad keys. NULL: no such door. */
+    enum spd_rc (*find)(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                         struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
     /* The name of the configured peer that this sender is; false = unlisted. NULL: the user's name.
      */
@@ -125,6 +125,11 @@ enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret,
  * is a no-op. */
 void spd_web_stop(struct spd_web *w);
 int spd_web_port(const struct spd_web *w, size_t listen); /* 0 for a socket */
+
+/* An item as in the list of GET /api/v1/worklist, for commands that have no web running: a JSON object. rank 0:
+ * null. policy names the levels of alerts; may be NULL. */
+void spd_web_item_json(const struct spd_view *v, size_t rank, const struct spd_policy *policy,
+                       const struct spd_zone *zone, bool dutch, struct spd_str *out);
 
 /* For the host's callbacks, made in the writer thread after a configuration or when model rows
  * changed: the registry with what is known of every version, and the rules as sentences. p, m may
