@@ -1,4 +1,5 @@
-/* src/core/order_in.c: an order, new, changed, held, released, cancelled or replaced. Not here: what ADT says of its patient (patient_in.c), merges (merge.c).
+/* src/core/order_in.c: an order, new, changed, held, released, cancelled or replaced. Not here:
+ * what ADT says of its patient (patient_in.c), merges (merge.c).
  *
  * Invariants: newest source time wins, an older message changes nothing (domain §2); cancel never
  * hides images; an order that names another patient without a merge detaches its results (domain
@@ -53,9 +54,7 @@ enum spd_rc spd_result_detach(struct spd_tx *tx, struct spd_work *w, const struc
         spd_tx_touch(tx, o, SPD_WHY_RESULT);
     }
     TRY(spd_put_result(tx->st, &r, old, tx->err));
-    return r.items.n
-               ? SPD_OK
-               : spd_park_result(tx, &r, why, nl, en, true);
+    return r.items.n ? SPD_OK : spd_park_result(tx, &r, why, nl, en, true);
 }
 
 /* The order now names somebody else: results go back to a person, everyone who was paged is told.
@@ -220,9 +219,9 @@ static enum spd_rc from_list(struct spd_tx *tx, struct spd_work *known,
                              const struct spd_order_event **e, const struct spd_order_in **o,
                              bool *ret_take)
 {
-    static const int weight[] = {[SPD_IMPORT_SAME] = 1,    [SPD_IMPORT_OLDER] = 2,
-                                 [SPD_IMPORT_CLOSED] = 3,  [SPD_IMPORT_CHANGED] = 4,
-                                 [SPD_IMPORT_NEW] = 5,     [SPD_IMPORT_REFUSED] = 6};
+    static const int weight[] = {
+        [SPD_IMPORT_SAME] = 1,    [SPD_IMPORT_OLDER] = 2, [SPD_IMPORT_CLOSED] = 3,
+        [SPD_IMPORT_CHANGED] = 4, [SPD_IMPORT_NEW] = 5,   [SPD_IMPORT_REFUSED] = 6};
     struct spd_import_look *look = SPD_NEW(tx->a, struct spd_import_look);
     TRY(spd_import_judge(tx, *e, *o, known ? &known->item : NULL, look));
     if (weight[look->says] > weight[tx->r->says]) tx->r->says = (int)look->says;
@@ -283,13 +282,17 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
         w->item.imported = tx->now, w->item.import_mark = tx->core->next_id[SPD_T_RESULT];
     if (tx->message) w->item.source_message = tx->message;
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
-    for (size_t i = 0; i < o->study_uids.n; i++)
-        TRY(spd_link_study(tx, w, o->study_uids.v[i]));
+    for (size_t i = 0; i < o->study_uids.n; i++) {
+        spd_sv uid = o->study_uids.v[i];
+        if (!spd_list_has_text(w->item.named_studies.v, w->item.named_studies.n, uid))
+            *SPD_LIST_PUSH(&w->item.named_studies, tx->a) = uid;
+        TRY(spd_link_study(tx, w, uid));
+    }
     TRY(spd_link_studies(tx, w));
     if (w->item.study_uids.n)
         TRY(spd_share_results(tx, w,
-                    w->item.order == SPD_ORDER_ACTIVE &&
-                        (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
+                              w->item.order == SPD_ORDER_ACTIVE &&
+                                  (o->replace || (fresh && spd_sv_is(o->control, "NW")))));
     TRY(spd_try_parked(tx, w));
     return spd_try_parked_reports(tx, w);
 }

@@ -15,6 +15,11 @@ struct spd_people {
     spd_sv *team_names;
     struct team *teams;
     size_t n_teams;
+    spd_sv desk;
+    spd_sv *requesters, *requester_to; /* as the RIS writes them, and whom to page */
+    size_t n_requesters;
+    spd_sv *bedside;
+    size_t n_bedside;
 };
 
 static enum spd_rc load_ways(struct spd_person *p, const struct spd_yaml *node,
@@ -75,10 +80,44 @@ static enum spd_rc load_team(struct spd_people *all, const struct spd_yaml *node
     return SPD_OK;
 }
 
+static enum spd_rc reachable(const struct spd_people *all, const struct spd_yaml *node, spd_sv id,
+                             struct spd_err *err)
+{
+    size_t n;
+    if (spd_people_team(all, id, &n)) return SPD_OK;
+    return spd_yaml_fail(node, err, "no person or team under people: and teams: has this name");
+}
+
+/* desk:, requesters: and bedside: name people and teams of this file. */
+static enum spd_rc load_discharged(struct spd_people *all, const struct spd_yaml *root,
+                                   struct spd_err *err)
+{
+    const struct spd_yaml *desk = spd_yaml_get(root, "desk"),
+                          *bedside = spd_yaml_get(root, "bedside"),
+                          *requesters = spd_yaml_get(root, "requesters"), *c;
+    enum spd_rc rc = SPD_OK;
+    if (desk && !(rc = spd_yaml_text(desk, &all->desk, err)))
+        rc = reachable(all, desk, all->desk, err);
+    if (!rc && bedside) rc = spd_yaml_texts(bedside, &all->bedside, &all->n_bedside, all->arena, err);
+    c = bedside && bedside->kind == SPD_YAML_LIST ? bedside->child : bedside;
+    for (size_t i = 0; !rc && i < all->n_bedside; i++, c = c->next)
+        rc = reachable(all, c, all->bedside[i], err);
+    if (rc || !requesters || (rc = spd_yaml_map(requesters, err))) return rc;
+    all->requesters = SPD_NEW_N(all->arena, spd_sv, requesters->n + 1);
+    all->requester_to = SPD_NEW_N(all->arena, spd_sv, requesters->n + 1);
+    for (c = requesters->child; c && !rc; c = c->next) {
+        size_t i = all->n_requesters++;
+        all->requesters[i] = c->key;
+        if (!(rc = spd_yaml_text(c, &all->requester_to[i], err)))
+            rc = reachable(all, c, all->requester_to[i], err);
+    }
+    return rc;
+}
+
 static enum spd_rc load_all(struct spd_people *all, const struct spd_yaml *root,
                             struct spd_err *err)
 {
-    static const char *const keys[] = {"people", "teams", NULL};
+    static const char *const keys[] = {"people", "teams", "desk", "requesters", "bedside", NULL};
     const struct spd_yaml *people, *teams;
     enum spd_rc rc = spd_yaml_keys(root, keys, err);
     if (rc) return rc;
@@ -92,7 +131,7 @@ static enum spd_rc load_all(struct spd_people *all, const struct spd_yaml *root,
         rc = load_person(all, c, err);
     for (const struct spd_yaml *c = teams ? teams->child : NULL; c && !rc; c = c->next)
         rc = load_team(all, c, err);
-    return rc;
+    return rc ? rc : load_discharged(all, root, err);
 }
 
 enum spd_rc spd_people_load(const struct spd_source *file, struct spd_people **ret,
@@ -142,4 +181,23 @@ size_t spd_people_teams(const struct spd_people *p, const spd_sv **ret_names)
 {
     *ret_names = p->team_names;
     return p->n_teams;
+}
+
+spd_sv spd_people_desk(const struct spd_people *p)
+{
+    return p->desk;
+}
+
+spd_sv spd_people_requester(const struct spd_people *p, spd_sv requester)
+{
+    for (size_t i = 0; i < p->n_requesters; i++)
+        if (spd_sv_ieq(p->requesters[i], spd_sv_trim(requester))) return p->requester_to[i];
+    return SPD_SV_NONE;
+}
+
+bool spd_people_at_bedside(const struct spd_people *p, spd_sv team)
+{
+    for (size_t i = 0; i < p->n_bedside; i++)
+        if (spd_sv_eq(p->bedside[i], team)) return true;
+    return false;
 }

@@ -86,6 +86,13 @@ enum spd_rc spd_policy_test(const struct spd_policy *p, void (*say)(void *ctx, c
 
 /* ---- models ----------------------------------------------------------------------------------- */
 struct spd_model_finding { spd_sv concept; int64_t threshold; /* millionths, -1 none */ };
+struct spd_model_code { /* a product's own code: what it means here */
+    spd_sv scheme, code;
+    const spd_sv *meanings; size_t n_meanings; /* those that are expected with it, at least one */
+    spd_sv concept; /* a finding, "status:present" …, or "item:probability" … for the name of an item; "" a site */
+    spd_sv site;
+    spd_sv place;   /* "file:line:column" */
+};
 struct spd_model { /* one entry of models.d, in the registry's memory */
     spd_sv id, manufacturer, name;
     const spd_sv *versions; size_t n_versions;
@@ -96,6 +103,7 @@ struct spd_model { /* one entry of models.d, in the registry's memory */
     spd_sv link;            /* URL template with {study_uid} {accession} */
     spd_sv display;         /* list | on_demand | link */
     spd_usec silent_after;  /* 0: the default of 30 min */
+    const struct spd_model_code *codes; size_t n_codes;
 };
 struct spd_models;
 enum spd_rc spd_models_load(const struct spd_source *files, size_t n, struct spd_models **ret, struct spd_err *err);
@@ -120,6 +128,11 @@ const struct spd_person *spd_people_get(const struct spd_people *p, spd_sv id);
 /* Members of a team in order; a person's own id is a team of one. NULL and 0: no such team. */
 const spd_sv *spd_people_team(const struct spd_people *p, spd_sv team, size_t *ret_n);
 size_t spd_people_teams(const struct spd_people *p, const spd_sv **ret_names);
+/* For patients who have left the house (domain §7): the desk, the person or team behind a requester as the RIS
+ * writes them, and teams whose care ends then. "" where people.yaml says nothing. */
+spd_sv spd_people_desk(const struct spd_people *p);
+spd_sv spd_people_requester(const struct spd_people *p, spd_sv requester);
+bool spd_people_at_bedside(const struct spd_people *p, spd_sv team);
 
 /* Cross-checks (teams that policies name exist and reach somebody, findings are known ...). Calls say()
  * per problem; SPD_INVALID when one is an error. concepts may be NULL. */

@@ -60,7 +60,10 @@ static const char world_people[] =
     "s@example.org}]}\n"
     "  - {id: bakker, name: Bakker, ways: [{channel: pager, to: '2'}]}\n"
     "  - {id: visser, name: Visser, ways: [{channel: pager, to: '3'}]}\n"
-    "teams: {rads: [smit, bakker], backup: [bakker], ed: [visser]}\n";
+    "  - {id: jansen, name: Jansen, ways: [{channel: pager, to: '4'}]}\n"
+    "  - {id: balie, name: Balie, ways: [{channel: pager, to: '5'}]}\n"
+    "teams: {rads: [smit, bakker], backup: [bakker], ed: [visser], desk: [balie]}\n"
+    "desk: desk\nbedside: [ed]\nrequesters: {'ZZJansen, P': jansen}\n";
 
 struct world {
     struct spd_core *core;
@@ -215,7 +218,7 @@ static void envelope(struct world *w, struct spd_message_in *m, const char *type
 
 struct order { /* what a test says of an order; the rest gets defaults */
     const char *accession, *patient, *modality, *body_part, *study, *control, *wire, *placer,
-        *status, *message, *bytes;
+        *status, *message, *bytes, *account, *visit, *location, *requester;
     enum spd_priority priority;
     spd_usec source_time;
     bool cancel, exam_done, replace;
@@ -233,11 +236,14 @@ static enum spd_rc world_order(struct world *w, struct order o)
     id->value = sv(o.patient ? o.patient : "P1"), id->authority = sv("ZH");
     e.patient.name = sv("ZZCANARY, Test"), e.patient.birth_date = sv("19600101"),
     e.patient.sex = sv("F");
-    e.location = sv("SEH");
+    e.location = sv(o.location ? o.location : "SEH");
+    if (o.account) e.account.value = sv(o.account), e.account.authority = sv("ZH");
+    if (o.visit) e.visit.value = sv(o.visit), e.visit.authority = sv("ZH");
     in = SPD_LIST_PUSH(&e.orders, w->a);
     in->control = sv(o.control ? o.control : "NW");
     if (o.accession) in->accession.value = sv(o.accession), in->accession.authority = sv("ZH");
     if (o.placer) in->placer.value = sv(o.placer), in->placer.authority = sv("ZH");
+    if (o.requester) in->requester = sv(o.requester);
     in->modality = sv(o.modality ? o.modality : "CT"),
     in->body_part = sv(o.body_part ? o.body_part : "HEAD");
     if (o.study) *SPD_LIST_PUSH(&in->study_uids, w->a) = sv(o.study);
@@ -312,6 +318,65 @@ static enum spd_rc world_result(struct world *w, struct airesult x)
         if (x.site) f->site = sv(x.site);
     }
     return world_apply(w, SPD_EVENT_RESULT, &e);
+}
+
+struct adt { /* what ADT says: of one patient, or of two (from, to) */
+    const char *trigger, *patient, *other, *from, *to, *account, *visit, *location, *name, *message;
+    bool admitted, discharged, cancelled, planned, unlink;
+    spd_usec source_time;
+};
+
+static struct spd_cx world_cx(const char *value, const char *authority)
+{
+    return value ? (struct spd_cx){sv(value), sv(authority)} : (struct spd_cx){0};
+}
+
+static enum spd_rc world_adt(struct world *w, struct adt x)
+{
+    struct spd_patient_event e = {0};
+    world_next(w);
+    e.trigger = sv(x.trigger ? x.trigger : x.unlink ? "A37" : x.from ? "A40" : "A08");
+    envelope(w, &e.message, "ADT", x.message, NULL);
+    *SPD_LIST_PUSH(&e.patient.ids, w->a) =
+        world_cx(x.patient ? x.patient : x.to ? x.to : "P1", "ZH");
+    if (x.other) *SPD_LIST_PUSH(&e.patient.ids, w->a) = world_cx(x.other, "NL");
+    if (x.name) e.patient.name = sv(x.name);
+    if (x.location) e.location = sv(x.location);
+    if (!x.from) e.visit = world_cx(x.visit, "ZH");
+    e.admitted = x.admitted, e.discharged = x.discharged, e.cancelled = x.cancelled,
+    e.planned = x.planned, e.unlink = x.unlink;
+    e.source_time = x.source_time ? x.source_time : w->now;
+    if (x.from) {
+        struct spd_merge_in *m = SPD_LIST_PUSH(&e.merges, w->a);
+        m->from = world_cx(x.from, "ZH"), m->to = world_cx(x.to, "ZH");
+        m->account = world_cx(x.account, "ZH"), m->visit = world_cx(x.visit, "ZH");
+    }
+    return world_apply(w, SPD_EVENT_PATIENT, &e);
+}
+
+struct appointment {
+    const char *id, *accession, *patient, *station, *room, *modality;
+    bool off, known_only;
+    spd_usec at, source_time;
+};
+
+static enum spd_rc world_appointment(struct world *w, struct appointment x)
+{
+    struct spd_appointment_event e = {0};
+    struct spd_order_in *o;
+    world_next(w);
+    envelope(w, &e.message, "SIU", NULL, NULL);
+    e.trigger = sv(x.off ? "S15" : "S12"), e.appointment = sv(x.id ? x.id : "T1");
+    e.off = x.off;
+    *SPD_LIST_PUSH(&e.patient.ids, w->a) = world_cx(x.patient ? x.patient : "P1", "ZH");
+    if (x.room) e.room = sv(x.room);
+    e.source_time = x.source_time ? x.source_time : w->now;
+    o = SPD_LIST_PUSH(&e.orders, w->a);
+    o->accession = world_cx(x.accession, "ZH");
+    o->modality = sv(x.modality ? x.modality : "CT"), o->body_part = sv("HEAD");
+    if (x.station) o->station_ae = sv(x.station);
+    o->scheduled = x.at, o->known_only = x.known_only;
+    return world_apply(w, SPD_EVENT_APPOINTMENT, &e);
 }
 
 static enum spd_rc world_act(struct world *w, enum spd_action_verb verb, struct spd_action_event e)

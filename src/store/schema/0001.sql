@@ -92,6 +92,7 @@ CREATE TABLE "item"(
   "appointment_time" INTEGER NOT NULL DEFAULT 0,
   "room" TEXT NOT NULL DEFAULT '',
   "acquiring" INTEGER NOT NULL DEFAULT 0,
+  "named_studies" TEXT NOT NULL DEFAULT '[]',
   "status" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
@@ -362,7 +363,8 @@ CREATE TABLE "outbox"(
   "repeat" INTEGER NOT NULL DEFAULT 0,
   "level" TEXT NOT NULL DEFAULT '',
   "accepted" INTEGER NOT NULL DEFAULT 0,
-  "ack" TEXT NOT NULL DEFAULT ''
+  "ack" TEXT NOT NULL DEFAULT '',
+  "observe" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE "timer"(
