@@ -16,7 +16,8 @@
 #include "base/clock.h"
 
 enum { QUEUE = 8192, PER_EVENT = 500, WAIT_USEC = 3000000 };
-static const spd_usec gather = 500000, pause_after_failure = 2000000, sweep_every = 60000000;
+static const spd_usec gather = 500000, pause_after_failure = 2000000, sweep_every = 60000000,
+                      look_every = 10000000;
 
 struct entry {
     bool sr;
@@ -288,13 +289,14 @@ static void *run(void *arg)
         if (failed)
             wait_until(now + pause_after_failure, false, false);
         else if (swept)
-            wait_until(swept + sweep_every, true, true);
+            wait_until(spd_plugin.start ? now + look_every : swept + sweep_every, true, true);
         wait_until(spd_clock_monotonic() + gather, !failed, false);
         if (stop) break;
         look = started && (heal || gap || spd_clock_monotonic() - swept >= sweep_every);
         thorough = gap;
         if (look) heal = gap = false; /* what is missed from here on sets them again */
         pthread_mutex_unlock(&lock);
+        spd_launch();
         failed = !drain(work);
         if (!look) continue;
         int64_t since = -1;

@@ -93,7 +93,7 @@ static void warn_unknown(json_t *section)
 {
     static const char *const known[] = {"Enable", "Root",          "Socket",
                                         "Start",  "Configuration", "PublicUrl",
-                                        "Source", "ReportingAets", "ReportingAeTitle"};
+                                        "Source", "ReportingAets", "ReportingAeTitle", "Program"};
     const char *key;
     json_t *value;
     json_object_foreach(section, key, value)
@@ -103,9 +103,6 @@ static void warn_unknown(json_t *section)
             found |= !strcmp(key, known[i]);
         if (!found) warn("Spoed: unknown option \"%s\" in section \"Spoed\"", key);
     }
-    if (json_is_true(json_object_get(section, "Start")))
-        warn("Spoed: %s",
-             "\"Start\": true is not supported yet; start the brain with systemd or `spoed serve`");
 }
 
 /* It stands in a query and before "=" in a position. */
@@ -125,6 +122,8 @@ static bool read_configuration(void)
                *encoding = json_string_value(json_object_get(all, "DefaultEncoding"));
     if (text) OrthancPluginFreeString(spd_orthanc, text);
     snprintf(spd_plugin.socket, sizeof spd_plugin.socket, "/run/spoed/spoed.sock");
+    snprintf(spd_plugin.program, sizeof spd_plugin.program, "spoed");
+    snprintf(spd_plugin.configuration, sizeof spd_plugin.configuration, "/etc/spoed/spoed.yaml");
     snprintf(spd_plugin.root, sizeof spd_plugin.root, "/spoed/");
     snprintf(spd_plugin.source, sizeof spd_plugin.source, "%.40s", name ? name : "orthanc");
     snprintf(spd_plugin.ae_title, sizeof spd_plugin.ae_title, "%.16s",
@@ -135,6 +134,10 @@ static bool read_configuration(void)
     spd_plugin.enable = section && !json_is_false(json_object_get(section, "Enable"));
     if (spd_plugin.enable) {
         take_text(section, "Socket", spd_plugin.socket, sizeof spd_plugin.socket);
+        spd_plugin.start = json_is_true(json_object_get(section, "Start"));
+        take_text(section, "Program", spd_plugin.program, sizeof spd_plugin.program);
+        take_text(section, "Configuration", spd_plugin.configuration,
+                  sizeof spd_plugin.configuration);
         take_text(section, "Root", spd_plugin.root, sizeof spd_plugin.root);
         take_text(section, "PublicUrl", spd_plugin.public_url, sizeof spd_plugin.public_url);
         take_text(section, "Source", spd_plugin.source, sizeof spd_plugin.source);

@@ -21,7 +21,8 @@
 #include "tags.h"
 
 struct spd_plugin_config { /* read once in Initialize; constant afterwards */
-    bool enable;
+    bool enable, start;
+    char program[256], configuration[256]; /* what start runs, and its -c */
     char socket[108];
     char root[64];        /* "/spoed/" */
     char public_url[256]; /* of the pages; "" = none */
@@ -73,6 +74,9 @@ bool spd_feed_post_study(const char *type, const struct spd_tags *t, const json_
 bool spd_feed_post_position(int64_t seq);
 bool spd_feed_hand_over(const char *orthanc_id, const char *sop_uid, const char *aet);
 bool spd_feed_stopping(void);
+
+/* ---- launch.c: the worker only; does nothing unless configured and due ---------------------- */
+void spd_launch(void);
 
 /* ---- changes.c: catch-up over /changes; the worker only ---------------------------------- */
 /* thorough: look at single instances too, not only at studies that became stable. False: the brain

@@ -11,9 +11,6 @@
 #include "plugin.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { DEPTH_MAX = 6 };
 
 /* Binary values are no keys: left out. */
 static void no_binary(OrthancPluginDicomWebNode *node, OrthancPluginDicomWebSetBinaryNode set,
@@ -33,124 +30,73 @@ static bool reports(const char *aet)
     return false;
 }
 
-/* The body for POST /api/v1/find. Owned: free(). */
-static char *question(const OrthancPluginWorklistQuery *query, const char *issuer)
+/* The body for POST /api/v1/find. The keys go on as Orthanc wrote them: nothing of a query, which
+ * may be nested as deep as its sender likes, is parsed in Orthanc's process. */
+static bool question(const OrthancPluginWorklistQuery *query, const char *issuer,
+                     struct spd_str *out)
 {
     OrthancPluginMemoryBuffer b = {0};
-    char *keys, *text = NULL;
-    json_t *o, *k;
-    if (OrthancPluginWorklistGetDicomQuery(spd_orthanc, &b, query)) return NULL;
+    char *keys;
+    if (OrthancPluginWorklistGetDicomQuery(spd_orthanc, &b, query)) return false;
     keys = OrthancPluginEncodeDicomWebJson2(spd_orthanc, b.data, b.size, no_binary, NULL);
     OrthancPluginFreeMemoryBuffer(spd_orthanc, &b);
-    if (!keys) return NULL;
-    k = json_loads(keys, 0, NULL);
+    if (!keys) return false;
+    spd_str_addz(out, "{\"called\":");
+    spd_str_json(
+        out, spd_sv_from(reports(issuer) ? spd_plugin.reporting_ae_title : spd_plugin.ae_title));
+    spd_str_addz(out, ",\"calling\":");
+    spd_str_json(out, spd_sv_from(issuer));
+    spd_str_addz(out, ",\"keys\":");
+    spd_str_addz(out, keys);
+    spd_str_addc(out, '}');
     OrthancPluginFreeString(spd_orthanc, keys);
-    if (!k) return NULL;
-    o = json_object();
-    json_object_set_new(
-        o, "called",
-        json_string(reports(issuer) ? spd_plugin.reporting_ae_title : spd_plugin.ae_title));
-    json_object_set_new(o, "calling", json_string(issuer));
-    json_object_set_new(o, "keys", k);
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return text;
+    return spd_str_ok(out);
 }
 
-/* DICOM JSON (PS3.18 F) to the form that OrthancPluginCreateDicom takes: {"0008,0050": "text",
- * "0040,0100": [{…}]}. */
-static json_t *simple(const json_t *dataset, int depth)
+/* The answers, each a DICOM file behind its length in 4 bytes, little endian. Returns how many
+ * Orthanc did not take; *ret_whole: nothing was cut off at the end. */
+static size_t add_all(OrthancPluginWorklistAnswers *answers,
+                      const OrthancPluginWorklistQuery *query, spd_sv files, bool *ret_whole)
 {
-    json_t *o = json_object();
-    const char *key;
-    json_t *v;
-    if (depth > DEPTH_MAX) return o;
-    json_object_foreach((json_t *)(uintptr_t)dataset, key, v)
-    {
-        const char *vr = json_string_value(json_object_get(v, "vr"));
-        const json_t *values = json_object_get(v, "Value"), *x;
-        char name[16];
-        size_t i;
-        struct spd_str s = SPD_STR_INIT(65536);
-        if (strlen(key) != 8 || !vr) continue;
-        snprintf(name, sizeof name, "%.4s,%.4s", key, key + 4);
-        if (!strcmp(vr, "SQ")) {
-            json_t *items = json_array();
-            json_array_foreach(values, i, x) json_array_append_new(items, simple(x, depth + 1));
-            json_object_set_new(o, name, items);
-            continue;
-        }
-        json_array_foreach(values, i, x)
-        {
-            const json_t *t = json_is_object(x) ? json_object_get(x, "Alphabetic") : x;
-            if (i) spd_str_addc(&s, '\\');
-            if (json_is_integer(t))
-                spd_str_addi(&s, json_integer_value(t));
-            else if (json_is_string(t))
-                spd_str_addz(&s, json_string_value(t));
-        }
-        json_object_set_new(o, name, json_string(s.ptr ? s.ptr : ""));
-        spd_str_done(&s);
+    size_t refused = 0;
+    while (files.len >= 4) {
+        const unsigned char *p = (const unsigned char *)files.ptr;
+        uint32_t n = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        if (n > files.len - 4) break;
+        if (OrthancPluginWorklistAddAnswer(spd_orthanc, answers, query, files.ptr + 4, n))
+            refused++;
+        files.ptr += 4 + n, files.len -= 4 + (size_t)n;
     }
-    return o;
-}
-
-static OrthancPluginErrorCode add(OrthancPluginWorklistAnswers *answers,
-                                  const OrthancPluginWorklistQuery *query, const json_t *dataset)
-{
-    OrthancPluginMemoryBuffer dicom = {0};
-    OrthancPluginErrorCode rc;
-    json_t *o = simple(dataset, 0);
-    char *text;
-    json_object_set_new(o, "0008,0005", json_string("ISO_IR 192"));
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    if (!text) return OrthancPluginErrorCode_NotEnoughMemory;
-    rc = OrthancPluginCreateDicom(spd_orthanc, &dicom, text, NULL,
-                                  OrthancPluginCreateDicomFlags_None);
-    free(text);
-    if (rc) return rc;
-    rc = OrthancPluginWorklistAddAnswer(spd_orthanc, answers, query, dicom.data, dicom.size);
-    OrthancPluginFreeMemoryBuffer(spd_orthanc, &dicom);
-    return rc;
+    *ret_whole = files.len == 0;
+    return refused;
 }
 
 OrthancPluginErrorCode spd_worklist(OrthancPluginWorklistAnswers *answers,
                                     const OrthancPluginWorklistQuery *query, const char *issuer,
                                     const char *called)
 {
-    struct spd_str out = SPD_STR_INIT(64 << 20);
-    char *body;
-    json_t *got = NULL;
-    const json_t *list, *one;
+    struct spd_str body = SPD_STR_INIT(8 << 20), files = SPD_STR_INIT(64 << 20);
+    bool asked, whole = false;
     int status = 0;
     char line[160];
-    size_t i, skipped = 0;
+    size_t refused = 0;
     (void)called;
-    if (spd_breaker_open() || !(body = question(query, issuer)))
-        return OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
-    if (spd_brain("POST", "/api/v1/find", NULL, spd_sv_from(body), 1000000, &status, &out))
+    asked = !spd_breaker_open() && question(query, issuer, &body);
+    if (asked && spd_brain("POST", "/api/v1/find?as=files", NULL, spd_str_sv(&body), 1000000,
+                           &status, &files))
         spd_breaker_failed();
-    else
+    else if (asked)
         spd_breaker_worked();
-    free(body);
-    if (status == 200) got = json_loadb(out.ptr, out.len, 0, NULL);
-    spd_str_done(&out);
-    if (!got)
-        return status >= 400 && status < 500
-                   ? OrthancPluginErrorCode_BadRequest
-                   : OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
-    list = json_object_get(got, "answers");
-    json_array_foreach(list, i, one)
-    {
-        if (add(answers, query, one)) skipped++;
+    if (status == 200) refused = add_all(answers, query, spd_str_sv(&files), &whole);
+    spd_str_done(&body), spd_str_done(&files);
+    if (status >= 400 && status < 500) return OrthancPluginErrorCode_BadRequest;
+    if (whole && !refused) return OrthancPluginErrorCode_Success;
+    if (refused) {
+        snprintf(line, sizeof line,
+                 "Spoed: Orthanc did not take %zu rows of the worklist; the answer is marked as "
+                 "incomplete",
+                 refused);
+        OrthancPluginLogWarning(spd_orthanc, line);
     }
-    json_decref(got);
-    if (!skipped) return OrthancPluginErrorCode_Success;
-    snprintf(line, sizeof line,
-             "Spoed: %zu rows of the worklist could not be written as DICOM; the answer is marked "
-             "as incomplete",
-             skipped);
-    OrthancPluginLogWarning(spd_orthanc, line);
     return OrthancPluginWorklistMarkIncomplete(spd_orthanc, answers);
 }

@@ -25,7 +25,7 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(dicom, "dicom show FILE…", "what is in an object and what we made of it")                  \
     X(dicom_front, "dicom-front --address A --port P …", "the DICOM listener; serve starts it by itself") \
     X(policy, "policy check|test|explain [FILES…]", "check, test or explain the rules")             \
-    X(serve, "serve", "run the brain in the foreground")                                           \
+    X(serve, "serve [--detach]", "run the brain, in the foreground unless told otherwise")             \
     X(doctor, "doctor [--quick]", "ask a running brain how it is, and what to do")                 \
     X(export, "export journal [--from N]", "every event as a JSON line")                           \
     X(model, "model list|set-mode ID VERSION MODE REASON", "AI models and their modes")            \

@@ -14,6 +14,18 @@
 
 #define SPD_VERSION "0.1.0"
 
+struct spd_certificate { /* ours, on a line of HL7 */
+    char name[100];      /* "listen.mllp 2575", "send crl ris" */
+    spd_usec ends;
+    int said; /* 0 nothing, 1 within 30 days, 2 within 7, 3 ended */
+};
+enum { SPD_STRANGERS = 2 };
+struct spd_stranger { /* a kind of them: how many knocked, and when last */
+    uint64_t count;
+    spd_usec last;
+    bool said;
+};
+
 struct spd_daemon {
     struct spd_daemon_options o;
     struct spd_arena *arena; /* what lives as long as the daemon */
@@ -42,6 +54,13 @@ struct spd_daemon {
     bool reload_failed;
     char reload_error[320];
     uint64_t reloads;
+    struct spd_certificate *certificates;
+    size_t n_certificates;
+
+    struct spd_listen lines[16]; /* the MLLP listeners as started; texts in arena */
+    size_t n_lines;
+    struct spd_stranger strangers[SPD_STRANGERS]; /* of the tick */
+    spd_usec looked_at;
 };
 
 /* ---- facts.c: the configuration as an event ---- */
@@ -52,8 +71,9 @@ enum spd_rc spd_facts_event(const struct spd_config *c, struct spd_config_event 
 enum spd_rc spd_facts_stored(struct spd_store *store, unsigned char hash[32], struct spd_err *err);
 
 /* ---- host.c: what the doors ask ---- */
-bool spd_host_hl7_peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4,
-                       struct spd_arena *arena, struct hl7_map_options *ret);
+bool spd_host_hl7_peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
+                       struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks);
+void spd_host_hl7_manner(void *self, const struct spd_mllp_from *from, struct spd_mllp_manner *ret);
 void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena,
                          struct spd_door_peer *ret);
 bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64]);
@@ -62,12 +82,23 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
                        struct spd_web_instance *ret);
 void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
                       struct spd_str *ack, struct spd_web_message *ret);
-enum spd_rc spd_host_find(void *self, spd_sv json, const struct spd_web_from *from,
+enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
 spd_usec spd_host_now(void *self);
 /* Raises (or ends) a technical alarm through the writer; does not wait. */
 void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl,
                     const char *en, bool clear);
+
+/* ---- lines.c: MLLP listeners, certificates, strangers ---- */
+/* ret->tls is the caller's to unref; ret->allow is borrowed from l. */
+enum spd_rc spd_lines_options(const struct spd_listen *l, struct spd_mllp_options *ret,
+                              struct spd_err *err);
+/* Certificates and allow-lists of c for the listeners that run where c has one too. */
+void spd_lines_retune(struct spd_daemon *d, const struct spd_config *c);
+/* From now on these certificates are watched. */
+void spd_lines_certificates(struct spd_daemon *d, const struct spd_config *c);
+bool spd_lines_certificates_good(struct spd_daemon *d);
+void spd_lines_metrics(struct spd_daemon *d, struct spd_str *out);
 
 /* ---- shown.c: health, metrics, models and rules for the pages ---- */
 bool spd_shown_health(void *self, bool dutch, struct spd_str *out);

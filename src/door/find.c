@@ -5,6 +5,7 @@
 #include "door/find.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "door/find_fields.h"
@@ -315,7 +316,7 @@ static void json_keys(const struct spd_find_query *q, struct spd_find_view *v, s
     }
 }
 
-struct json_answers {
+struct answers {
     const struct spd_find_query *q;
     const struct spd_zone *zone;
     struct spd_str *out;
@@ -324,7 +325,7 @@ struct json_answers {
 
 static bool json_answer(void *ctx, const struct spd_row *row)
 {
-    struct json_answers *a = ctx;
+    struct answers *a = ctx;
     struct spd_find_view v = {.row = row, .zone = a->zone, .reporting = a->q->reporting};
     if (a->n == a->max) {
         a->n++;
@@ -370,20 +371,54 @@ static enum spd_rc read_request(spd_sv body, spd_sv reporting_ae, struct spd_fin
     return rc;
 }
 
-enum spd_rc spd_find_json(const struct spd_list *list, spd_sv reporting_ae,
-                          const struct spd_zone *zone, spd_sv body, size_t max, struct spd_str *out,
-                          struct spd_err *err)
+/* ---- DICOM files ---------------------------------------------------------------------------- */
+/* A worklist answer as a file (PS3.10 §7.1), the form that Orthanc takes. */
+static bool file_answer(void *ctx, const struct spd_row *row)
+{
+    static const char implementation[] = "2.25.302150841172638416190637295511420785231";
+    struct answers *a = ctx;
+    struct spd_str meta = SPD_STR_INIT(4096), file = SPD_STR_INIT(1 << 20);
+    char instance[40];
+    if (a->n == a->max) {
+        a->n++;
+        return false;
+    }
+    a->n++;
+    int n = snprintf(instance, sizeof instance, "2.25.%lld", (long long)row->view.item.id);
+    element(&meta, 0x00020001, "OB", spd_sv_of("\0\1", 2), true);
+    element(&meta, 0x00020002, "UI", SPD_SV("1.2.840.10008.5.1.4.31"), true);
+    element(&meta, 0x00020003, "UI", spd_sv_of(instance, (size_t)n), true);
+    element(&meta, 0x00020010, "UI", SPD_SV("1.2.840.10008.1.2.1"), true);
+    element(&meta, 0x00020012, "UI", spd_sv_from(implementation), true);
+    for (int i = 0; i < 128; i++)
+        spd_str_addc(&file, 0);
+    spd_str_addz(&file, "DICM");
+    head(&file, 0x00020000, "UL", 4, true);
+    le(&file, (uint32_t)meta.len, 4);
+    spd_str_add(&file, spd_str_sv(&meta));
+    spd_find_dataset(a->q, row, a->zone, true, &file);
+    le(a->out, (uint32_t)file.len, 4);
+    spd_str_add(a->out, spd_str_sv(&file));
+    bool ok = spd_str_ok(&file) && spd_str_ok(a->out);
+    spd_str_done(&meta), spd_str_done(&file);
+    return ok;
+}
+
+/* ---- for the hooks --------------------------------------------------------------------------- */
+enum spd_rc spd_find_hook(const struct spd_list *list, spd_sv reporting_ae,
+                          const struct spd_zone *zone, spd_sv body, bool files, size_t max,
+                          struct spd_str *out, struct spd_err *err)
 {
     struct spd_find_query q = {0};
     if (body.len > SPD_DCM_BYTES_MAX) return spd_fail(err, SPD_LIMIT, "body", "larger than 4 MiB");
     struct spd_arena *arena = spd_arena_new((size_t)128 << 20);
     if (!arena) spd_out_of_memory();
     enum spd_rc rc = read_request(body, reporting_ae, &q, arena, err);
-    struct json_answers a = {&q, zone, out, 0, max ? max : 10000};
+    struct answers a = {&q, zone, out, 0, max ? max : 10000};
     if (!rc) {
-        spd_str_addf(out, "{\"revision\":%lld,\"answers\":[", (long long)spd_list_revision(list));
-        spd_find_run(list, &q, zone, json_answer, &a);
-        spd_str_addz(out, "]}");
+        if (!files) spd_str_addc(out, '[');
+        spd_find_run(list, &q, zone, files ? file_answer : json_answer, &a);
+        if (!files) spd_str_addc(out, ']');
         if (a.n > a.max || !spd_str_ok(out))
             rc = spd_fail(err, SPD_LIMIT, "answers", "too many answers; narrow the query");
     }

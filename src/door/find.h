@@ -20,10 +20,11 @@ size_t spd_find_run(const struct spd_list *list, const struct spd_find_query *qu
 /* The answer's dataset, explicit or implicit VR little endian, UTF-8 (0008,0005 = ISO_IR 192). */
 void spd_find_dataset(const struct spd_find_query *query, const struct spd_row *row, const struct spd_zone *zone,
                       bool explicit_vr, struct spd_str *out);
-/* For POST /api/v1/find (design §5): body {called, calling, keys: DICOM JSON}; out gets
- * {"revision": n, "answers": [DICOM JSON …]}. The reporting list when called is reporting_ae.
- * INVALID: the body is wrong (400); LIMIT: more than max answers would be needed (max 0: 10,000). */
-enum spd_rc spd_find_json(const struct spd_list *list, spd_sv reporting_ae, const struct spd_zone *zone, spd_sv body,
-                          size_t max, struct spd_str *out, struct spd_err *err);
+/* For POST /api/v1/find (design §5): body {called, calling, keys: DICOM JSON}. out gets the answers: an array of
+ * DICOM JSON, or (files) each as a DICOM file behind its length in 4 bytes, little endian. The reporting list when
+ * called is reporting_ae. INVALID: the body is wrong (400); LIMIT: more than max answers would be needed (max 0:
+ * 10,000). */
+enum spd_rc spd_find_hook(const struct spd_list *list, spd_sv reporting_ae, const struct spd_zone *zone, spd_sv body,
+                          bool files, size_t max, struct spd_str *out, struct spd_err *err);
 
 #endif

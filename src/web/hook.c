@@ -223,12 +223,19 @@ void spd_web_h_find(struct spd_web_req *r)
     struct spd_str answers = SPD_STR_INIT(32u << 20);
     struct spd_err err = {0};
     int64_t revision = 0;
+    spd_sv as = spd_web_arg(r, "as");
+    bool files = spd_sv_is(as, "files");
+    if (as.len && !files && !spd_sv_is(as, "json")) {
+        spd_web_bad_value(r, "as");
+        return;
+    }
     json_t *o =
         spd_web_body(r); /* judged here, so that the host gets well-formed JSON within limits */
     if (!o) return;
     json_decref(o);
-    enum spd_rc rc = h->find ? h->find(h->self, spd_str_sv(&r->body), &f, &answers, &revision, &err)
-                             : SPD_NOTFOUND;
+    enum spd_rc rc =
+        h->find ? h->find(h->self, spd_str_sv(&r->body), files, &f, &answers, &revision, &err)
+                : SPD_NOTFOUND;
     if (rc == SPD_INVALID || rc == SPD_PROTO || rc == SPD_LIMIT) {
         spd_web_problem(r, 422, "bad_value", SPD_SV_NONE);
     } else if (rc == SPD_NOTFOUND || rc == SPD_DENIED) {
@@ -236,6 +243,9 @@ void spd_web_h_find(struct spd_web_req *r)
                         rc == SPD_DENIED ? "forbidden" : "not_found", SPD_SV_NONE);
     } else if (rc || !spd_str_ok(&answers)) {
         spd_web_problem(r, 503, "busy", SPD_SV_NONE);
+    } else if (files) {
+        spd_str_add(&r->out, spd_str_sv(&answers));
+        r->status = 200, r->type = "application/octet-stream";
     } else {
         spd_j_open(&r->out, NULL, '{');
         spd_j_int(&r->out, "revision", revision);

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socketserver
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fakes"))
-from hospital import ROOT, Order, sr_file, uid, until  # noqa: E402
+from hospital import BUILD, ROOT, Order, sr_file, uid, until  # noqa: E402
 from orthanc import HookedBrain, Orthanc, ct_file, tools  # noqa: E402
 
 ICH = ("1386000", "Intracranial hemorrhage")
@@ -272,6 +273,58 @@ class Apart(unittest.TestCase):
             self.assertLess(skipped, 0.9)
             self.assertTrue(until(lambda: positive(brain, "P1"), 20))
             self.assertTrue(until(lambda: orthanc.get("/spoed/system")["Waiting"] == 0, 20))
+
+    def test_a_brain_that_orthanc_starts_outlives_it(self):
+        class Unstarted(HookedBrain):
+            """Configured, with its accounts, and not running: Orthanc is to start it."""
+
+            def start(self):
+                pass
+
+        def pid():
+            """Of the brain with this configuration, found by its command line."""
+            for p in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{p}/cmdline", "rb") as f:
+                        words = f.read().split(b"\0")
+                except OSError:
+                    continue
+                if brain.path("spoed.yaml").encode() in words and b"--detach" in words:
+                    return int(p)
+            return 0
+
+        def both_answer():
+            return all(subprocess.run(["echoscu", "-aec", aec, "127.0.0.1", str(port)], capture_output=True).returncode == 0
+                       for aec, port in (("SPOED", brain.dicom), ("ORTHANC", orthanc.dicom)))
+
+        with Unstarted(speed=60) as brain:
+            section = brain.section(Start=True, Configuration=brain.path("spoed.yaml"), Program=os.path.join(BUILD, "spoed"))
+            with Orthanc(section) as orthanc:
+                try:
+                    self.assertTrue(until(both_answer, 30))
+                    started = pid()
+                    self.assertTrue(started)
+                    with open(f"/proc/{started}/stat") as f:
+                        parent, _, session = map(int, f.read().rsplit(")", 1)[1].split()[1:4])
+                    self.assertNotEqual(parent, orthanc.process.pid)
+                    self.assertEqual(session, started)
+                    inherited = {os.readlink(f"/proc/{started}/fd/{n}") for n in os.listdir(f"/proc/{started}/fd")}
+                    self.assertFalse([f for f in inherited if orthanc.dir + "/db" in f])
+                    orthanc.stop(signal.SIGKILL)
+                    orthanc.start()
+                    self.assertTrue(until(both_answer, 30))
+                    self.assertEqual(pid(), started)  # the same one: it never stopped
+                    os.kill(started, signal.SIGKILL)
+                    self.assertTrue(until(lambda: pid() not in (0, started) and both_answer(), 40))  # started anew
+                    o = Order("S1", "955001", "ZZSTART^Brain")
+                    self.assertEqual(brain.order(o), "AA")
+                    self.assertTrue(orthanc.store_now(bleeding(brain, o)))
+                    self.assertTrue(until(lambda: positive(brain, "S1"), 20))
+                finally:
+                    running = pid()
+                    if running:
+                        os.kill(running, signal.SIGTERM)
+                        self.assertTrue(until(lambda: not pid(), 20))
 
     def test_what_came_while_the_brain_was_dead_is_caught_up(self):
         with HookedBrain(speed=60) as brain, Orthanc(brain.section()) as orthanc:

@@ -50,10 +50,10 @@ static spd_usec now(void *self)
     return (spd_usec)1764000000 * 1000000;
 }
 
-static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from,
+static enum spd_rc find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                         struct spd_str *out, int64_t *revision, struct spd_err *err)
 {
-    (void)self, (void)json, (void)from, (void)err;
+    (void)self, (void)json, (void)files, (void)from, (void)err;
     spd_str_addz(out, "[]");
     *revision = 1;
     return SPD_OK;

@@ -121,6 +121,8 @@ static const struct row {
     {"user with a wrong role", "admin", "POST", "/api/v1/users", "", "{\"name\":\"x\",\"roles\":[\"king\"],\"token\":\"t\"}", 422, "\"field\":\"roles\"", NULL},
     {"user without any way in", "admin", "POST", "/api/v1/users", "", "{\"name\":\"x\",\"roles\":[\"reader\"]}", 422, "password", NULL},
     {"find", "hook", "POST", "/api/v1/find", "", "{\"called\":\"A\"}", 200, "{\"revision\":9,\"answers\":[{\"00080050\"", NULL},
+    {"find as files", "hook", "POST", "/api/v1/find?as=files", "", "{\"called\":\"A\"}", 200, "four", "revision"},
+    {"find as something else", "hook", "POST", "/api/v1/find?as=xml", "", "{}", 422, "\"field\":\"as\"", NULL},
     {"find refused", "hook", "POST", "/api/v1/find", "", "{\"called\":\"bad\"}", 422, "bad_value", NULL},
     {"find by a reader", "reader", "POST", "/api/v1/find", "", "{}", 403, "forbidden", NULL},
     {"event of a wrong type", "hook", "POST", "/api/v1/events", "", "{\"type\":\"x\",\"study_uid\":\"1.2\"}", 422, "\"field\":\"type\"", NULL},

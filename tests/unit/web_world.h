@@ -197,12 +197,12 @@ static void message(void *self, spd_sv bytes, const struct spd_web_from *from, s
     if (!spd_sv_find(bytes, SPD_SV("|NE"), NULL)) spd_str_addz(ack, "MSH|^~\\&|Z\xfcrich\rMSA|AR\r");
 }
 
-static enum spd_rc find(void *self, spd_sv json, const struct spd_web_from *from,
+static enum spd_rc find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                         struct spd_str *out, int64_t *revision, struct spd_err *err)
 {
     (void)self, (void)from, (void)err;
     if (spd_sv_find(json, SPD_SV("bad"), NULL)) return SPD_INVALID;
-    spd_str_addz(out, "[{\"00080050\":{\"vr\":\"SH\",\"Value\":[\"A1\"]}}]");
+    spd_str_addz(out, files ? "four" : "[{\"00080050\":{\"vr\":\"SH\",\"Value\":[\"A1\"]}}]");
     *revision = 9;
     return SPD_OK;
 }
