@@ -6,24 +6,13 @@
 #include <string.h>
 
 #include "base/source.h"
-#include "cli/cli.h"
-#include "hl7/map/map.h"
+#include "cli/hl7_int.h"
 #include "hl7/v2/charset.h"
+#include "hl7/v2/msg.h"
 
 int cmd_hl7(const struct spd_cli *cli, int argc, char **argv);
 
 enum { MAX_FILE = 256 << 20 };
-
-struct run { /* one call of the command */
-    const struct spd_cli *cli;
-    struct spd_arena *arena;
-    const char *file;
-    size_t n; /* which message of the file, from 1 */
-    bool failed;
-    const char *what; /* path of get, "PATH=VALUE" of set */
-    struct hl7_map_options map;
-};
-typedef void each_message(struct run *r, spd_sv bytes);
 
 /* ---- reading ------------------------------------------------------------------------------- */
 static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *arena,
@@ -45,14 +34,14 @@ static enum spd_rc read_file(const char *path, spd_sv *ret, struct spd_arena *ar
     return rc ? spd_fail(err, rc, "-", "standard input is too long") : SPD_OK;
 }
 
-static void print_line(struct spd_str *s)
+void spd_hl7_print(struct spd_str *s)
 {
     spd_str_addc(s, '\n');
     fwrite(s->ptr, 1, s->len, stdout);
     spd_str_done(s);
 }
 
-static void each(struct run *r, int argc, char **argv, each_message *f, bool none_is_failure)
+void spd_hl7_each(struct spd_hl7_run *r, int argc, char **argv, spd_hl7_message *f)
 {
     for (int i = 0; i < argc; i++) {
         struct spd_err err = {0};
@@ -68,7 +57,7 @@ static void each(struct run *r, int argc, char **argv, each_message *f, bool non
             r->n++;
             f(r, one);
         }
-        if (!r->n && none_is_failure) f(r, SPD_SV_NONE);
+        if (!r->n) f(r, SPD_SV_NONE);
     }
 }
 
@@ -80,7 +69,7 @@ struct checked {
     const char *set;
 };
 
-static void check(struct run *r, spd_sv bytes, struct checked *ret)
+static void check(struct spd_hl7_run *r, spd_sv bytes, struct checked *ret)
 {
     struct spd_str built = SPD_STR_INIT(MAX_FILE);
     spd_sv text;
@@ -118,8 +107,7 @@ static int64_t number_after(const char *place, const char *word)
     return n;
 }
 
-/* JSON must be UTF-8; a message that is not keeps only its ASCII. */
-static void json_text(struct spd_str *s, spd_sv v, struct spd_arena *arena)
+void spd_hl7_json(struct spd_str *s, spd_sv v, struct spd_arena *arena)
 {
     if (!spd_sv_is_utf8(v)) {
         char *p = spd_arena_must(arena, v.len + 1);
@@ -130,22 +118,22 @@ static void json_text(struct spd_str *s, spd_sv v, struct spd_arena *arena)
     spd_str_json(s, v);
 }
 
-static void print_json(struct run *r, const struct checked *c)
+static void print_json(struct spd_hl7_run *r, const struct checked *c)
 {
     struct spd_str s = SPD_STR_INIT(1 << 20);
     spd_str_addz(&s, "{\"file\": ");
-    json_text(&s, spd_sv_from(r->file), r->arena);
+    spd_hl7_json(&s, spd_sv_from(r->file), r->arena);
     spd_str_addf(&s, ", \"message\": %zu, \"ok\": %s, \"type\": ", r->n, c->ok ? "true" : "false");
     spd_sv type = msh(c, 9, 1), trigger = msh(c, 9, 2);
-    json_text(&s,
-              trigger.len
-                  ? spd_arena_printf(r->arena, "%.*s^%.*s", SPD_SV_ARG(type), SPD_SV_ARG(trigger))
-                  : type,
-              r->arena);
+    spd_hl7_json(
+        &s,
+        trigger.len ? spd_arena_printf(r->arena, "%.*s^%.*s", SPD_SV_ARG(type), SPD_SV_ARG(trigger))
+                    : type,
+        r->arena);
     spd_str_addz(&s, ", \"version\": ");
-    json_text(&s, msh(c, 12, 1), r->arena);
+    spd_hl7_json(&s, msh(c, 12, 1), r->arena);
     spd_str_addz(&s, ", \"control_id\": ");
-    json_text(&s, msh(c, 10, 0), r->arena);
+    spd_hl7_json(&s, msh(c, 10, 0), r->arena);
     spd_str_addf(&s, ", \"segments\": %zu, \"roundtrip\": %s, \"error\": ", c->m.n_segs,
                  c->roundtrip ? "true" : "false");
     if (c->ok) {
@@ -155,13 +143,13 @@ static void print_json(struct run *r, const struct checked *c)
                      (long long)number_after(c->err.place, "segment "),
                      (long long)number_after(c->err.place, "field "),
                      (long long)number_after(c->err.place, "byte "));
-        json_text(&s, spd_sv_from(c->err.text), r->arena);
+        spd_hl7_json(&s, spd_sv_from(c->err.text), r->arena);
         spd_str_addz(&s, "}}");
     }
-    print_line(&s);
+    spd_hl7_print(&s);
 }
 
-static void validate(struct run *r, spd_sv bytes)
+static void validate(struct spd_hl7_run *r, spd_sv bytes)
 {
     struct checked c;
     check(r, bytes, &c);
@@ -177,7 +165,7 @@ static void validate(struct run *r, spd_sv bytes)
 }
 
 /* One segment with its delimiters coloured; control characters are made visible. */
-static void show_segment(struct run *r, const struct hl7_msg *m, const struct hl7_seg *seg)
+static void show_segment(struct spd_hl7_run *r, const struct hl7_msg *m, const struct hl7_seg *seg)
 {
     struct spd_str s = SPD_STR_INIT(MAX_FILE);
     const char *on = r->cli->color ? "\033[2m" : "", *off = r->cli->color ? "\033[0m" : "";
@@ -191,10 +179,10 @@ static void show_segment(struct run *r, const struct hl7_msg *m, const struct hl
         else
             spd_str_addc(&s, (char)c);
     }
-    print_line(&s);
+    spd_hl7_print(&s);
 }
 
-static void show(struct run *r, spd_sv bytes)
+static void show(struct spd_hl7_run *r, spd_sv bytes)
 {
     struct checked c;
     spd_sv text = bytes;
@@ -214,7 +202,7 @@ static void show(struct run *r, spd_sv bytes)
 }
 
 /* ---- get, set ------------------------------------------------------------------------------ */
-static void get(struct run *r, spd_sv bytes)
+static void get(struct spd_hl7_run *r, spd_sv bytes)
 {
     static const char *const words[] = {"absent", "empty", "null", "value"};
     struct checked c;
@@ -231,17 +219,17 @@ static void get(struct run *r, spd_sv bytes)
     struct spd_str s = SPD_STR_INIT(MAX_FILE);
     if (r->cli->json) {
         spd_str_addz(&s, "{\"file\": ");
-        json_text(&s, spd_sv_from(r->file), r->arena);
+        spd_hl7_json(&s, spd_sv_from(r->file), r->arena);
         spd_str_addf(&s, ", \"message\": %zu, \"is\": \"%s\", \"text\": ", r->n, words[v.is]);
-        json_text(&s, text, r->arena);
+        spd_hl7_json(&s, text, r->arena);
         spd_str_addc(&s, '}');
     } else {
         spd_str_add(&s, text);
     }
-    print_line(&s);
+    spd_hl7_print(&s);
 }
 
-static void set(struct run *r, spd_sv bytes)
+static void set(struct spd_hl7_run *r, spd_sv bytes)
 {
     struct checked c;
     struct hl7_path path;
@@ -281,27 +269,27 @@ static unsigned field_count(const struct hl7_msg *m, const struct hl7_seg *s)
     return n;
 }
 
-static void print_difference(struct run *r, const char *place, spd_sv a, spd_sv b)
+static void print_difference(struct spd_hl7_run *r, const char *place, spd_sv a, spd_sv b)
 {
     const char *minus = r->cli->color ? "\033[31m" : "", *plus = r->cli->color ? "\033[32m" : "",
                *off = r->cli->color ? "\033[0m" : "";
     struct spd_str s = SPD_STR_INIT(MAX_FILE);
     if (r->cli->json) {
         spd_str_addf(&s, "{\"place\": \"%s\", \"a\": ", place);
-        json_text(&s, a, r->arena);
+        spd_hl7_json(&s, a, r->arena);
         spd_str_addz(&s, ", \"b\": ");
-        json_text(&s, b, r->arena);
+        spd_hl7_json(&s, b, r->arena);
         spd_str_addc(&s, '}');
     } else {
         spd_str_addf(&s, "%-12s %s%.*s%s -> %s%.*s%s", place, minus, SPD_SV_ARG(a), off, plus,
                      SPD_SV_ARG(b), off);
     }
-    print_line(&s);
+    spd_hl7_print(&s);
     r->failed = true;
 }
 
-static void diff_segment(struct run *r, const struct checked *a, const struct checked *b, size_t i,
-                         size_t j)
+static void diff_segment(struct spd_hl7_run *r, const struct checked *a, const struct checked *b,
+                         size_t i, size_t j)
 {
     const struct hl7_seg *x = &a->m.segs[i], *y = &b->m.segs[j];
     unsigned nx = field_count(&a->m, x), ny = field_count(&b->m, y), nth = 0;
@@ -316,7 +304,7 @@ static void diff_segment(struct run *r, const struct checked *a, const struct ch
     }
 }
 
-static void only_one(struct run *r, const struct hl7_seg *s, size_t at, bool first)
+static void only_one(struct spd_hl7_run *r, const struct hl7_seg *s, size_t at, bool first)
 {
     char place[40];
     spd_sv text = spd_sv_of(s->ptr, s->len);
@@ -326,7 +314,7 @@ static void only_one(struct run *r, const struct hl7_seg *s, size_t at, bool fir
 
 /* Segments are paired by name; where the names differ, the side that comes to the other's name
  * sooner has a segment more. */
-static void diff_messages(struct run *r, const struct checked *a, const struct checked *b)
+static void diff_messages(struct spd_hl7_run *r, const struct checked *a, const struct checked *b)
 {
     size_t i = 0, j = 0, na = a->m.n_segs, nb = b->m.n_segs;
     while (i < na || j < nb) {
@@ -344,7 +332,7 @@ static void diff_messages(struct run *r, const struct checked *a, const struct c
     }
 }
 
-static int diff(struct run *r, const char *file_a, const char *file_b)
+static int diff(struct spd_hl7_run *r, const char *file_a, const char *file_b)
 {
     struct checked a, b;
     spd_sv ta = SPD_SV_NONE, tb = SPD_SV_NONE, one = SPD_SV_NONE, two = SPD_SV_NONE;
@@ -367,108 +355,42 @@ static int diff(struct run *r, const char *file_a, const char *file_b)
     return r->failed ? SPD_EXIT_FAILURE : SPD_EXIT_OK;
 }
 
-/* ---- try ----------------------------------------------------------------------------------- */
-static struct spd_message_in *envelope(struct spd_event *e)
-{
-    return e->type == SPD_EVENT_ORDER     ? &e->u.order->message
-           : e->type == SPD_EVENT_PATIENT ? &e->u.patient->message
-           : e->type == SPD_EVENT_REPORT  ? &e->u.report->message
-                                          : &e->u.message->message;
-}
-
-static void try(struct run *r, spd_sv bytes)
-{
-    struct spd_event e;
-    struct spd_str s = SPD_STR_INIT(MAX_FILE);
-    hl7_map_in(bytes, &r->map, &e, r->arena);
-    struct spd_message_in *m = envelope(&e);
-    m->raw = SPD_SV_NONE; /* the file has it */
-    const char *answer = spd_enum_name(spd_answer_names, m->answer),
-               *type = spd_enum_name(spd_event_type_names, (int)e.type);
-    if (r->cli->json) {
-        spd_str_addz(&s, "{\"file\": ");
-        json_text(&s, spd_sv_from(r->file), r->arena);
-        spd_str_addf(&s, ", \"message\": %zu, \"answer\": \"%s\", \"reason\": ", r->n, answer);
-        json_text(&s, m->reason, r->arena);
-        spd_str_addf(&s, ", \"event\": \"%s\", \"payload\": ", type);
-        spd_desc_json(spd_event_desc(e.type), e.u.any, &s);
-        spd_str_addc(&s, '}');
-        return print_line(&s);
-    }
-    spd_str_addf(&s, "%s:%zu: %.*s, answered %s: %s", r->file, r->n, SPD_SV_ARG(m->type), answer,
-                 type);
-    if (e.type == SPD_EVENT_MESSAGE) spd_str_addf(&s, ", %.*s", SPD_SV_ARG(e.u.message->why_en));
-    size_t n = e.type == SPD_EVENT_ORDER    ? e.u.order->orders.n
-               : e.type == SPD_EVENT_REPORT ? e.u.report->reports.n
-                                            : 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct spd_order_in *o =
-            e.type == SPD_EVENT_ORDER ? &e.u.order->orders.v[i] : &e.u.report->reports.v[i];
-        spd_str_addf(&s, "\n  %.*s ", SPD_SV_ARG(o->control));
-        spd_desc_json(&spd_order_in_desc, o, &s);
-    }
-    print_line(&s);
-}
-
 /* ---- the command --------------------------------------------------------------------------- */
-static int usage(void)
+int spd_hl7_usage(void)
 {
     fprintf(stderr,
             "usage: spoed hl7 show|validate FILE…        \"-\" is standard input\n"
             "       spoed hl7 get PATH FILE…             PID-3[2].4.2, OBX[3]-5\n"
             "       spoed hl7 set PATH=VALUE FILE…       the changed messages, to standard output\n"
             "       spoed hl7 diff FILE FILE             differing fields; 1 when there are any\n"
-            "       spoed hl7 try [--charset NAME] [--zone NAME] FILE…   what a message would "
-            "become\n");
+            "       spoed [-c FILE] hl7 try [--peer NAME] [--explain] [--charset NAME] [--zone "
+            "NAME] FILE…\n"
+            "                                            what each message becomes, and why\n");
     return SPD_EXIT_USAGE;
 }
 
-static int run_try(struct run *r, int argc, char **argv)
-{
-    const char *zone = "Europe/Amsterdam";
-    while (argc > 1 && !strncmp(argv[0], "--", 2)) {
-        if (!strcmp(argv[0], "--charset"))
-            r->map.charset = spd_sv_from(argv[1]);
-        else if (!strcmp(argv[0], "--zone"))
-            zone = argv[1];
-        else
-            return usage();
-        argc -= 2, argv += 2;
-    }
-    if (argc < 1) return usage();
-    r->map.peer = SPD_SV("try"), r->map.orders = r->map.adt = r->map.reports = true;
-    r->map.on_unusable = SPD_ANSWER_AA, r->map.now = spd_clock_now(),
-    r->map.zone = spd_zone_get(zone);
-    if (!r->map.zone) {
-        fprintf(stderr, "spoed hl7: no such time zone: %s\n", zone);
-        return SPD_EXIT_USAGE;
-    }
-    each(r, argc, argv, try, true);
-    return SPD_EXIT_OK;
-}
-
-static int dispatch(struct run *r, int argc, char **argv)
+static int dispatch(struct spd_hl7_run *r, int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
     argc -= 2, argv += 2;
-    if (argc >= 1 && !strcmp(verb, "try")) return run_try(r, argc, argv);
+    if (!strcmp(verb, "try")) return spd_hl7_try(r, argc, argv);
     if (argc == 2 && !strcmp(verb, "diff")) return diff(r, argv[0], argv[1]);
     if (argc >= 1 && !strcmp(verb, "show"))
-        each(r, argc, argv, show, true);
+        spd_hl7_each(r, argc, argv, show);
     else if (argc >= 1 && !strcmp(verb, "validate"))
-        each(r, argc, argv, validate, true);
+        spd_hl7_each(r, argc, argv, validate);
     else if (argc >= 2 && !strcmp(verb, "get"))
-        r->what = argv[0], each(r, argc - 1, argv + 1, get, true);
+        r->what = argv[0], spd_hl7_each(r, argc - 1, argv + 1, get);
     else if (argc >= 2 && !strcmp(verb, "set") && strchr(argv[0], '='))
-        r->what = argv[0], each(r, argc - 1, argv + 1, set, true);
+        r->what = argv[0], spd_hl7_each(r, argc - 1, argv + 1, set);
     else
-        return usage();
+        return spd_hl7_usage();
     return r->failed ? SPD_EXIT_FAILURE : SPD_EXIT_OK;
 }
 
 int cmd_hl7(const struct spd_cli *cli, int argc, char **argv)
 {
-    struct run r = {.cli = cli, .arena = spd_arena_new((size_t)4 << 30)};
+    struct spd_hl7_run r = {.cli = cli, .arena = spd_arena_new((size_t)4 << 30)};
     if (!r.arena) spd_out_of_memory();
     int rc = dispatch(&r, argc, argv);
     spd_arena_free(r.arena);
