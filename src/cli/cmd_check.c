@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/problems.h"
+#include "daemon/vendor.h"
 #include "report/report.h"
 #include "result/codes.h"
 
@@ -40,6 +41,7 @@ static void check_codes(struct spd_problems *p, const struct spd_config *c, cons
         spd_problems_err(p, &err);
         return;
     }
+    if (spd_vendor_maps(codes, r->models, &err)) spd_problems_err(p, &err);
     for (size_t i = 0; r->models && i < spd_models_n(r->models); i++) {
         const struct spd_model *m = spd_models_at(r->models, i);
         for (size_t k = 0; k < m->n_findings; k++)
@@ -69,6 +71,7 @@ static void check_all(struct spd_problems *p, const struct spd_config *c)
     load_rules(p, c, arena, &r);
     spd_rules_check(r.policy, r.models, r.people, channels, c->n_channels, spd_problems_say, p);
     check_codes(p, c, &r, arena);
+    if (spd_config_check_tls(c, &err)) spd_problems_err(p, &err);
     if (spd_templates_load(c->templates_dir.ptr, &templates, &err)) spd_problems_err(p, &err);
     if (r.policy && !p->errors && !p->cli->json && !p->cli->quiet)
         printf(

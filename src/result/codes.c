@@ -8,6 +8,7 @@
 #include "result/codes.h"
 
 #include <glib.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 struct row {
@@ -21,10 +22,18 @@ struct map {                /* findings or sites */
     GHashTable *by_meaning; /* normalised -> canonical name (first); two owners: the empty name */
     GHashTable *names;      /* canonical -> struct spd_concept */
 };
+struct vendors { /* the maps in force from one spd_codes_set_vendors to the next */
+    struct spd_arena *arena;
+    struct spd_vendor_map *v;
+    size_t n;
+    struct vendors *before;
+};
 struct spd_codes {
     struct spd_arena *arena;
     struct map findings, sites;
     GHashTable *procedures; /* code -> struct spd_procedure */
+    GHashTable *legacy;     /* SNOMED RT code -> SNOMED CT code */
+    _Atomic(struct vendors *) vendors;
 };
 
 static const char *z(struct spd_arena *arena, spd_sv v)
@@ -230,6 +239,20 @@ static enum spd_rc load_procedures(struct spd_codes *codes, const struct spd_sou
     return SPD_OK;
 }
 
+static enum spd_rc load_legacy(struct spd_codes *codes, const struct spd_source *source,
+                               struct spd_err *err)
+{
+    struct csv c = {.source = source};
+    (void)next_row(&c);
+    while (next_row(&c)) {
+        if (c.n != 2 || !c.field[0].len || !c.field[1].len)
+            return wrong(&c, err, "a row needs a legacy code and the code of SNOMED CT");
+        g_hash_table_replace(codes->legacy, (gpointer)(uintptr_t)z(codes->arena, c.field[0]),
+                             (gpointer)(uintptr_t)z(codes->arena, c.field[1]));
+    }
+    return SPD_OK;
+}
+
 static void map_new(struct map *m)
 {
     m->by_code = g_hash_table_new(g_str_hash, g_str_equal);
@@ -244,6 +267,7 @@ static struct spd_codes *codes_new(void)
     if (!c->arena) spd_out_of_memory();
     map_new(&c->findings), map_new(&c->sites);
     c->procedures = g_hash_table_new(g_str_hash, g_str_equal);
+    c->legacy = g_hash_table_new(g_str_hash, g_str_equal);
     return c;
 }
 
@@ -269,16 +293,18 @@ static enum spd_rc load_any(struct spd_codes *c, const struct spd_source *source
     if (spd_sv_is(head.field[0], "concept"))
         return load_map(&c->findings, c->arena, source, true, err);
     if (spd_sv_is(head.field[0], "site")) return load_map(&c->sites, c->arena, source, false, err);
+    if (spd_sv_is(head.field[0], "legacy")) return load_legacy(c, source, err);
     return load_procedures(c, source, err);
 }
 
 enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd_codes **ret,
                                struct spd_err *err)
 {
-    static const char *const files[] = {"findings.csv", "sites.csv", "procedures.csv"};
+    static const char *const files[] = {"findings.csv", "sites.csv", "procedures.csv",
+                                        "legacy.csv"};
     struct spd_codes *c = codes_new();
     enum spd_rc rc = SPD_OK;
-    for (int i = 0; i < 3 && !rc; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files && !rc; i++) {
         struct spd_source s;
         spd_sv path = spd_arena_printf(c->arena, "%s/%s", dir, files[i]);
         rc = spd_source_read(path.ptr, 8 << 20, &s, c->arena, err);
@@ -299,31 +325,42 @@ enum spd_rc spd_codes_load_dir(const char *dir, const char *site_dir, struct spd
 void spd_codes_free(struct spd_codes *c)
 {
     if (!c) return;
-    GHashTable *all[] = {c->findings.by_code, c->findings.by_meaning, c->findings.names,
-                         c->sites.by_code,    c->sites.by_meaning,    c->sites.names,
-                         c->procedures};
+    GHashTable *all[] = {
+        c->findings.by_code, c->findings.by_meaning, c->findings.names, c->sites.by_code,
+        c->sites.by_meaning, c->sites.names,         c->procedures,     c->legacy};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         g_hash_table_destroy(all[i]);
+    for (struct vendors *v = atomic_load(&c->vendors), *before; v; v = before) {
+        before = v->before;
+        spd_arena_free(v->arena);
+    }
     spd_arena_free(c->arena);
     spd_free(c);
 }
 
 /* ---- asking
  * --------------------------------------------------------------------------------------- */
-static enum spd_code_match look_up(const struct map *m, const struct spd_code *code,
-                                   const struct row **ret)
+static const struct row *row_of(const struct spd_codes *c, const struct map *m, spd_sv scheme,
+                                spd_sv value)
 {
-    char key[256], meaning_z[512];
-    spd_sv scheme = scheme_of(code->scheme), value = spd_sv_trim(code->code);
-    if (!value.len || scheme.len + value.len + 2 > sizeof key ||
-        code->text.len + 1 > sizeof meaning_z)
-        return SPD_CODE_UNKNOWN;
+    char key[256];
+    if (!value.len || scheme.len + value.len + 2 > sizeof key) return NULL;
     snprintf(key, sizeof key, "%.*s|%.*s", SPD_SV_ARG(scheme), SPD_SV_ARG(value));
     const struct row *r = g_hash_table_lookup(m->by_code, key);
-    if (!r) return SPD_CODE_UNKNOWN;
-    *ret = r;
+    if (r || !spd_sv_is(scheme, "SRT")) return r;
+    snprintf(key, sizeof key, "%.*s", SPD_SV_ARG(value));
+    const char *sct = g_hash_table_lookup(c->legacy, key);
+    return sct ? row_of(c, m, SPD_SV("SCT"), spd_sv_from(sct)) : NULL;
+}
+
+/* Does the meaning that came with a code fit the row? */
+static enum spd_code_match judge(const struct map *m, const struct row *r, spd_sv text)
+{
+    char meaning_z[512];
+    if (text.len + 1 > sizeof meaning_z) return SPD_CODE_UNKNOWN;
     struct spd_arena *a = spd_arena_new(4096);
-    spd_sv meaning = a ? normal(a, code->text) : SPD_SV_NONE;
+    if (!a) spd_out_of_memory();
+    spd_sv meaning = normal(a, text);
     snprintf(meaning_z, sizeof meaning_z, "%.*s", SPD_SV_ARG(meaning));
     bool accepted = listed(r->accepted, r->n_accepted, meaning),
          refused = listed(r->not_these, r->n_not, meaning);
@@ -334,28 +371,98 @@ static enum spd_code_match look_up(const struct map *m, const struct spd_code *c
     return owner && owner->len && !spd_sv_eq(*owner, r->name) ? SPD_CODE_MISMATCH : SPD_CODE_KNOWN;
 }
 
+static enum spd_code_match look_up(const struct spd_codes *c, const struct map *m, spd_sv within,
+                                   const struct spd_code *code, const struct row **ret)
+{
+    spd_sv scheme = scheme_of(code->scheme), value = spd_sv_trim(code->code);
+    struct spd_code ct = spd_codes_normal(c, code);
+    char inside[80];
+    const struct row *r = NULL;
+    if (within.len && ct.scheme.len + within.len + 2 <= sizeof inside) {
+        snprintf(inside, sizeof inside, "%.*s@%.*s", SPD_SV_ARG(ct.scheme), SPD_SV_ARG(within));
+        r = row_of(c, m, spd_sv_from(inside), ct.code);
+    }
+    if (!r) r = row_of(c, m, scheme, value);
+    if (!r) return SPD_CODE_UNKNOWN;
+    enum spd_code_match match = judge(m, r, code->text);
+    if (match != SPD_CODE_UNKNOWN) *ret = r;
+    return match;
+}
+
+struct spd_code spd_codes_normal(const struct spd_codes *c, const struct spd_code *code)
+{
+    struct spd_code n = {spd_sv_trim(code->code), scheme_of(code->scheme), code->text};
+    char key[64];
+    if (!c || !spd_sv_is(n.scheme, "SRT") || n.code.len + 1 > sizeof key) return n;
+    snprintf(key, sizeof key, "%.*s", SPD_SV_ARG(n.code));
+    const char *sct = g_hash_table_lookup(c->legacy, key);
+    if (sct) n.code = spd_sv_from(sct), n.scheme = SPD_SV("SCT");
+    return n;
+}
+
+/* A row of the product's own map. Any meaning but the expected ones is a mismatch. */
+static enum spd_code_match in_vendor_map(const struct spd_vendor_map *map,
+                                         const struct spd_code *code,
+                                         const struct spd_vendor_code **ret)
+{
+    spd_sv scheme = scheme_of(code->scheme), value = spd_sv_trim(code->code);
+    for (size_t i = 0; map && i < map->n_codes; i++) {
+        const struct spd_vendor_code *v = &map->codes[i];
+        if (!spd_sv_eq(v->code, value) || !spd_sv_eq(v->scheme, scheme)) continue;
+        *ret = v;
+        struct spd_arena *a = spd_arena_new(4096);
+        if (!a) spd_out_of_memory();
+        bool fits =
+            code->text.len < 512 && listed(v->meanings, v->n_meanings, normal(a, code->text));
+        spd_arena_free(a);
+        return fits ? SPD_CODE_KNOWN : SPD_CODE_MISMATCH;
+    }
+    return SPD_CODE_UNKNOWN;
+}
+
+enum spd_code_match spd_code_view_finding(const struct spd_code_view *v,
+                                          const struct spd_code *code, spd_sv *ret_concept)
+{
+    const struct row *r = NULL;
+    const struct spd_vendor_code *own = NULL;
+    enum spd_code_match m = in_vendor_map(v->map, code, &own);
+    *ret_concept = own ? own->concept : SPD_SV_NONE;
+    if (own) return own->concept.len ? m : SPD_CODE_UNKNOWN;
+    m = v->codes ? look_up(v->codes, &v->codes->findings, v->within, code, &r) : SPD_CODE_UNKNOWN;
+    *ret_concept = r ? r->name : SPD_SV_NONE;
+    return m;
+}
+
+enum spd_code_match spd_code_view_site(const struct spd_code_view *v, const struct spd_code *code,
+                                       spd_sv *ret_site)
+{
+    const struct row *r = NULL;
+    const struct spd_vendor_code *own = NULL;
+    enum spd_code_match m = in_vendor_map(v->map, code, &own);
+    *ret_site = own ? own->site : SPD_SV_NONE;
+    if (own) return own->site.len ? m : SPD_CODE_UNKNOWN;
+    m = v->codes ? look_up(v->codes, &v->codes->sites, v->within, code, &r) : SPD_CODE_UNKNOWN;
+    *ret_site = r ? r->name : SPD_SV_NONE;
+    return m;
+}
+
 enum spd_code_match spd_codes_finding(const struct spd_codes *c, const struct spd_code *code,
                                       spd_sv *ret_concept)
 {
-    const struct row *r = NULL;
-    enum spd_code_match m = c ? look_up(&c->findings, code, &r) : SPD_CODE_UNKNOWN;
-    *ret_concept = r ? r->name : SPD_SV_NONE;
-    return m;
+    return spd_code_view_finding(&(struct spd_code_view){.codes = c}, code, ret_concept);
 }
 
 enum spd_code_match spd_codes_site(const struct spd_codes *c, const struct spd_code *code,
                                    spd_sv *ret_site)
 {
-    const struct row *r = NULL;
-    enum spd_code_match m = c ? look_up(&c->sites, code, &r) : SPD_CODE_UNKNOWN;
-    *ret_site = r ? r->name : SPD_SV_NONE;
-    return m;
+    return spd_code_view_site(&(struct spd_code_view){.codes = c}, code, ret_site);
 }
 
 spd_sv spd_codes_laterality(const struct spd_codes *c, const struct spd_code *code)
 {
     const struct row *r = NULL;
-    return c && look_up(&c->sites, code, &r) == SPD_CODE_KNOWN ? r->laterality : SPD_SV_NONE;
+    return c && look_up(c, &c->sites, SPD_SV_NONE, code, &r) == SPD_CODE_KNOWN ? r->laterality
+                                                                               : SPD_SV_NONE;
 }
 
 static const struct spd_concept *by_name(const struct map *m, spd_sv name)
@@ -371,6 +478,11 @@ const struct spd_concept *spd_codes_concept(const struct spd_codes *c, spd_sv na
     return c && !spd_sv_starts(name, SPD_SV("status:")) ? by_name(&c->findings, name) : NULL;
 }
 
+bool spd_codes_is_site(const struct spd_codes *c, spd_sv site)
+{
+    return c && by_name(&c->sites, site);
+}
+
 spd_sv spd_codes_site_name(const struct spd_codes *c, spd_sv site, bool dutch)
 {
     const struct spd_concept *k = c ? by_name(&c->sites, site) : NULL;
@@ -384,4 +496,87 @@ const struct spd_procedure *spd_codes_procedure(const struct spd_codes *c, spd_s
     if (!c || code.len + 1 > sizeof key) return NULL;
     snprintf(key, sizeof key, "%.*s", SPD_SV_ARG(code));
     return g_hash_table_lookup(c->procedures, key);
+}
+
+/* ---- the maps of products ----------------------------------------------------------------------
+ */
+static bool known_meaning(const struct spd_codes *c, const struct spd_vendor_code *v)
+{
+    static const char *const items[] = {"item:finding", "item:presence", "item:site",
+                                        "item:probability"};
+    if (v->site.len) return spd_codes_is_site(c, v->site);
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        if (spd_sv_is(v->concept, items[i])) return true;
+    return v->concept.len && by_name(&c->findings, v->concept);
+}
+
+static enum spd_rc copy_code(const struct spd_codes *c, struct spd_arena *a,
+                             const struct spd_vendor_code *from, struct spd_vendor_code *to,
+                             struct spd_err *err)
+{
+    spd_sv *meanings = SPD_NEW_N(a, spd_sv, from->n_meanings + 1);
+    char place[96];
+    snprintf(place, sizeof place, "%.*s", (int)(from->place.len > 90 ? 90 : from->place.len),
+             from->place.len ? from->place.ptr : "");
+    if (!from->n_meanings || !from->code.len || !from->scheme.len)
+        return spd_fail(err, SPD_INVALID, place,
+                        "a code needs its scheme and the meaning that is expected with it");
+    if (!known_meaning(c, from))
+        return spd_fail(err, SPD_INVALID, place,
+                        "no code file names \"%.*s\": mind the spelling, or add it to the site's "
+                        "codes first",
+                        (int)(from->site.len ? from->site : from->concept).len,
+                        (from->site.len ? from->site : from->concept).ptr);
+    for (size_t i = 0; i < from->n_meanings; i++)
+        meanings[i] = normal(a, from->meanings[i]);
+    *to = (struct spd_vendor_code){.scheme = spd_arena_dup(a, scheme_of(from->scheme)),
+                                   .code = spd_arena_dup(a, spd_sv_trim(from->code)),
+                                   .meanings = meanings,
+                                   .n_meanings = from->n_meanings,
+                                   .concept = spd_arena_dup(a, from->concept),
+                                   .site = spd_arena_dup(a, from->site)};
+    return SPD_OK;
+}
+
+enum spd_rc spd_codes_set_vendors(struct spd_codes *c, const struct spd_vendor_map *maps, size_t n,
+                                  struct spd_err *err)
+{
+    struct spd_arena *a = spd_arena_new((size_t)32 << 20);
+    if (!a) spd_out_of_memory();
+    struct vendors *v = SPD_NEW(a, struct vendors);
+    enum spd_rc rc = SPD_OK;
+    v->arena = a, v->v = SPD_NEW_N(a, struct spd_vendor_map, n + 1), v->n = n;
+    for (size_t i = 0; i < n && !rc; i++) {
+        struct spd_vendor_code *codes = SPD_NEW_N(a, struct spd_vendor_code, maps[i].n_codes + 1);
+        v->v[i] = (struct spd_vendor_map){spd_arena_dup(a, maps[i].manufacturer),
+                                          spd_arena_dup(a, maps[i].name), codes, maps[i].n_codes};
+        for (size_t k = 0; k < maps[i].n_codes && !rc; k++)
+            rc = copy_code(c, a, &maps[i].codes[k], &codes[k], err);
+    }
+    if (rc) {
+        spd_arena_free(a);
+        return rc;
+    }
+    v->before = atomic_load(&c->vendors);
+    atomic_store(&c->vendors, v);
+    return SPD_OK;
+}
+
+const struct spd_vendor_map *spd_codes_vendor(const struct spd_codes *c, spd_sv manufacturer,
+                                              spd_sv name)
+{
+    const struct vendors *all =
+        c ? atomic_load(&((struct spd_codes *)(uintptr_t)c)->vendors) : NULL;
+    const struct spd_vendor_map *best = NULL;
+    int best_keys = -1;
+    manufacturer = spd_sv_trim(manufacturer), name = spd_sv_trim(name);
+    for (size_t i = 0; all && i < all->n; i++) {
+        const struct spd_vendor_map *m = &all->v[i];
+        int keys = (m->name.len ? 2 : 0) + (m->manufacturer.len ? 1 : 0);
+        if ((m->manufacturer.len && !spd_sv_eq(m->manufacturer, manufacturer)) ||
+            (m->name.len && !spd_sv_eq(m->name, name)) || keys <= best_keys)
+            continue;
+        best = m, best_keys = keys;
+    }
+    return best;
 }

@@ -4,6 +4,9 @@
  * number of elements are bounded, and nothing is interpreted. Values are views into the input. Explicit and
  * implicit VR little endian, explicit big endian; no deflate, no pixel data. What it is not: a dictionary.
  * In implicit VR a defined-length element is a sequence only when its tag is one of those we read.
+ * Of a companion (segmentation, picture, PDF …) the header alone is read: scanning ends before group 5200 (frames,
+ * pixels), whatever stands or is missing behind, and the value of (0042,0011), the document, is passed over. So a
+ * front may cut such an object at group 5200 and may send (0042,0011) empty: what is read is the same.
  *
  * Pure; everything in the caller's arena. Threads: any. */
 #ifndef SPD_RESULT_DCM_H
@@ -13,7 +16,12 @@
 #include "base/rc.h"
 #include "base/str.h"
 
-enum { SPD_DCM_BYTES_MAX = 4 << 20, SPD_DCM_DEPTH_MAX = 32, SPD_DCM_ELEMENTS_MAX = 100000 };
+enum {
+    SPD_DCM_BYTES_MAX = 4 << 20,   /* of what is read: an object, or a companion's header */
+    SPD_DCM_OBJECT_MAX = 64 << 20, /* of a companion with its bulk */
+    SPD_DCM_DEPTH_MAX = 32,
+    SPD_DCM_ELEMENTS_MAX = 100000
+};
 
 struct spd_dcm_set;
 struct spd_dcm_elem {
@@ -31,6 +39,7 @@ struct spd_dcm {
     spd_sv charset;           /* (0008,0005) as sent; "ISO_IR 192" from JSON */
     const char *notes[4];     /* what was forgiven */
     size_t n_notes;
+    size_t head;              /* bytes before a companion's document, frames or pixels; 0: none were left out */
 };
 
 /* A file: with or without preamble and meta header. INVALID or LIMIT: err.place is the tag path's tag. */

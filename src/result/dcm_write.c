@@ -1,5 +1,5 @@
-/* src/result/dcm_write.c: see dcm_write.h. Depth is bounded by who made the tree (32 levels), so the
- * writers may call themselves. */
+/* src/result/dcm_write.c: see dcm_write.h. Depth is bounded by who made the tree (32 levels), so
+ * the writers may call themselves. */
 #include "result/dcm_write.h"
 
 #define CHARSET 0x00080005u
@@ -225,7 +225,8 @@ static void texts(const struct spd_dcm_elem *e, spd_sv text, struct spd_str *out
     bool single = one_of(e->vr, "LT ST UT UR "), pn = one_of(e->vr, "PN ");
     for (bool first = true;; first = false) {
         const char *end = single || !text.len ? NULL : memchr(text.ptr, '\\', text.len);
-        spd_sv v = unpadded(spd_sv_of(text.ptr, end ? (size_t)(end - text.ptr) : text.len), !single);
+        spd_sv v =
+            unpadded(spd_sv_of(text.ptr, end ? (size_t)(end - text.ptr) : text.len), !single);
         if (!first) spd_str_addc(out, ',');
         if (!v.len)
             spd_str_addz(out, "null");
@@ -248,7 +249,7 @@ static void json_set(const struct spd_dcm *d, const struct spd_dcm_set *set, str
         const struct spd_dcm_elem *e = &set->v[i];
         const char *vr = e->vr[0] ? e->vr : "UN";
         if (e->tag >> 16 & 1 || e->tag >> 16 <= 2 || (e->tag & 0xFFFF) == 0 || e->tag == CHARSET)
-            continue; /* JSON is UTF-8 */
+            continue;                                   /* JSON is UTF-8 */
         if (i && set->v[i - 1].tag == e->tag) continue; /* a tag twice: the first one counts */
         spd_str_addf(out, "%s\"%08X\":{\"vr\":\"%.2s\"", any ? "," : "", (unsigned)e->tag, vr);
         any = true;

@@ -68,12 +68,19 @@ enum spd_rc spd_n_answer_decode(spd_sv b, struct spd_n_answer *ret)
 const char *spd_n_field_name(unsigned field)
 {
     switch (field) {
-    case SPD_N_EVENT_REPORT: return "N-EVENT-REPORT";
-    case SPD_N_GET: return "N-GET";
-    case SPD_N_SET: return "N-SET";
-    case SPD_N_ACTION: return "N-ACTION";
-    case SPD_N_CREATE: return "N-CREATE";
-    case SPD_N_DELETE: return "N-DELETE";
-    default: return "N-?";
+    case SPD_N_EVENT_REPORT:
+        return "N-EVENT-REPORT";
+    case SPD_N_GET:
+        return "N-GET";
+    case SPD_N_SET:
+        return "N-SET";
+    case SPD_N_ACTION:
+        return "N-ACTION";
+    case SPD_N_CREATE:
+        return "N-CREATE";
+    case SPD_N_DELETE:
+        return "N-DELETE";
+    default:
+        return "N-?";
     }
 }

@@ -37,6 +37,37 @@ static spd_sv uid(struct build *b, const struct spd_dcm_set *set, uint32_t tag)
     return SPD_SV_NONE;
 }
 
+/* Numbers of a fixed width (US, UL), or written out (IS, and everything from JSON), as "1\\2". */
+static spd_sv numbers(struct build *b, const struct spd_dcm_set *set, uint32_t tag, size_t width)
+{
+    const struct spd_dcm_elem *e = spd_dcm_find(set, tag);
+    bool be = spd_sv_is(b->d->xfer, "1.2.840.10008.1.2.2");
+    if (!e || !e->value.len) return SPD_SV_NONE;
+    if (!b->d->xfer.len || !width) return spd_dcm_raw(set, tag);
+    struct spd_str out = SPD_STR_INIT(4096);
+    for (size_t i = 0; i + width <= e->value.len && i < 64 * width; i += width) {
+        uint32_t v = 0;
+        for (size_t k = 0; k < width; k++)
+            v |= (uint32_t)(unsigned char)e->value.ptr[i + k] << 8 * (be ? width - 1 - k : k);
+        spd_str_addf(&out, "%s%u", i ? "\\" : "", (unsigned)v);
+    }
+    spd_sv ret = spd_arena_dup(b->arena, spd_str_sv(&out));
+    spd_str_done(&out);
+    return ret;
+}
+
+/* Referenced Content Item Identifier "1\\2\\2" as "1.2.2". */
+static spd_sv path_of(struct build *b, const struct spd_dcm_set *set)
+{
+    spd_sv v = numbers(b, set, 0x0040DB73, 4);
+    if (!v.len) return v;
+    v = spd_arena_dup(b->arena, v);
+    char *p = (char *)(uintptr_t)v.ptr;
+    for (size_t i = 0; i < v.len; i++)
+        if (p[i] == '\\') p[i] = '.';
+    return v;
+}
+
 static void read_code(struct build *b, const struct spd_dcm_set *set, uint32_t tag,
                       struct spd_code *ret)
 {
@@ -80,7 +111,13 @@ static void read_item(struct build *b, const struct spd_dcm_set *set, struct spd
         read_code(b, number, 0x004008EA, &ret->unit);
     }
     const struct spd_dcm_set *ref = spd_dcm_item(set, 0x00081199);
-    if (ref) ret->ref_class = uid(b, ref, 0x00081150), ret->ref_uid = uid(b, ref, 0x00081155);
+    if (ref) {
+        ret->ref_class = uid(b, ref, 0x00081150), ret->ref_uid = uid(b, ref, 0x00081155);
+        ret->frames = numbers(b, ref, 0x00081160, 0);
+        ret->segments = numbers(b, ref, 0x0062000B, 2);
+    }
+    ret->graphic = spd_dcm_raw(set, 0x00700023);
+    ret->reference = path_of(b, set);
     if (!content || !content->n_items) return;
     ret->children = SPD_NEW_N(b->arena, struct spd_sr_item, content->n_items);
     ret->n_children = content->n_items;
@@ -88,27 +125,107 @@ static void read_item(struct build *b, const struct spd_dcm_set *set, struct spd
         read_item(b, &content->items[i], &ret->children[i]);
 }
 
+struct refs {
+    struct spd_sr_ref *v;
+    size_t n;
+};
+
+/* The items of one sequence of references. */
+static void add_refs(struct build *b, struct refs *refs, const struct spd_dcm_set *holder,
+                     uint32_t tag, const struct spd_sr_ref *from)
+{
+    const struct spd_dcm_elem *e = spd_dcm_find(holder, tag);
+    for (size_t i = 0; e && i < e->n_items; i++) {
+        struct spd_sr_ref *r = SPD_LIST_ADD(refs, b->arena);
+        *r = *from;
+        r->sop_class = uid(b, &e->items[i], 0x00081150);
+        r->sop_uid = uid(b, &e->items[i], 0x00081155);
+    }
+}
+
+/* Studies > series > instances. */
 static void read_evidence(struct build *b, uint32_t tag, bool pertinent)
 {
     const struct spd_dcm_elem *studies = spd_dcm_find(&b->d->set, tag);
-    struct {
-        struct spd_sr_ref *v;
-        size_t n;
-    } refs = {b->doc->evidence, b->doc->n_evidence};
+    struct refs refs = {b->doc->evidence, b->doc->n_evidence};
     for (size_t i = 0; studies && i < studies->n_items; i++) {
         const struct spd_dcm_elem *series = spd_dcm_find(&studies->items[i], 0x00081115);
         for (size_t k = 0; series && k < series->n_items; k++) {
-            const struct spd_dcm_elem *sops = spd_dcm_find(&series->items[k], 0x00081199);
-            for (size_t m = 0; sops && m < sops->n_items; m++)
-                *SPD_LIST_ADD(&refs, b->arena) =
-                    (struct spd_sr_ref){.study_uid = uid(b, &studies->items[i], 0x0020000D),
-                                        .series_uid = uid(b, &series->items[k], 0x0020000E),
-                                        .sop_class = uid(b, &sops->items[m], 0x00081150),
-                                        .sop_uid = uid(b, &sops->items[m], 0x00081155),
-                                        .pertinent = pertinent};
+            struct spd_sr_ref from = {.study_uid = uid(b, &studies->items[i], 0x0020000D),
+                                      .series_uid = uid(b, &series->items[k], 0x0020000E),
+                                      .pertinent = pertinent};
+            add_refs(b, &refs, &series->items[k], 0x00081199, &from);
+            add_refs(b, &refs, &series->items[k], 0x0008114A, &from);
         }
     }
     b->doc->evidence = refs.v, b->doc->n_evidence = refs.n;
+}
+
+/* What a companion points at, wherever its kind keeps it: PS3.3 C.12.1.3 (series), C.7.6.16 and
+ * C.8.6 (source images), C.24.2 (a document's sources). */
+static void read_sources(struct build *b)
+{
+    static const uint32_t lists[] = {0x00081140, 0x0008114A, 0x00082112, 0x00420013};
+    const struct spd_dcm_set *set = &b->d->set;
+    const struct spd_dcm_elem *series = spd_dcm_find(set, 0x00081115);
+    struct refs refs = {b->doc->evidence, b->doc->n_evidence};
+    for (size_t i = 0; series && i < series->n_items; i++) {
+        struct spd_sr_ref from = {.study_uid = b->doc->study_uid,
+                                  .series_uid = uid(b, &series->items[i], 0x0020000E)};
+        add_refs(b, &refs, &series->items[i], 0x00081140, &from);
+        add_refs(b, &refs, &series->items[i], 0x0008114A, &from);
+        add_refs(b, &refs, &series->items[i], 0x00081199, &from);
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        add_refs(b, &refs, set, lists[i], &(struct spd_sr_ref){.study_uid = b->doc->study_uid});
+    b->doc->evidence = refs.v, b->doc->n_evidence = refs.n;
+    read_evidence(b, 0x00081200, true); /* of other studies */
+}
+
+static void add_text(struct build *b, spd_sv **v, size_t *n, spd_sv t)
+{
+    struct {
+        spd_sv *v;
+        size_t n;
+    } l = {*v, *n};
+    if (!t.len || l.n >= 64) return;
+    *SPD_LIST_ADD(&l, b->arena) = t;
+    *v = l.v, *n = l.n;
+}
+
+static void read_segments(struct build *b)
+{
+    const struct spd_dcm_elem *e = spd_dcm_find(&b->d->set, 0x00620002);
+    struct spd_sr_doc *d = b->doc;
+    for (size_t i = 0; e && i < e->n_items; i++) {
+        const struct spd_dcm_set *s = &e->items[i];
+        add_text(b, &d->labels, &d->n_labels, text(b, s, 0x00620005));
+        add_text(b, &d->tracking, &d->n_tracking, uid(b, s, 0x00620021));
+        if (!d->model_name.len) d->model_name = text(b, s, 0x00620009); /* its algorithm */
+    }
+}
+
+/* The header of a companion: who made it (a capture names its device apart, an enhanced object a
+ * contributing one), what it calls itself, what it points at. */
+static void read_companion(struct build *b)
+{
+    static const uint32_t titles[] = {0x00420010, 0x00700081, 0x00700080, 0x00082111, 0x0008103E};
+    const struct spd_dcm_set *set = &b->d->set, *other = spd_dcm_item(set, 0x0018A001);
+    struct spd_sr_doc *d = b->doc;
+    struct spd_code concept = {0};
+    if (!d->manufacturer.len) d->manufacturer = text(b, set, 0x00181016);
+    if (!d->model_name.len) d->model_name = text(b, set, 0x00181018);
+    if (!d->software_version.len) d->software_version = text(b, set, 0x00181019);
+    read_segments(b);
+    if (!d->manufacturer.len) d->manufacturer = text(b, other, 0x00080070);
+    if (!d->model_name.len) d->model_name = text(b, other, 0x00081090);
+    if (!d->software_version.len) d->software_version = text(b, other, 0x00181020);
+    for (size_t i = 0; i < sizeof titles / sizeof *titles && !d->title.len; i++)
+        d->title = text(b, set, titles[i]);
+    read_code(b, set, 0x0040A043, &concept);
+    if (!d->title.len) d->title = concept.text;
+    read_sources(b);
+    d->head = b->d->head;
 }
 
 static void read_requests(struct build *b)
@@ -205,6 +322,7 @@ void spd_sr_doc_build(const struct spd_dcm *d, struct spd_sr_doc *ret, struct sp
     read_evidence(&b, 0x0040A385, true);
     read_predecessors(&b);
     read_item(&b, set, &ret->root);
+    if (spd_result_is_companion(ret->sop_class)) read_companion(&b);
     if (b.bad_text) note(&b, "some text does not fit the character set that the object names");
     ret->notes = b.notes.v, ret->n_notes = b.notes.n;
 }

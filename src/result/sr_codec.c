@@ -5,7 +5,7 @@
  * Version byte first. */
 #include "result/result.h"
 
-enum { VERSION = 1, DEPTH_MAX = 40, COUNT_MAX = 200000 };
+enum { VERSION = 2, DEPTH_MAX = 40, COUNT_MAX = 200000 };
 
 struct io {
     struct spd_str *out; /* writing; else reading from in */
@@ -64,6 +64,13 @@ static void list(struct io *io, void **v, size_t *n, size_t size)
     *v = *n ? spd_arena_must(io->arena, size * *n) : NULL;
 }
 
+static void texts_of(struct io *io, spd_sv **v, size_t *n)
+{
+    list(io, (void **)v, n, sizeof **v);
+    for (size_t i = 0; i < *n; i++)
+        sv(io, &(*v)[i]);
+}
+
 static void flag(struct io *io, bool *v)
 {
     size_t n = *v;
@@ -88,6 +95,7 @@ static void item(struct io *io, struct spd_sr_item *i, int depth)
     sv(io, &i->value_type), sv(io, &i->relationship);
     code(io, &i->name), code(io, &i->value), code(io, &i->unit);
     sv(io, &i->text), sv(io, &i->number), sv(io, &i->ref_class), sv(io, &i->ref_uid);
+    sv(io, &i->frames), sv(io, &i->segments), sv(io, &i->graphic), sv(io, &i->reference);
     list(io, (void **)&i->children, &i->n_children, sizeof *i->children);
     for (size_t k = 0; k < i->n_children && !io->failed; k++)
         item(io, &i->children[k], depth + 1);
@@ -101,7 +109,7 @@ static void doc(struct io *io, struct spd_sr_doc *d)
         &d->manufacturer, &d->model_name,   &d->software_version,   &d->series_description,
         &d->station,      &d->completion,   &d->verification,       &d->preliminary,
         &d->content_date, &d->content_time, &d->zone_offset,        &d->template_id,
-        &d->body_part};
+        &d->body_part,    &d->title};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         sv(io, texts[i]);
     list(io, (void **)&d->patient.ids.v, &d->patient.ids.n, sizeof *d->patient.ids.v);
@@ -121,12 +129,11 @@ static void doc(struct io *io, struct spd_sr_doc *d)
         sv(io, &d->evidence[i].sop_class), sv(io, &d->evidence[i].sop_uid);
         flag(io, &d->evidence[i].pertinent);
     }
-    list(io, (void **)&d->predecessors, &d->n_predecessors, sizeof *d->predecessors);
-    for (size_t i = 0; i < d->n_predecessors; i++)
-        sv(io, &d->predecessors[i]);
-    list(io, (void **)&d->notes, &d->n_notes, sizeof *d->notes);
-    for (size_t i = 0; i < d->n_notes; i++)
-        sv(io, &d->notes[i]);
+    texts_of(io, &d->predecessors, &d->n_predecessors);
+    texts_of(io, &d->notes, &d->n_notes);
+    texts_of(io, &d->labels, &d->n_labels);
+    texts_of(io, &d->tracking, &d->n_tracking);
+    number(io, &d->head);
     flag(io, &d->cut);
     item(io, &d->root, 0);
 }

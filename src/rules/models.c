@@ -57,6 +57,76 @@ static enum spd_rc load_findings(struct spd_model *m, const struct spd_yaml *nod
     return SPD_OK;
 }
 
+static enum spd_rc load_code(struct spd_model_code *c, const struct spd_yaml *node,
+                             struct spd_arena *arena, struct spd_err *err)
+{
+    static const char *const keys[] = {"scheme", "code", "meaning", "finding",
+                                       "status", "site", "item",    NULL};
+    static const struct {
+        const char *key;
+        const char *words[7]; /* NULL first: any text */
+    } means[] = {{"finding", {NULL}},
+                 {"status", {"present", "absent", "normal", "abnormal", "unclear", "failed", NULL}},
+                 {"site", {NULL}},
+                 {"item", {"finding", "presence", "site", "probability", NULL}}};
+    const struct spd_yaml *scheme, *code, *meaning, *m;
+    char place[96];
+    spd_sv *meanings;
+    int said = 0, word;
+    enum spd_rc rc = spd_yaml_keys(node, keys, err);
+    if (rc) return rc;
+    scheme = spd_yaml_get(node, "scheme"), code = spd_yaml_get(node, "code");
+    meaning = spd_yaml_get(node, "meaning");
+    if (!scheme || !code || !meaning)
+        return spd_yaml_fail(node, err,
+                             "a code needs \"scheme\", \"code\" and the \"meaning\" that is "
+                             "expected with it");
+    if ((rc = spd_yaml_text(scheme, &c->scheme, err)) ||
+        (rc = spd_yaml_text(code, &c->code, err)) ||
+        (rc = spd_yaml_texts(meaning, &meanings, &c->n_meanings, arena, err)))
+        return rc;
+    if (!c->n_meanings) return spd_yaml_fail(meaning, err, "name at least one meaning");
+    c->meanings = meanings;
+    for (size_t i = 0; i < sizeof means / sizeof *means; i++) {
+        if (!(m = spd_yaml_get(node, means[i].key))) continue;
+        spd_sv text;
+        said++;
+        if ((rc = spd_yaml_text(m, &text, err)) ||
+            (means[i].words[0] && (rc = spd_yaml_word(m, means[i].words, &word, err))))
+            return rc;
+        if (i == 2)
+            c->site = text;
+        else
+        c->concept = i ? spd_arena_printf(arena, "%s:%.*s", means[i].key, SPD_SV_ARG(text)) : text;
+    }
+    spd_yaml_place(node, place);
+    c->place = spd_arena_dup(arena, spd_sv_from(place));
+    return said == 1 ? SPD_OK
+                     : spd_yaml_fail(node, err,
+                                     "say what the code means by one of \"finding\", \"status\", "
+                                     "\"site\" or \"item\"");
+}
+
+static enum spd_rc load_codes(struct spd_model *m, const struct spd_yaml *node,
+                              struct spd_arena *arena, struct spd_err *err)
+{
+    struct spd_model_code *v;
+    enum spd_rc rc = spd_yaml_list(node, err);
+    if (rc) return rc;
+    m->codes = v = SPD_NEW_N(arena, struct spd_model_code, node->n + 1);
+    for (const struct spd_yaml *c = node->child; c && !rc; c = c->next) {
+        for (size_t i = 0; i < m->n_codes;
+             i++) { /* twice the same code would leave it open which holds */
+            const struct spd_yaml *s = spd_yaml_get(c, "scheme"), *k = spd_yaml_get(c, "code");
+            if (s && k && spd_sv_eq(s->text, v[i].scheme) && spd_sv_eq(k->text, v[i].code))
+                return spd_yaml_fail(c, err, "this code is listed twice");
+        }
+        rc = load_code(&v[m->n_codes], c, arena, err);
+        m->n_codes++;
+    }
+    return rc;
+}
+
 static enum spd_rc load_link(struct spd_model *m, const struct spd_yaml *node, struct spd_err *err)
 {
     enum spd_rc rc = spd_yaml_text(node, &m->link, err);
@@ -93,6 +163,7 @@ static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct
         (rc = spd__cond_parse(c, allowed, &e->intended, arena, err)))
         return rc;
     if ((c = spd_yaml_get(node, "findings")) && (rc = load_findings(m, c, arena, err))) return rc;
+    if ((c = spd_yaml_get(node, "codes")) && (rc = load_codes(m, c, arena, err))) return rc;
     if ((c = spd_yaml_get(node, "link")) && (rc = load_link(m, c, err))) return rc;
     if ((c = spd_yaml_get(node, "display"))) {
         if ((rc = spd_yaml_word(c, displays, &word, err))) return rc;
@@ -104,9 +175,9 @@ static enum spd_rc load_use(struct entry *e, const struct spd_yaml *node, struct
 static enum spd_rc load_model(struct spd_models *all, const struct spd_yaml *node,
                               struct spd_err *err)
 {
-    static const char *const keys[] = {"id",  "match",    "mode", "required", "expected_within",
-                                       "for", "findings", "link", "display",  "silent_after",
-                                       NULL};
+    static const char *const keys[] = {"id",    "match",    "mode", "required", "expected_within",
+                                       "for",   "findings", "link", "display",  "silent_after",
+                                       "codes", NULL};
     struct entry *e = &all->v[all->n];
     const struct spd_yaml *id, *match;
     enum spd_rc rc;

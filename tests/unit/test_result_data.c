@@ -24,6 +24,17 @@
 extern char **environ;
 static struct spd_codes *codes;
 
+/* The first result of an object, as most tests want it. */
+static enum spd_read read_first(const struct spd_sr_doc *doc, const struct spd_codes *with, struct spd_result *r,
+                                spd_sv *why, struct spd_arena *arena)
+{
+    struct spd_reading got;
+    enum spd_read read = spd_result_read(doc, with, &got, arena);
+    *r = got.n_results ? got.results[0] : (struct spd_result){0};
+    *why = got.why;
+    return read;
+}
+
 /* One object through a decoder process of its own. */
 static enum spd_rc decode(spd_sv bytes, char *ret_type, spd_sv *ret_body, struct spd_arena *arena)
 {
@@ -48,7 +59,7 @@ static enum spd_rc decode(spd_sv bytes, char *ret_type, spd_sv *ret_body, struct
 /* "result\tpositive\tpneumothorax present 0.93 lung left" and so on: a line of the table without the file. */
 static void describe(spd_sv bytes, struct spd_str *out, struct spd_str *more, struct spd_arena *arena)
 {
-    static const char *const outcomes[] = {"", "result", "not_a_result", "refused"};
+    static const char *const outcomes[] = {"", "result", "not_a_result", "refused", "text", "companion"};
     char type = 0;
     spd_sv body, why;
     struct spd_sr_doc doc;
@@ -61,7 +72,7 @@ static void describe(spd_sv bytes, struct spd_str *out, struct spd_str *more, st
         return;
     }
     assert_int_equal(spd_sr_doc_decode(body, &doc, arena, &err), SPD_OK);
-    enum spd_read read = spd_result_read_sr(&doc, codes, &r, &why, arena);
+    enum spd_read read = read_first(&doc, codes, &r, &why, arena);
     spd_str_addf(out, "%s\t%s\t", outcomes[read], r.state ? spd_ai_state_names[r.state] : "-");
     for (size_t i = 0; i < r.findings.n; i++) {
         const struct spd_finding *f = &r.findings.v[i];
