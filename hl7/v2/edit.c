@@ -79,6 +79,16 @@ static void narrow(struct span *at, char delim, unsigned n, struct spd_str *pads
     *at = (struct span){p, hit ? hit : at->end};
 }
 
+/* The only CR of the message stands in what is replaced (a raw line end inside a field): without it
+ * every LF would become the end of a segment. */
+static bool takes_last_cr(const struct hl7_msg *m, const struct span *at)
+{
+    const char *from = m->raw.ptr + m->start, *end = m->raw.ptr + m->raw.len;
+    return memchr(at->p, '\r', (size_t)(at->end - at->p)) &&
+           !memchr(from, '\r', (size_t)(at->p - from)) &&
+           !memchr(at->end, '\r', (size_t)(end - at->end));
+}
+
 enum spd_rc hl7_msg_set(const struct hl7_msg *m, size_t seg, unsigned field, unsigned rep,
                         unsigned comp, unsigned sub, spd_sv raw, struct spd_str *out,
                         struct spd_err *err)
@@ -100,6 +110,7 @@ enum spd_rc hl7_msg_set(const struct hl7_msg *m, size_t seg, unsigned field, uns
     spd_str_add(out, spd_str_sv(&pads));
     spd_str_add(out, raw);
     spd_str_add(out, spd_sv_of(at.end, (size_t)(m->raw.ptr + m->raw.len - at.end)));
+    if (takes_last_cr(m, &at)) spd_str_addc(out, '\r');
     enum spd_rc rc = pads.rc ? pads.rc : out->rc;
     spd_str_done(&pads);
     return rc ? spd_fail(err, rc, "", "the message grew too long") : SPD_OK;

@@ -96,8 +96,8 @@ enum spd_rc hl7_path_parse(spd_sv text, struct hl7_path *ret, struct spd_err *er
 struct hl7_value hl7_path_get(const struct hl7_msg *m, const struct hl7_path *path);
 
 /* Appends the message with one element replaced, every other byte the same; what is missing before
- * it is filled with delimiters. raw must be escaped already. rep 0: the whole field. NOTFOUND: no
- * such segment. */
+ * it is filled with delimiters; a message whose only CR stood in the element ends with one. raw must be
+ * escaped already. rep 0: the whole field. NOTFOUND: no such segment. */
 enum spd_rc hl7_msg_set(const struct hl7_msg *m, size_t seg, unsigned field, unsigned rep,
                         unsigned comp, unsigned sub, spd_sv raw, struct spd_str *out,
                         struct spd_err *err);

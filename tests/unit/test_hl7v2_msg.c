@@ -209,6 +209,16 @@ static void sets_one_element(void **state)
     struct spd_str out = SPD_STR_INIT(1000);
     assert_int_equal(hl7_msg_set(&m, 0, 2, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_INVALID);
     assert_int_equal(hl7_msg_set(&m, 9, 2, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_NOTFOUND);
+    /* The only CR stands inside a field: with it gone the LF of OBX-5 would end a segment. */
+    spd_sv odd = SPD_SV("MSH|^~\\&|a|b\r\tb|OBX-like\ntext");
+    struct hl7_msg again;
+    assert_int_equal(hl7_msg_parse(&m, odd, NULL, NULL), SPD_OK);
+    assert_int_equal(m.n_segs, 1);
+    spd_str_clear(&out);
+    assert_int_equal(hl7_msg_set(&m, 0, 4, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_OK);
+    assert_int_equal(hl7_msg_parse(&again, spd_str_sv(&out), NULL, NULL), SPD_OK);
+    assert_int_equal(again.n_segs, 1);
+    assert_true(spd_sv_is(hl7_field(&again, &again.segs[0], 5).raw, "OBX-like\ntext"));
     assert_int_equal(hl7_msg_insert(&m, 1, SPD_SV("TQ1|1"), &out, NULL), SPD_OK);
     assert_string_equal(out.ptr, "MSH|^~\\&|a\rPID|1||A^B||ZZCANARY^Test\rTQ1|1\rZZZ|1\r");
     spd_str_done(&out);
