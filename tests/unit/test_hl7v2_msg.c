@@ -209,18 +209,24 @@ static void sets_one_element(void **state)
     struct spd_str out = SPD_STR_INIT(1000);
     assert_int_equal(hl7_msg_set(&m, 0, 2, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_INVALID);
     assert_int_equal(hl7_msg_set(&m, 9, 2, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_NOTFOUND);
-    /* The only CR stands inside a field: with it gone the LF of OBX-5 would end a segment. */
-    spd_sv odd = SPD_SV("MSH|^~\\&|a|b\r\tb|OBX-like\ntext");
-    struct hl7_msg again;
-    assert_int_equal(hl7_msg_parse(&m, odd, NULL, NULL), SPD_OK);
+    assert_int_equal(hl7_msg_insert(&m, 1, SPD_SV("TQ1|1"), &out, NULL), SPD_OK);
+    assert_string_equal(out.ptr, "MSH|^~\\&|a\rPID|1||A^B||ZZCANARY^Test\rTQ1|1\rZZZ|1\r");
+    spd_str_done(&out);
+}
+
+/* The only CR stands inside a field: with it gone the LF of MSH-5 would end a segment. */
+static void keeps_segments_apart(void **state)
+{
+    struct hl7_msg m, again;
+    struct spd_str out = SPD_STR_INIT(1000);
+    (void)state;
+    assert_int_equal(hl7_msg_parse(&m, SPD_SV("MSH|^~\\&|a|b\r\tb|OBX|like\nOBX|text"), NULL, NULL),
+                     SPD_OK);
     assert_int_equal(m.n_segs, 1);
-    spd_str_clear(&out);
     assert_int_equal(hl7_msg_set(&m, 0, 4, 0, 0, 0, SPD_SV("x"), &out, NULL), SPD_OK);
     assert_int_equal(hl7_msg_parse(&again, spd_str_sv(&out), NULL, NULL), SPD_OK);
     assert_int_equal(again.n_segs, 1);
-    assert_true(spd_sv_is(hl7_field(&again, &again.segs[0], 5).raw, "OBX-like\ntext"));
-    assert_int_equal(hl7_msg_insert(&m, 1, SPD_SV("TQ1|1"), &out, NULL), SPD_OK);
-    assert_string_equal(out.ptr, "MSH|^~\\&|a\rPID|1||A^B||ZZCANARY^Test\rTQ1|1\rZZZ|1\r");
+    assert_true(spd_sv_is(hl7_field(&again, &again.segs[0], 6).raw, "like\nOBX"));
     spd_str_done(&out);
 }
 
@@ -426,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_raw_cr_stays_in_its_field),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(sets_one_element),
+        cmocka_unit_test(keeps_segments_apart),
         cmocka_unit_test(unescapes),
         cmocka_unit_test(escaped_text_starts_nothing),
         cmocka_unit_test(random_bytes_do_no_harm),
