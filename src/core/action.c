@@ -30,7 +30,7 @@ static enum spd_rc done(struct spd_tx *tx, const struct spd_action_event *e, str
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
-static enum spd_rc renew(struct spd_tx *tx, struct spd_work *w)
+enum spd_rc spd_claim_renew(struct spd_tx *tx, struct spd_work *w)
 {
     w->item.claim_until = tx->now + tx->core->rules->settings.claim_lease;
     return spd_tx_timer_set(tx, SPD_TIMER_CLAIM, w->item.id, SPD_SV_NONE, w->item.claim_until);
@@ -49,7 +49,7 @@ static enum spd_rc claim(struct spd_tx *tx, struct spd_work *w, const struct spd
                              "There is a report already.");
     i->claimed_by = e->by;
     spd_life_apply(i, SPD_LIFE_CLAIM);
-    TRY(renew(tx, w));
+    TRY(spd_claim_renew(tx, w));
     return done(tx, e, w, SPD_WHY_PERSON);
 }
 
@@ -79,7 +79,7 @@ static enum spd_rc opened(struct spd_tx *tx, struct spd_work *w, const struct sp
     } else if (tx->now - o->at > SPD_HOUR(10)) { /* another shift: it counts anew */
         o->at = tx->now;
     }
-    if (spd_sv_eq(w->item.claimed_by, e->by)) TRY(renew(tx, w)); /* used: the lease goes on */
+    if (spd_sv_eq(w->item.claimed_by, e->by)) TRY(spd_claim_renew(tx, w)); /* used: the lease goes on */
     return done(tx, e, w, 0);
 }
 

@@ -1,6 +1,6 @@
 /* src/core/core.c: one event in, its rows out; the journal row; counters; undo. See core.h. */
 #define _GNU_SOURCE
-#include "core/internal.h"
+#include "core/workitem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +202,7 @@ static enum spd_rc start_in(struct spd_tx *tx, const struct spd_start_event *e)
         return rc;
     }
     if (e->alone) TRY(spd_leases_void(tx));
+    TRY(spd_workitem_restarted(tx));
     return spd_tx_audit(tx, SPD_SV_NONE, "start", 0, 0, e->version);
 }
 
@@ -254,6 +255,8 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
         return spd_appointment_in(tx, e->u.appointment);
     case SPD_EVENT_RECONCILE:
         return spd_reconcile_in(tx, e->u.reconcile);
+    case SPD_EVENT_WORKITEM:
+        return spd_workitem_in(tx, e->u.workitem);
     case SPD_EVENT_TYPE_UNSET:
     case SPD_EVENT_TYPE_N:
         break;

@@ -41,6 +41,7 @@ struct spd_receipt { /* in the batch's arena: copy what must outlive the complet
     const struct spd_outbox *claimed; /* EVENT_CLAIM: the rows */
     size_t n_claimed;
     spd_sv holder;              /* EXISTS on claim: who has it */
+    unsigned ups;               /* EVENT_WORKITEM: status of DICOM (ups/ups.h); 0 done */
     int says;                   /* of an import: an enum spd_import_says, the weightiest of its orders */
 };
 
@@ -99,6 +100,7 @@ struct spd_view {
     spd_usec exam_at;
     spd_sv modality_aet;
     bool on_modality_list;       /* a step not yet acquired */
+    struct spd_workitem workitem; /* the current one; id 0: none yet */
 };
 enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *store, int64_t item, spd_usec now,
                           struct spd_view *ret, struct spd_arena *arena, struct spd_err *err);

@@ -50,6 +50,7 @@ struct spd_work {
     struct spd_item item, old;
     bool insert;     /* old does not exist yet */
     bool changed;
+    bool written;    /* flushed by this event: its workitem follows */
     int decide;      /* a SPD_WHY_…; 0 = do not */
     bool moved;      /* the patient is elsewhere now: whom its alerts page is worked out anew */
     struct spd_work *next;
@@ -68,6 +69,8 @@ struct spd_tx {
     int64_t message;  /* id of the inbound message's row; 0 none */
     bool journal;     /* false: an event without effect that need not be kept */
     bool import;      /* no effect outward */
+    const struct spd_workitem_event *ups; /* the request of UPS in hand; NULL none */
+    int64_t ups_item; /* the item that it is about; 0 none */
     spd_sv sender;    /* of an unlisted one; "" otherwise */
     struct spd_err *err;
 };
@@ -133,6 +136,8 @@ enum spd_rc spd_timer_fired(struct spd_tx *tx, const struct spd_timer_event *e);
 enum spd_rc spd_claim_rows(struct spd_tx *tx, const struct spd_claim_event *e);
 enum spd_rc spd_outcome_in(struct spd_tx *tx, const struct spd_outcome_event *e);
 enum spd_rc spd_leases_void(struct spd_tx *tx); /* every row that was being sent is due now */
+/* The lease of a claim goes on from now. */
+enum spd_rc spd_claim_renew(struct spd_tx *tx, struct spd_work *w);
 enum spd_rc spd_action_in(struct spd_tx *tx, const struct spd_action_event *e);
 enum spd_rc spd_config_in(struct spd_tx *tx, const struct spd_config_event *e);
 enum spd_rc spd_decide_after(struct spd_tx *tx, int64_t after);
@@ -183,6 +188,11 @@ enum spd_rc spd_link_studies(struct spd_tx *tx, struct spd_work *w);
 enum spd_rc spd_results_of_item(struct spd_tx *tx, int64_t item, struct spd_result **ret, size_t *ret_n); /* current ones */
 enum spd_rc spd_result_apply(struct spd_tx *tx, struct spd_result *r, const struct spd_result *old, const int64_t *items, size_t n);
 enum spd_mode spd_result_mode(struct spd_tx *tx, const struct spd_result *r);
+/* A missing authority means the site's. */
+void spd_default_authorities(struct spd_tx *tx, struct spd_patient *p, struct spd_cx *accession);
+/* ---- companion.c: key images, segmentations, pictures, documents: to the results that they belong to ---- */
+enum spd_rc spd_companion_in(struct spd_tx *tx, const struct spd_result_event *e);
+enum spd_rc spd_companions_of(struct spd_tx *tx, const struct spd_result *r); /* those that came before it */
 bool spd_model_live(struct spd_tx *tx, const struct spd_model *m); /* by its file, or a listed version by a person */
 /* ---- parked.c ---- */
 /* Something came from nobody that is configured. *ret_full: refused and kept nowhere; the receipt says so. */

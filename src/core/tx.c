@@ -1,6 +1,6 @@
 /* src/core/tx.c: the working set of one event: items loaded and written once, timers, alarms,
  * audit. */
-#include "core/internal.h"
+#include "core/workitem.h"
 
 #include "base/str.h"
 
@@ -74,6 +74,7 @@ enum spd_rc spd_tx_flush_item(struct spd_tx *tx, struct spd_work *w)
     TRY(spd_put_item(tx->st, &w->item, w->insert ? NULL : &w->old, tx->err));
     w->old = w->item; /* lists are never changed in place, only replaced or grown by copy */
     w->insert = false;
+    w->written = true;
     spd_tx_dirty(tx, w->item.id);
     return SPD_OK;
 }
@@ -92,7 +93,8 @@ enum spd_rc spd_tx_finish(struct spd_tx *tx)
         }
     }
     for (struct spd_work *w = tx->work; w; w = w->next) {
-        if (!w->changed) continue;
+        if (!w->changed && !w->written) continue;
+        TRY(spd_workitem_follow(tx, w));
         /* Also where the row itself stays as it was: what readers see of it (a model that is late
          * now, one more negative result) is made from other rows and from the time. */
         spd_tx_dirty(tx, w->item.id);

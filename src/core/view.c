@@ -202,6 +202,7 @@ enum spd_rc spd_core_view(struct spd_core *core, struct spd_store *st, int64_t i
     rc = spd_get_draft(st, id, &d, a, err);
     if (rc && rc != SPD_NOTFOUND) return rc;
     if (!rc && d.state == SPD_DRAFT_OFFERED) v->draft = d;
+    if (v->item.workitem) TRY(spd_get_workitem(st, v->item.workitem, &v->workitem, a, err));
     v->viewed_at = now;
     v->exam_at = spd_item_start(&v->item);
     v->modality_aet = v->item.station_ae;

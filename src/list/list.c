@@ -151,6 +151,7 @@ static struct row *clone_into(const struct spd_view *v, struct spd_arena *a)
     spd_desc_clone(&spd_item_desc, &d->item, &v->item, a);
     spd_desc_clone(&spd_alert_desc, &d->alert, &v->alert, a);
     spd_desc_clone(&spd_draft_desc, &d->draft, &v->draft, a);
+    spd_desc_clone(&spd_workitem_desc, &d->workitem, &v->workitem, a);
     d->level_name = spd_arena_dup(a, v->level_name);
     d->modality_aet = spd_arena_dup(a, v->modality_aet);
     for (size_t i = 0; i < v->n_ai; i++)

@@ -30,6 +30,12 @@ NAMES(timer_kind, TIMER_KIND)
 NAMES(action_verb, ACTION_VERB)
 NAMES(step_state, STEP_STATE)
 NAMES(event_type, EVENT_TYPE)
+NAMES(workitem_state, WORKITEM_STATE)
+NAMES(ups_priority, UPS_PRIORITY)
+NAMES(readiness, READINESS)
+NAMES(report_kind, REPORT_KIND)
+NAMES(subscription_state, SUBSCRIPTION_STATE)
+NAMES(workitem_verb, WORKITEM_VERB)
 
 /* Each table sits in a function of its own, since offsetof needs a name for the struct that is being
  * described and a macro cannot define one. */
@@ -68,6 +74,7 @@ const struct spd_desc *spd_event_desc(enum spd_event_type type)
         [SPD_EVENT_APPOINTMENT] = &spd_appointment_event_desc,
         [SPD_EVENT_RECONCILE] = &spd_reconcile_event_desc,
         [SPD_EVENT_STEP] = &spd_step_event_desc,
+        [SPD_EVENT_WORKITEM] = &spd_workitem_event_desc,
     };
     return (unsigned)type < SPD_EVENT_TYPE_N ? table[type] : NULL;
 }

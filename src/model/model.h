@@ -69,7 +69,7 @@
     X(ANSWER_CE, "CE") X(ANSWER_CR, "CR")
 #define SPD_ENUM_OUTBOX_KIND(X)                                                                    \
     X(OUTBOX_PRIORITY, "priority") X(OUTBOX_REPORT, "report") X(OUTBOX_PAGE, "page") \
-    X(OUTBOX_ALERT, "alert")
+    X(OUTBOX_ALERT, "alert") X(OUTBOX_WORKITEM, "workitem")
 #define SPD_ENUM_OUTBOX_STATE(X)                                                                   \
     X(OUTBOX_QUEUED, "queued") X(OUTBOX_SENDING, "sending") X(OUTBOX_DONE, "done")                 \
     X(OUTBOX_DEAD, "dead") X(OUTBOX_OBSERVED, "observed") X(OUTBOX_CANCELLED, "cancelled")
@@ -99,6 +99,22 @@
 #define SPD_ENUM_STEP_STATE(X)                                                                     \
     X(STEP_IN_PROGRESS, "in_progress") X(STEP_COMPLETED, "completed")                              \
     X(STEP_DISCONTINUED, "discontinued")
+#define SPD_ENUM_WORKITEM_STATE(X) /* of UPS, as it writes them */                                 \
+    X(WORKITEM_SCHEDULED, "SCHEDULED") X(WORKITEM_IN_PROGRESS, "IN PROGRESS")                      \
+    X(WORKITEM_COMPLETED, "COMPLETED") X(WORKITEM_CANCELED, "CANCELED")
+#define SPD_ENUM_UPS_PRIORITY(X) X(UPS_HIGH, "HIGH") X(UPS_MEDIUM, "MEDIUM") X(UPS_LOW, "LOW")
+#define SPD_ENUM_READINESS(X)                                                                      \
+    X(READINESS_INCOMPLETE, "INCOMPLETE") X(READINESS_UNAVAILABLE, "UNAVAILABLE")                  \
+    X(READINESS_READY, "READY")
+#define SPD_ENUM_REPORT_KIND(X) /* numbers are the event type ids of PS3.4 table CC.2.4-1 */       \
+    X(UPS_STATE, "state") X(UPS_CANCEL_REQUESTED, "cancel_requested")                              \
+    X(UPS_PROGRESS, "progress") X(UPS_SCP_STATUS, "scp_status") X(UPS_ASSIGNED, "assigned")
+#define SPD_ENUM_SUBSCRIPTION_STATE(X) /* unset: its ranges say */                                 \
+    X(SUBSCRIBED_LOCK, "lock") X(SUBSCRIBED, "plain") X(SUBSCRIBED_NOT, "none")
+#define SPD_ENUM_WORKITEM_VERB(X)                                                                  \
+    X(UPS_CREATE, "create") X(UPS_UPDATE, "update") X(UPS_CHANGE_STATE, "change_state")            \
+    X(UPS_REQUEST_CANCEL, "request_cancel") X(UPS_SUBSCRIBE, "subscribe")                          \
+    X(UPS_UNSUBSCRIBE, "unsubscribe") X(UPS_SUSPEND, "suspend") X(UPS_SEEN, "seen")
 #define SPD_ENUM_EVENT_TYPE(X)                                                                     \
     X(EVENT_ORDER, "order") X(EVENT_PATIENT, "patient") X(EVENT_REPORT, "report")                  \
     X(EVENT_MESSAGE, "message") X(EVENT_RESULT, "result") X(EVENT_STUDY, "study")                  \
@@ -106,7 +122,7 @@
     X(EVENT_ACTION, "action") X(EVENT_CONFIG, "config") X(EVENT_USER, "user")                      \
     X(EVENT_START, "start") X(EVENT_ALARM, "alarm")                                                \
     X(EVENT_APPOINTMENT, "appointment") X(EVENT_RECONCILE, "reconcile")      \
-    X(EVENT_STEP, "step")
+    X(EVENT_STEP, "step") X(EVENT_WORKITEM, "workitem")
 
 #define SPD_ENUM_CONST(c, n) SPD_##c,
 #define SPD_ENUM_MAKE(lower, UPPER)                                                                \
@@ -138,6 +154,12 @@ SPD_ENUM_MAKE(timer_kind, TIMER_KIND)
 SPD_ENUM_MAKE(action_verb, ACTION_VERB)
 SPD_ENUM_MAKE(step_state, STEP_STATE)
 SPD_ENUM_MAKE(event_type, EVENT_TYPE)
+SPD_ENUM_MAKE(workitem_state, WORKITEM_STATE)
+SPD_ENUM_MAKE(ups_priority, UPS_PRIORITY)
+SPD_ENUM_MAKE(readiness, READINESS)
+SPD_ENUM_MAKE(report_kind, REPORT_KIND)
+SPD_ENUM_MAKE(subscription_state, SUBSCRIPTION_STATE)
+SPD_ENUM_MAKE(workitem_verb, WORKITEM_VERB)
 
 /* The structs. */
 #define BEGIN(type) struct spd_##type {
@@ -183,6 +205,7 @@ struct spd_event {
         struct spd_user_event *user;
         struct spd_start_event *start;
         struct spd_alarm_event *alarm;
+        struct spd_workitem_event *workitem;
         struct spd_reconcile_event *reconcile;
         struct spd_step_event *step;
         struct spd_appointment_event *appointment;

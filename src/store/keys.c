@@ -91,11 +91,13 @@ static struct keys keys_item(const struct spd_item *o, struct spd_arena *a)
 
 static struct keys keys_result(const struct spd_result *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 2 + o->items.n);
+    struct keys k = keys_for(a, 2 + 2 * o->items.n);
     add(&k, SPD_KEY_RESULT_SOP, o->sop_uid);
     add(&k, SPD_KEY_RESULT_STUDY, o->study_uid);
     for (size_t i = 0; i < o->items.n; i++)
         add_id(&k, SPD_KEY_RESULT_ITEM, o->items.v[i]);
+    for (size_t i = 0; o->state == SPD_AI_POSITIVE && !o->superseded_by && i < o->items.n; i++)
+        add_id(&k, SPD_KEY_RESULT_POSITIVE, o->items.v[i]);
     return k;
 }
 
@@ -111,8 +113,12 @@ static struct keys keys_companion(const struct spd_companion *o, struct spd_aren
 
 static struct keys keys_parked(const struct spd_parked *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 4 + o->patient.ids.n);
+    struct keys k = keys_for(a, 6 + o->patient.ids.n);
     if (o->closed) return k;
+    if (!o->peer.len) {
+        add(&k, SPD_KEY_PARKED_UNLISTED, SPD_SV("*"));
+        if (o->sender.len) add(&k, SPD_KEY_PARKED_UNLISTED, join(a, SPD_SV("*"), o->sender));
+    }
     add_when(&k, SPD_KEY_PARKED_OPEN, true);
     add(&k, SPD_KEY_PARKED_STUDY, o->study_uid);
     add_cx(&k, SPD_KEY_PARKED_ACCESSION, &o->accession);
@@ -221,11 +227,43 @@ static struct keys keys_one_id(struct spd_arena *a, enum spd_key_kind kind, int6
     return k;
 }
 
+static struct keys keys_workitem_report(const struct spd_workitem_report *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, o->receivers.n);
+    for (size_t i = 0; i < o->receivers.n; i++)
+        add(&k, SPD_KEY_REPORT_RECEIVER, o->receivers.v[i]);
+    return k;
+}
+
+static struct keys keys_subscriber(const struct spd_subscriber *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, 2);
+    add(&k, SPD_KEY_SUBSCRIBER_AE, o->ae);
+    add_when(&k, SPD_KEY_SUBSCRIBER_GLOBAL, o->ranges.n || o->filters.n);
+    return k;
+}
+
+static struct keys keys_subscription(const struct spd_subscription *o, struct spd_arena *a)
+{
+    struct keys k = keys_for(a, 3);
+    add(&k, SPD_KEY_SUBSCRIPTION,
+        join(a, spd_key_i64(a, o->subscriber), spd_key_i64(a, o->workitem)));
+    if (o->state) add_id(&k, SPD_KEY_SUBSCRIPTION_OF, o->subscriber);
+    if (o->state == SPD_SUBSCRIBED || o->state == SPD_SUBSCRIBED_LOCK)
+        add_id(&k, SPD_KEY_SUBSCRIPTION_WORKITEM, o->workitem);
+    return k;
+}
+
 static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena *a)
 {
     const struct spd_timer *timer = o;
     const struct spd_model_version *mv = o;
     switch (table) {
+    case SPD_T_WORKITEM:
+        return keys_one(a, SPD_KEY_WORKITEM_UID, ((const struct spd_workitem *)o)->uid);
+    case SPD_T_WORKITEM_REPORT: return keys_workitem_report(o, a);
+    case SPD_T_SUBSCRIBER: return keys_subscriber(o, a);
+    case SPD_T_SUBSCRIPTION: return keys_subscription(o, a);
     case SPD_T_ITEM:
         return keys_item(o, a);
     case SPD_T_STUDY:

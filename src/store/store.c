@@ -36,6 +36,10 @@ static const struct {
     [SPD_T_JOURNAL] = {"journal", &spd_journal_desc},
     [SPD_T_COMPANION] = {"companion", &spd_companion_desc},
     [SPD_T_MERGE] = {"merge", &spd_merge_desc},
+    [SPD_T_WORKITEM] = {"workitem", &spd_workitem_desc},
+    [SPD_T_WORKITEM_REPORT] = {"workitem_report", &spd_workitem_report_desc},
+    [SPD_T_SUBSCRIBER] = {"subscriber", &spd_subscriber_desc},
+    [SPD_T_SUBSCRIPTION] = {"subscription", &spd_subscription_desc},
 };
 
 const struct spd_desc *spd_table_desc(enum spd_table table)

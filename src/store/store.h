@@ -25,6 +25,7 @@ enum spd_table {
     SPD_T_JOURNAL,
     SPD_T_COMPANION,
     SPD_T_MERGE,
+    SPD_T_WORKITEM, SPD_T_WORKITEM_REPORT, SPD_T_SUBSCRIBER, SPD_T_SUBSCRIPTION,
     SPD_T_N
 };
 /* The description of a table's rows; the SQL table of SPD_T_PAGE is "alert_attempt". */
@@ -80,6 +81,15 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_STUDY_ACCESSION,    /* value|authority */
     SPD_KEY_OUTBOX_CONTROL,     /* control_id of a row that was sent and waits for its answer */
     SPD_KEY_STUDY_STEP,         /* SOP Instance UID of an MPPS, one per step */
+    SPD_KEY_RESULT_POSITIVE,    /* item id, one per item, while positive and not superseded */
+    SPD_KEY_PARKED_UNLISTED,    /* "*" and "*|sender" of what an unlisted one sent, while not closed */
+    SPD_KEY_WORKITEM_UID,
+    SPD_KEY_REPORT_RECEIVER,    /* AE title of a workitem_report, one per receiver */
+    SPD_KEY_SUBSCRIBER_AE,
+    SPD_KEY_SUBSCRIBER_GLOBAL,  /* "1" while it has ranges or filters */
+    SPD_KEY_SUBSCRIPTION,       /* subscriber id|workitem id */
+    SPD_KEY_SUBSCRIPTION_OF,    /* subscriber id, while its state is set */
+    SPD_KEY_SUBSCRIPTION_WORKITEM, /* workitem id, while it is subscribed */
     SPD_KEY_N
 };
 
@@ -198,5 +208,9 @@ SPD_STORE_VERBS(audit, SPD_T_AUDIT)
 SPD_STORE_VERBS(journal, SPD_T_JOURNAL)
 SPD_STORE_VERBS(companion, SPD_T_COMPANION)
 SPD_STORE_VERBS(merge, SPD_T_MERGE)
+SPD_STORE_VERBS(workitem, SPD_T_WORKITEM)
+SPD_STORE_VERBS(workitem_report, SPD_T_WORKITEM_REPORT)
+SPD_STORE_VERBS(subscriber, SPD_T_SUBSCRIBER)
+SPD_STORE_VERBS(subscription, SPD_T_SUBSCRIPTION)
 
 #endif

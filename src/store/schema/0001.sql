@@ -93,6 +93,7 @@ CREATE TABLE "item"(
   "room" TEXT NOT NULL DEFAULT '',
   "acquiring" INTEGER NOT NULL DEFAULT 0,
   "named_studies" TEXT NOT NULL DEFAULT '[]',
+  "workitem" INTEGER NOT NULL DEFAULT 0,
   "status" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
@@ -152,7 +153,10 @@ CREATE TABLE "result"(
   "body_part" TEXT NOT NULL DEFAULT '',
   "link" TEXT NOT NULL DEFAULT '',
   "outputs" TEXT NOT NULL DEFAULT '[]',
-  "assigned" TEXT NOT NULL DEFAULT '[]'
+  "assigned" TEXT NOT NULL DEFAULT '[]',
+  "part" INTEGER NOT NULL DEFAULT 0,
+  "device_manufacturer" TEXT NOT NULL DEFAULT '',
+  "device_model" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE "companion"(
@@ -458,6 +462,59 @@ CREATE TABLE "merge"(
   "undone_by" TEXT NOT NULL DEFAULT '',
   "undone_reason" TEXT NOT NULL DEFAULT '',
   "undone_message" INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE "workitem"(
+  "id" INTEGER PRIMARY KEY,
+  "uid" TEXT NOT NULL DEFAULT '',
+  "item" INTEGER NOT NULL DEFAULT 0,
+  "state" TEXT NOT NULL DEFAULT '',
+  "priority" TEXT NOT NULL DEFAULT '',
+  "readiness" TEXT NOT NULL DEFAULT '',
+  "created" INTEGER NOT NULL DEFAULT 0,
+  "modified" INTEGER NOT NULL DEFAULT 0,
+  "claimed" INTEGER NOT NULL DEFAULT 0,
+  "ended" INTEGER NOT NULL DEFAULT 0,
+  "transaction" TEXT NOT NULL DEFAULT '',
+  "performer" TEXT NOT NULL DEFAULT '',
+  "replaces" TEXT NOT NULL DEFAULT '',
+  "requester" TEXT NOT NULL DEFAULT '',
+  "reason" TEXT NOT NULL DEFAULT '',
+  "attributes" TEXT NOT NULL DEFAULT '[]',
+  "order_cancelled" INTEGER NOT NULL DEFAULT 0,
+  "report" TEXT NOT NULL DEFAULT '',
+  "report_at" INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE "workitem_report"(
+  "id" INTEGER PRIMARY KEY,
+  "at" INTEGER NOT NULL DEFAULT 0,
+  "seq" INTEGER NOT NULL DEFAULT 0,
+  "workitem" INTEGER NOT NULL DEFAULT 0,
+  "uid" TEXT NOT NULL DEFAULT '',
+  "kind" TEXT NOT NULL DEFAULT '',
+  "state" TEXT NOT NULL DEFAULT '',
+  "readiness" TEXT NOT NULL DEFAULT '',
+  "attributes" TEXT NOT NULL DEFAULT '[]',
+  "by" TEXT NOT NULL DEFAULT '',
+  "receivers" TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+CREATE TABLE "subscriber"(
+  "id" INTEGER PRIMARY KEY,
+  "ae" TEXT NOT NULL DEFAULT '',
+  "at" INTEGER NOT NULL DEFAULT 0,
+  "ranges" TEXT NOT NULL DEFAULT '[]',
+  "filters" TEXT NOT NULL DEFAULT '[]',
+  "seen" INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE "subscription"(
+  "id" INTEGER PRIMARY KEY,
+  "subscriber" INTEGER NOT NULL DEFAULT 0,
+  "ae" TEXT NOT NULL DEFAULT '',
+  "workitem" INTEGER NOT NULL DEFAULT 0,
+  "state" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE "journal"(
