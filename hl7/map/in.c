@@ -10,9 +10,9 @@ struct why {
 };
 static const struct why not_for_us = {"not-for-us", "Niet voor deze lijst bedoeld.",
                                       "Not meant for this list.", ""};
-static const struct why merge = {
-    "merge", "Samenvoeging van patiënten: wordt nog niet verwerkt, een mens moet kijken.",
-    "Patients are merged: not processed yet, a person must look.", "merge"};
+static const struct why no_prior = {
+    "merge", "Samenvoeging zonder het nummer dat vervalt, of zonder wat er verhuist.",
+    "A merge without the number that ended, or without what moves.", "merge"};
 static const struct why oru_results = {
     "oru-results",
     "Geen veldenkaart (results:) zegt hoe de resultaten van deze zender te lezen zijn.",
@@ -109,7 +109,8 @@ static void no_event(const struct hl7_read *r, enum hl7_no no, struct spd_event 
 {
     static const struct why *const parked[] = {[HL7_NO_IDENTIFIER] = &no_identifier,
                                                [HL7_NO_PATIENT] = &no_patient,
-                                               [HL7_NO_ORDER] = &no_order};
+                                               [HL7_NO_ORDER] = &no_order,
+                                               [HL7_NO_PRIOR] = &no_prior};
     enum spd_answer answer = r->o->on_unusable ? r->o->on_unusable : SPD_ANSWER_AA;
     if (no == HL7_NO_NOT_FOR_US)
         ignore(ret, in, r->arena);
@@ -152,24 +153,35 @@ static void take_results(struct hl7_read *r, struct spd_event *ret, struct spd_m
     *ret = (struct spd_event){.type = SPD_EVENT_RESULT, .u.result = e};
 }
 
-static bool one_of(spd_sv t, const char *list) /* "A01 A02 " */
-{
-    size_t at;
-    return t.len == 3 && spd_sv_find(spd_sv_from(list), t, &at);
-}
-
 static void take_adt(struct hl7_read *r, spd_sv trigger, struct spd_event *ret,
                      struct spd_message_in *in)
 {
     struct spd_patient_event *e = SPD_NEW(r->arena, struct spd_patient_event);
     if (!r->o->adt) return ignore(ret, in, r->arena);
-    if (one_of(trigger, "A18 A34 A35 A36 A40 A41 A42 A43 A44 A45 A46 A47"))
-        return park(r, ret, in, &merge, SPD_ANSWER_AA);
-    if (!one_of(trigger, "A01 A02 A03 A04 A05 A06 A07 A08 A31")) return ignore(ret, in, r->arena);
     enum hl7_no no = hl7_read_adt(r, trigger, e);
     if (no) return no_event(r, no, ret, in);
     e->message = *in;
     *ret = (struct spd_event){.type = SPD_EVENT_PATIENT, .u.patient = e};
+}
+
+static void take_siu(struct hl7_read *r, spd_sv trigger, struct spd_event *ret,
+                     struct spd_message_in *in)
+{
+    struct spd_appointment_event *e = SPD_NEW(r->arena, struct spd_appointment_event);
+    enum hl7_no no = r->o->orders ? hl7_read_siu(r, trigger, e) : HL7_NO_NOT_FOR_US;
+    if (no) return no_event(r, no, ret, in);
+    e->message = *in;
+    *ret = (struct spd_event){.type = SPD_EVENT_APPOINTMENT, .u.appointment = e};
+}
+
+static void take_mdm(struct hl7_read *r, spd_sv trigger, struct spd_event *ret,
+                     struct spd_message_in *in)
+{
+    struct spd_report_event *e = SPD_NEW(r->arena, struct spd_report_event);
+    enum hl7_no no = r->o->reports ? hl7_read_mdm(r, trigger, e) : HL7_NO_NOT_FOR_US;
+    if (no) return no_event(r, no, ret, in);
+    e->message = *in;
+    *ret = (struct spd_event){.type = SPD_EVENT_REPORT, .u.report = e};
 }
 
 /* MSH-5, 6 and 11 where the peer's entry says so. */
@@ -191,17 +203,36 @@ static bool is_addressed(const struct hl7_read *r, struct spd_err *err)
     return true;
 }
 
+/* The application's own answer to a message of ours, on a connection of its own (enhanced mode): ACK,
+ * ORR, ORI, ORA …, whatever has an MSA. It changes no order. */
+static bool take_answer(const struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in)
+{
+    size_t at = hl7_seg_find(r->m, "MSA", 0);
+    const struct hl7_seg *msa = at < r->m->n_segs && at <= 3 ? &r->m->segs[at] : NULL;
+    int code;
+    if (!msa) return false;
+    ignore(ret, in, r->arena);
+    code = spd_enum_from(spd_answer_names, hl7_text_of(r, msa, 1, 1));
+    if (code <= 0) return true;
+    ret->u.message->ack = code;
+    ret->u.message->acks = hl7_text_of(r, msa, 2, 1);
+    return true;
+}
+
 static void dispatch(struct hl7_read *r, struct spd_event *ret, struct spd_message_in *in)
 {
     const struct hl7_seg *msh = &r->m->segs[0];
     spd_sv type = hl7_text_of(r, msh, 9, 1), trigger = hl7_text_of(r, msh, 9, 2);
     if (!type.len)
         return park(r, ret, in, &no_type, r->o->on_unusable ? r->o->on_unusable : SPD_ANSWER_AA);
+    if (take_answer(r, ret, in)) return;
     if (spd_sv_is(type, "ORM") || spd_sv_is(type, "OMI") || spd_sv_is(type, "OMG"))
         return take_order(r, ret, in);
     if (spd_sv_is(type, "ORU") && (spd_sv_is(trigger, "R01") || !trigger.len))
         return r->o->results ? take_results(r, ret, in) : take_report(r, ret, in);
     if (spd_sv_is(type, "ADT")) return take_adt(r, trigger, ret, in);
+    if (spd_sv_is(type, "SIU")) return take_siu(r, trigger, ret, in);
+    if (spd_sv_is(type, "MDM")) return take_mdm(r, trigger, ret, in);
     ignore(ret, in, r->arena);
 }
 
@@ -226,6 +257,8 @@ struct spd_message_in *hl7_map_envelope(struct spd_event *event)
         return &event->u.report->message;
     case SPD_EVENT_RESULT:
         return &event->u.result->message;
+    case SPD_EVENT_APPOINTMENT:
+        return &event->u.appointment->message;
     case SPD_EVENT_MESSAGE:
         return &event->u.message->message;
     default:

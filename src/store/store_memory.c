@@ -8,8 +8,8 @@
  *
  * Ids are slots in a paged array per table (the core's ids are dense counters), but for timers,
  * whose ids lie far apart: theirs are a balanced tree. Keys are a hash of (kind, text) to a sorted
- * id set; due rows are a balanced tree. Changes go through replace(), which keeps all of it in step;
- * the undo log holds (before, after) and is played backwards by the same function.
+ * id set; due rows are a balanced tree. Changes go through replace(), which keeps all of it in
+ * step; the undo log holds (before, after) and is played backwards by the same function.
  *
  * Threads: one owner. Each open makes a store of its own. The hash is not made for hostile keys: no
  * door leads to this back end. */
@@ -44,10 +44,14 @@ struct entry { /* of the key index */
     struct spd_idset ids;
 };
 
-struct due_key { /* rows of one part stand together */
-    spd_sv part;
+struct due_key {
     spd_usec due;
     int64_t id;
+};
+
+struct due_part { /* the outbox rows of one destination, as many as there ever were */
+    spd_sv name;  /* behind it */
+    GTree *tree;  /* of struct due_key */
 };
 
 struct change {
@@ -57,8 +61,9 @@ struct change {
 
 struct memory {
     struct rows rows[SPD_T_N];
-    GHashTable *keys; /* of struct entry */
-    GTree *due[2];    /* of struct due_key: timer, outbox */
+    GHashTable *keys;      /* of struct entry */
+    GTree *due_timers;     /* of struct due_key */
+    GHashTable *due_parts; /* of struct due_part */
     struct change *log;
     size_t n_log, cap_log, mark;
     struct block *graveyard;
@@ -228,39 +233,79 @@ static void keys_replace(struct memory *s, enum spd_table t, int64_t id, const v
 static gint due_compare(gconstpointer a, gconstpointer b, gpointer unused)
 {
     const struct due_key *x = a, *y = b;
-    int part = spd_sv_cmp(x->part, y->part);
     (void)unused;
-    if (part) return part;
     if (x->due != y->due) return x->due < y->due ? -1 : 1;
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static bool due_of(enum spd_table t, const void *object, struct due_key *ret)
+static guint part_hash(gconstpointer p)
+{
+    return (guint)spd_sv_hash(((const struct due_part *)p)->name);
+}
+
+static gboolean part_equal(gconstpointer a, gconstpointer b)
+{
+    return spd_sv_eq(((const struct due_part *)a)->name, ((const struct due_part *)b)->name);
+}
+
+static void part_free(gpointer p)
+{
+    g_tree_destroy(((struct due_part *)p)->tree);
+    spd_free(p);
+}
+
+static GTree *due_tree_new(void)
+{
+    return g_tree_new_full(due_compare, NULL, spd_free, NULL);
+}
+
+/* NULL: no row was ever due for that destination. */
+static GTree *due_tree(const struct memory *s, enum spd_table t, spd_sv part)
+{
+    struct due_part want = {part, NULL}, *p;
+    if (t == SPD_T_TIMER) return s->due_timers;
+    p = g_hash_table_lookup(s->due_parts, &want);
+    return p ? p->tree : NULL;
+}
+
+static GTree *due_tree_make(struct memory *s, enum spd_table t, spd_sv part)
+{
+    GTree *tree = due_tree(s, t, part);
+    struct due_part *p;
+    if (tree) return tree;
+    p = spd_must_malloc(sizeof *p + part.len);
+    p->tree = due_tree_new();
+    p->name = spd_sv_of((char *)(p + 1), part.len);
+    if (part.len) memcpy(p + 1, part.ptr, part.len);
+    g_hash_table_add(s->due_parts, p);
+    return p->tree;
+}
+
+static bool due_of(enum spd_table t, const void *object, struct due_key *ret, spd_sv *ret_part)
 {
     const struct spd_timer *timer = object;
     const struct spd_outbox *outbox = object;
+    *ret_part = SPD_SV_NONE;
     if (!object) return false;
     if (t == SPD_T_TIMER) {
-        *ret = (struct due_key){SPD_SV_NONE, timer->due, timer->id};
+        *ret = (struct due_key){timer->due, timer->id};
         return true;
     }
-    *ret = (struct due_key){outbox->destination, outbox->due, outbox->id};
+    *ret = (struct due_key){outbox->due, outbox->id}, *ret_part = outbox->destination;
     return outbox->state == SPD_OUTBOX_QUEUED || outbox->state == SPD_OUTBOX_SENDING;
 }
 
 static void due_replace(struct memory *s, enum spd_table t, const void *before, const void *after)
 {
-    struct due_key a = {SPD_SV_NONE, 0, 0}, b = a;
-    bool was = due_of(t, before, &a), is = due_of(t, after, &b);
-    GTree *tree = s->due[t == SPD_T_OUTBOX];
-    if (was && is && a.due == b.due && spd_sv_eq(a.part, b.part)) return;
-    if (was) g_tree_remove(tree, &a);
+    struct due_key a = {0, 0}, b = {0, 0};
+    spd_sv of_a, of_b;
+    bool was = due_of(t, before, &a, &of_a), is = due_of(t, after, &b, &of_b);
+    if (was && is && a.due == b.due && spd_sv_eq(of_a, of_b)) return;
+    if (was) g_tree_remove(due_tree_make(s, t, of_a), &a);
     if (is) {
-        struct due_key *k = spd_must_malloc(sizeof *k + b.part.len);
+        struct due_key *k = spd_must_malloc(sizeof *k);
         *k = b;
-        if (b.part.len) memcpy(k + 1, b.part.ptr, b.part.len); /* the object may go before the key */
-        k->part = spd_sv_of((const char *)(k + 1), b.part.len);
-        g_tree_insert(tree, k, NULL);
+        g_tree_insert(due_tree_make(s, t, of_b), k, NULL);
     }
 }
 
@@ -326,7 +371,8 @@ static enum spd_rc memory_open(const char *url, int mode, void **ret_self, struc
     }
     s->rows[SPD_T_TIMER].sparse = g_tree_new(id_compare);
     s->keys = g_hash_table_new_full(entry_hash, entry_equal, entry_free, NULL);
-    for (int i = 0; i < 2; i++) s->due[i] = g_tree_new_full(due_compare, NULL, spd_free, NULL);
+    s->due_timers = due_tree_new();
+    s->due_parts = g_hash_table_new_full(part_hash, part_equal, part_free, NULL);
     s->scratch = spd_arena_new(KEYS_MAX);
     if (!s->scratch) spd_out_of_memory();
     *ret_self = s;
@@ -343,11 +389,13 @@ static gboolean block_free(gpointer id, gpointer block, gpointer unused)
 static void memory_close(void *self)
 {
     struct memory *s = self;
-    for (size_t i = 0; i < s->n_log; i++) bury(s, s->log[i].before);
+    for (size_t i = 0; i < s->n_log; i++)
+        bury(s, s->log[i].before);
     empty_graveyard(s);
     for (int t = 0; t < SPD_T_N; t++) {
         for (size_t p = 0; p < s->rows[t].pages; p++) {
-            for (size_t i = 0; s->rows[t].page[p] && i < PAGE; i++) spd_free(s->rows[t].page[p][i]);
+            for (size_t i = 0; s->rows[t].page[p] && i < PAGE; i++)
+                spd_free(s->rows[t].page[p][i]);
             spd_free(s->rows[t].page[p]);
         }
         spd_free(s->rows[t].page);
@@ -356,7 +404,8 @@ static void memory_close(void *self)
         g_tree_destroy(s->rows[t].sparse);
     }
     g_hash_table_destroy(s->keys);
-    for (int i = 0; i < 2; i++) g_tree_destroy(s->due[i]);
+    g_tree_destroy(s->due_timers);
+    g_hash_table_destroy(s->due_parts);
     spd_arena_free(s->scratch);
     spd_free(s->log);
     spd_free(s);
@@ -375,7 +424,8 @@ static enum spd_rc memory_commit(void *self, struct spd_err *err)
 {
     struct memory *s = self;
     if (!s->in_transaction) return spd_fail(err, SPD_BUG, "commit", "no transaction is open");
-    for (size_t i = 0; i < s->n_log; i++) bury(s, s->log[i].before);
+    for (size_t i = 0; i < s->n_log; i++)
+        bury(s, s->log[i].before);
     s->n_log = 0;
     s->in_transaction = s->in_savepoint = false;
     return SPD_OK;
@@ -426,8 +476,7 @@ static enum spd_rc memory_put(void *self, enum spd_table t, const void *object, 
         return spd_fail(err, SPD_LIMIT, "put", "memory store: the id is too large");
     if (!old && was)
         return spd_fail(err, SPD_EXISTS, spd_table_name(t), "a row with this id exists");
-    if (old && !was)
-        return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to replace");
+    if (old && !was) return spd_fail(err, SPD_NOTFOUND, spd_table_name(t), "no row to replace");
     change(s, t, was, block_new(&s->rows[t], object));
     return SPD_OK;
 }
@@ -465,17 +514,18 @@ static enum spd_rc memory_find(void *self, enum spd_key_kind kind, spd_sv text, 
 }
 
 static enum spd_rc memory_due(void *self, enum spd_table t, spd_sv part, spd_usec until,
-                              spd_usec after_due, int64_t after_id, int64_t *ret_ids, spd_usec *ret_dues, size_t max,
-                              size_t *ret_n, struct spd_err *err)
+                              spd_usec after_due, int64_t after_id, int64_t *ret_ids,
+                              spd_usec *ret_dues, size_t max, size_t *ret_n, struct spd_err *err)
 {
     const struct memory *s = self;
-    struct due_key after = {part, after_due, after_id};
+    struct due_key after = {after_due, after_id};
+    GTree *tree = due_tree(s, t, part);
     size_t n = 0;
     (void)err;
-    for (GTreeNode *node = g_tree_upper_bound(s->due[t == SPD_T_OUTBOX], &after); node && n < max;
+    for (GTreeNode *node = tree ? g_tree_upper_bound(tree, &after) : NULL; node && n < max;
          node = g_tree_node_next(node)) {
         const struct due_key *k = g_tree_node_key(node);
-        if (k->due > until || !spd_sv_eq(k->part, part)) break;
+        if (k->due > until) break;
         if (ret_dues) ret_dues[n] = k->due;
         ret_ids[n++] = k->id;
     }
@@ -512,14 +562,18 @@ static enum spd_rc memory_scan(void *self, enum spd_table t, int64_t after, bool
         int64_t id = after > r->max_id ? r->max_id : after - 1;
         for (; id > 0 && n < max; id--) {
             struct block **p = slot(r, id);
-            if (!p) id = id / PAGE * PAGE; /* skip the page */
-            else if (*p) ret_ids[n++] = id;
+            if (!p)
+                id = id / PAGE * PAGE; /* skip the page */
+            else if (*p)
+                ret_ids[n++] = id;
         }
     } else if (after < r->max_id) {
         for (int64_t id = after < 0 ? 1 : after + 1; id <= r->max_id && n < max; id++) {
             struct block **p = slot(r, id);
-            if (!p) id = id / PAGE * PAGE + PAGE - 1;
-            else if (*p) ret_ids[n++] = id;
+            if (!p)
+                id = id / PAGE * PAGE + PAGE - 1;
+            else if (*p)
+                ret_ids[n++] = id;
         }
     }
     *ret_n = n;
@@ -535,9 +589,20 @@ static enum spd_rc memory_max_id(void *self, enum spd_table t, int64_t *ret, str
 }
 
 const struct spd_store_ops spd_store_memory = {
-    .name = "memory", .open = memory_open, .close = memory_close, .begin = memory_begin,
-    .commit = memory_commit, .rollback = memory_rollback, .savepoint = memory_savepoint,
-    .release = memory_release, .rollback_to = memory_rollback_to, .put = memory_put,
-    .del = memory_del, .get = memory_get, .find = memory_find, .due = memory_due,
-    .scan = memory_scan, .max_id = memory_max_id,
+    .name = "memory",
+    .open = memory_open,
+    .close = memory_close,
+    .begin = memory_begin,
+    .commit = memory_commit,
+    .rollback = memory_rollback,
+    .savepoint = memory_savepoint,
+    .release = memory_release,
+    .rollback_to = memory_rollback_to,
+    .put = memory_put,
+    .del = memory_del,
+    .get = memory_get,
+    .find = memory_find,
+    .due = memory_due,
+    .scan = memory_scan,
+    .max_id = memory_max_id,
 };

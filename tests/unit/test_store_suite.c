@@ -287,6 +287,40 @@ static void only_waiting_outbox_rows_are_due(void **state)
     OK(spd_store_commit(p->s, NULL));
 }
 
+static void outbox_rows_are_due_by_destination(void **state)
+{
+    static const struct {
+        int64_t id, due;
+        const char *to;
+    } rows[] = {{1, 30, "ris"}, {2, 10, "pager"}, {3, 20, "ris"}, {4, 30, "ris"}, {5, 5, "rispacs"}};
+    struct place *p = *state;
+    int64_t ids[8];
+    spd_usec dues[8];
+    size_t n;
+    OK(spd_store_begin(p->s, NULL));
+    for (size_t i = 0; i < 5; i++) {
+        struct spd_outbox o = {.id = rows[i].id, .due = rows[i].due, .state = SPD_OUTBOX_QUEUED};
+        o.destination = spd_sv_from(rows[i].to);
+        OK(spd_put_outbox(p->s, &o, NULL, NULL));
+    }
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV("ris"), 30, 0, 0, ids, dues, 8, &n, NULL));
+    assert_int_equal(n, 3);
+    assert_memory_equal(ids, ((int64_t[]){3, 1, 4}), 3 * sizeof *ids);
+    assert_memory_equal(dues, ((int64_t[]){20, 30, 30}), 3 * sizeof *dues);
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV("ris"), 30, 30, 1, ids, dues, 8, &n, NULL));
+    assert_int_equal(n, 1);
+    assert_int_equal(ids[0], 4);
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV("nobody"), 30, 0, 0, ids, dues, 8, &n, NULL));
+    assert_int_equal(n, 0);
+    struct spd_outbox old = {.id = 4, .due = 30, .state = SPD_OUTBOX_QUEUED, .destination = SPD_SV("ris")};
+    struct spd_outbox moved = old;
+    moved.destination = SPD_SV("pager");
+    OK(spd_put_outbox(p->s, &moved, &old, NULL));
+    OK(spd_store_due(p->s, SPD_T_OUTBOX, SPD_SV("pager"), 30, 0, 0, ids, dues, 8, &n, NULL));
+    assert_int_equal(n, 2);
+    OK(spd_store_commit(p->s, NULL));
+}
+
 static void scan_goes_both_ways(void **state)
 {
     static const int64_t put[] = {3, 1, 2000, 70000, 12};
@@ -549,6 +583,7 @@ int main(void)
             CASE(many_ids_under_one_key),
             CASE(due_comes_in_order),
             CASE(only_waiting_outbox_rows_are_due),
+            CASE(outbox_rows_are_due_by_destination),
             CASE(scan_goes_both_ways),
             CASE(rollback_leaves_nothing),
             CASE(savepoint_undoes_one_event),
