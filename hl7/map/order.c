@@ -132,7 +132,7 @@ static void read_priority(const struct hl7_read *r, const struct hl7_at *at,
 {
     bool nulled;
     spd_sv wire = SPD_SV_NONE,
-           word = hl7_take_word(r, at, hl7_fact(r, HL7_F_PRIORITY), &wire, &nulled);
+           word = hl7_take_priority(r, at, hl7_fact(r, HL7_F_PRIORITY), &wire, &nulled);
     null_field(r, nulled, "priority", ret);
     ret->priority_wire = wire;
     ret->priority = (int32_t)hl7_word_priority(word);
@@ -263,6 +263,7 @@ static void read_visit(const struct hl7_read *r, struct spd_order_event *ret)
     bool no_place, no_class;
     ret->location = hl7_fact_or_null(r, &at, HL7_F_LOCATION, &no_place);
     ret->patient_class = hl7_fact_or_null(r, &at, HL7_F_PATIENT_CLASS, &no_class);
+    hl7_read_encounter(r, &ret->account, &ret->visit);
     for (size_t k = 0; k < ret->orders.n; k++) {
         null_field(r, no_place, "location", &ret->orders.v[k]);
         null_field(r, no_class, "patient_class", &ret->orders.v[k]);

@@ -313,14 +313,15 @@ static enum go take_word(void *ctx, const struct hl7_hit *hit)
     spd_sv wire = hit->path ? text_at(t->r, hit->path, hit->v)
                             : spd_arena_dup(t->r->arena, hit->source->text);
     spd_sv word = mapped(t->r, hit->source, wire, &by_table);
-    if (!word.len) return ON;
+    bool known = hl7_word_priority(word) != SPD_PRIORITY_UNSET;
+    if (!word.len || (!known && t->wire.len)) return ON;
     t->wire = wire, t->word = word;
     trace_hit(t->r, t->s, hit, wire);
-    return STOP;
+    return known ? STOP : ON; /* a later field may say it in a word that is known */
 }
 
-spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
-                     spd_sv *ret_wire, bool *ret_nulled)
+spd_sv hl7_take_priority(const struct hl7_read *r, const struct hl7_at *at,
+                         const struct hl7_sources *s, spd_sv *ret_wire, bool *ret_nulled)
 {
     struct word t = {.r = r, .s = s};
     struct walk w = {r, at, take_word, &t, false};
@@ -463,10 +464,10 @@ static enum go take_cx(void *ctx, const struct hl7_hit *hit)
     return SAID;
 }
 
-void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at,
-                          struct spd_patient *ret)
+void hl7_read_ids(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
+                  struct spd_patient *ret)
 {
-    struct patient_ids t = {r, hl7_fact(r, HL7_F_PATIENT_IDS), ret};
+    struct patient_ids t = {r, hl7_fact(r, fact), ret};
     struct walk w = {r, at, take_cx, &t, false};
     walk(&w, t.s, false);
 }

@@ -169,7 +169,7 @@ static spd_sv sex(spd_sv t)
 void hl7_read_patient(const struct hl7_read *r, const struct hl7_seg *pid, struct spd_patient *ret)
 {
     struct hl7_at at = {NULL, (size_t)(pid - r->m->segs), HL7_NO_SEG};
-    hl7_read_patient_ids(r, &at, ret);
+    hl7_read_ids(r, &at, HL7_F_PATIENT_IDS, ret);
     ret->name = hl7_fact_text(r, &at, HL7_F_PATIENT_NAME);
     ret->birth_date = birth_date(hl7_fact_text(r, &at, HL7_F_BIRTH_DATE));
     ret->sex = sex(hl7_fact_text(r, &at, HL7_F_SEX));

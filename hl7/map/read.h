@@ -80,12 +80,19 @@ enum hl7_no {
     HL7_NO_IDENTIFIER,
     HL7_NO_PATIENT,
     HL7_NO_ORDER,
-    HL7_NO_MIXED /* AI results and something else in one message */
+    HL7_NO_MIXED, /* AI results and something else in one message */
+    HL7_NO_PRIOR  /* a merge that does not name the number that ended, or the account that moves */
 };
 enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret);
 enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret);
 /* AI results, by the map's section results:. NOT_FOR_US: no entry of it is for this message. */
 enum hl7_no hl7_read_results(struct hl7_read *r, struct spd_result_event *ret);
 enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret);
+enum hl7_no hl7_read_siu(struct hl7_read *r, spd_sv trigger, struct spd_appointment_event *ret);
+enum hl7_no hl7_read_mdm(struct hl7_read *r, spd_sv trigger, struct spd_report_event *ret);
+/* The report's lines, assembled. */
+void hl7_report_text(const struct hl7_read *r, struct spd_report_event *ret);
+/* PID-18 and PV1-19, by the field map. */
+void hl7_read_encounter(const struct hl7_read *r, struct spd_cx *ret_account, struct spd_cx *ret_visit);
 
 #endif

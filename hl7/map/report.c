@@ -1,4 +1,4 @@
-/* hl7/map/report.c: ORU^R01 of a system that reports, and ADT; see read.h. A report closes only
+/* hl7/map/report.c: ORU^R01 of a system that reports; see read.h. A report closes only
  * what it names, and only the status of the order group it stands in counts. */
 #include "hl7/map/site.h"
 
@@ -52,7 +52,7 @@ static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigne
 }
 
 /* The lines go through an arena of their own: the text is as long as the message. */
-static void read_text(const struct hl7_read *r, struct spd_report_event *ret)
+void hl7_report_text(const struct hl7_read *r, struct spd_report_event *ret)
 {
     struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
     struct hl7_at anywhere = {NULL, HL7_NO_SEG, HL7_NO_SEG};
@@ -104,20 +104,6 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
     if (!ret->reports.n) return HL7_NO_IDENTIFIER;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
-    read_text(r, ret);
-    return HL7_NO;
-}
-
-enum hl7_no hl7_read_adt(struct hl7_read *r, spd_sv trigger, struct spd_patient_event *ret)
-{
-    size_t pid = hl7_seg_find(r->m, "PID", 0), evn = hl7_seg_find(r->m, "EVN", 0);
-    if (pid == r->m->n_segs) return HL7_NO_PATIENT;
-    hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
-    if (!ret->patient.ids.n) return HL7_NO_IDENTIFIER;
-    ret->trigger = trigger;
-    hl7_read_visit(r, &ret->location, &ret->patient_class);
-    spd_usec at = evn < r->m->n_segs ? hl7_read_time(r, hl7_field(r->m, &r->m->segs[evn], 2)) : 0;
-    if (!at) at = hl7_read_time(r, hl7_field(r->m, &r->m->segs[0], 7));
-    ret->source_time = hl7_clamp_time(r, at);
+    hl7_report_text(r, ret);
     return HL7_NO;
 }

@@ -42,8 +42,11 @@
     X(PATIENT_NAME, "patient", "name", XPN)                                                        \
     X(BIRTH_DATE, "patient", "birth_date", TEXT)                                                   \
     X(SEX, "patient", "sex", TEXT)                                                                 \
+    X(PRIOR_IDS, "patient", "prior_ids", CX)                                                       \
     X(LOCATION, "visit", "location", TEXT)                                                         \
     X(PATIENT_CLASS, "visit", "class", TEXT)                                                       \
+    X(ACCOUNT, "visit", "account", TEXT)                                                           \
+    X(VISIT, "visit", "number", TEXT)                                                              \
     X(REPORT_STATUS, "report", "status", TEXT)                                                     \
     X(REPORT_BY, "report", "by", NDL)                                                              \
     X(REPORT_AT, "report", "at", TIME)                                                             \
@@ -197,11 +200,12 @@ struct hl7_texts {
  * value. */
 struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at,
                               const struct hl7_sources *s, enum hl7_kind kind, bool *ret_nulled);
-/* One value: what the table makes of it, and the field's own word. */
-spd_sv hl7_take_word(const struct hl7_read *r, const struct hl7_at *at, const struct hl7_sources *s,
-                     spd_sv *ret_wire, bool *ret_nulled);
-void hl7_read_patient_ids(const struct hl7_read *r, const struct hl7_at *at,
-                          struct spd_patient *ret);
+/* A priority: what the table makes of the first word that is one (else of the first word), and the
+ * field's own word. */
+spd_sv hl7_take_priority(const struct hl7_read *r, const struct hl7_at *at,
+                         const struct hl7_sources *s, spd_sv *ret_wire, bool *ret_nulled);
+void hl7_read_ids(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact,
+                  struct spd_patient *ret);
 
 const struct hl7_sources *hl7_fact(const struct hl7_read *r, enum hl7_fact fact);
 spd_sv hl7_fact_text(const struct hl7_read *r, const struct hl7_at *at, enum hl7_fact fact);

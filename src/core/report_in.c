@@ -28,6 +28,17 @@ static enum spd_rc is_ambiguous(struct spd_tx *tx, const struct spd_order_in *o,
     return SPD_OK;
 }
 
+/* A notice without a text leaves what stands; an addendum comes under it. */
+static void take_text(struct spd_tx *tx, struct spd_item *item, const struct spd_report_event *e)
+{
+    if (e->by.len || !e->addendum) item->report_by = e->by;
+    if (e->addendum && e->text.len && item->report_text.len)
+        item->report_text = spd_arena_printf(tx->a, "%.*s\n\n%.*s", SPD_SV_ARG(item->report_text),
+                                             SPD_SV_ARG(e->text));
+    else if (e->text.len)
+        item->report_text = e->text;
+}
+
 static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e,
                               const struct spd_order_in *o, bool *ret_found, bool *ret_differs,
                               bool *ret_stale)
@@ -80,9 +91,8 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     case SPD_REPORT_AXIS_N:
         return SPD_OK;
     }
-    item->report_by = e->by;
     item->report_at = tx->now;
-    item->report_text = e->text;
+    if (!was_final || o->report != SPD_REPORT_PRELIMINARY) take_text(tx, item, e);
     if (!was_final && item->report >= SPD_REPORT_FINAL) {
         struct spd_result *rs;
         size_t n;
