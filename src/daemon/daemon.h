@@ -27,6 +27,8 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
 /* Reads the configuration again. A bad one keeps the old one running, raises the alarm "config" and
  * says why. */
 enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err);
+/* About once a second: looks at certificates and at strangers on the HL7 port, and raises alarms. */
+void spd_daemon_tick(struct spd_daemon *d);
 /* Stops accepting, answers what was taken, commits, closes. NULL is a no-op. */
 void spd_daemon_stop(struct spd_daemon *d);
 

@@ -159,7 +159,7 @@ static void copy_receipt(void *ctx, const struct spd_receipt *r)
     t->ret->id = r->id, t->ret->revision = r->revision;
     if (r->did == SPD_DID_PARK)
         t->ret->outcome = SPD_TAKEN_PARKED;
-    else if (t->read == SPD_READ_NOT_A_RESULT)
+    else if (t->read == SPD_READ_NOT_A_RESULT || t->read == SPD_READ_COMPANION)
         t->ret->outcome = SPD_TAKEN_NOT_A_RESULT;
     else if (t->read == SPD_READ_REFUSED || r->did == SPD_DID_REFUSE)
         t->ret->outcome = SPD_TAKEN_REFUSED;

@@ -43,6 +43,7 @@ static void wait_for_signals(struct spd_daemon *d, int fd)
             spd_notify("WATCHDOG=1"); /* only while the writer goes round with its store */
             next = spd_clock_monotonic() + watchdog;
         }
+        spd_daemon_tick(d);
         if (tick % STATUS_EVERY == 0) {
             char status[120] = "STATUS=";
             spd_daemon_status(d, status + 7, sizeof status - 7);

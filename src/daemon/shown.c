@@ -161,6 +161,13 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
                        bad ? config_en : "loaded",
                        "verbeter het bestand, dan systemctl reload spoed",
                        "correct the file, then systemctl reload spoed"});
+    if (!spd_lines_certificates_good(d))
+        say(out, &first, dutch,
+            &(struct said){"certificates", false,
+                           "een certificaat of intrekkingslijst verloopt of is verlopen",
+                           "a certificate or revocation list ends soon or has ended",
+                           "vervang het bestand, dan systemctl reload spoed",
+                           "replace the file, then systemctl reload spoed"});
     if (dicom_figures(d, &dicom)) {
         bool up = dicom.up;
         say(out, &first, dutch,
@@ -206,6 +213,10 @@ static void hl7_metrics(struct spd_daemon *d, struct spd_str *out)
            "MLLP connections closed since their bytes were no frame.", c.refused);
     metric(out, "spoed_mllp_timed_out_total", "counter",
            "MLLP connections closed for silence or a slow frame.", c.timed_out);
+    metric(out, "spoed_mllp_not_allowed_total", "counter",
+           "MLLP connections closed since their address is not on the allow-list.", c.not_allowed);
+    metric(out, "spoed_mllp_untrusted_total", "counter",
+           "MLLP connections closed since the TLS handshake failed.", c.untrusted);
     metric(out, "spoed_mllp_evicted_total", "counter", "MLLP connections closed to make room.",
            c.evicted);
 }
@@ -242,6 +253,7 @@ void spd_shown_metrics(void *self, struct spd_str *out)
     metric(out, "spoed_config_last_reload_successful", "gauge",
            "1 when the configuration in the files is the one that runs.", ok);
     if (d->hl7) hl7_metrics(d, out);
+    spd_lines_metrics(d, out);
     dicom_metrics(d, out);
 }
 

@@ -92,7 +92,28 @@ static void test_refused(void **state)
         {"socket and port", "listen: {http: [{socket: /s, port: 80}]}\n", ":1:17",
          "a listener has"},
         {"port", "listen: {mllp: [{port: 70000}]}\n", ":1:24", "from 1 to 65535"},
-        {"mllp tls", "listen: {mllp: [{port: 2575, tls: on}]}\n", ":1:17", "not in this version"},
+        {"mllp tls", "listen: {mllp: [{port: 2575, tls: on}]}\n", ":1:35", "needs its files"},
+        {"mllp tls without ca",
+         "listen: {mllp: [{port: 2575, tls: {certificate: a, key: b}}]}\n", ":1:30", "needs a ca"},
+        {"mllp tls without key", "listen: {mllp: [{port: 2575, tls: {certificate: a, ca: c}}]}\n",
+         ":1:30", "go together"},
+        {"mllp tls without certificate", "listen: {mllp: [{port: 2575, tls: {ca: c}}]}\n", ":1:30",
+         "needs a certificate"},
+        {"mllp tls key misspelt",
+         "listen: {mllp: [{port: 2575, tls: {certifcate: a, key: b, ca: c}}]}\n", ":1:36",
+         "did you mean \"certificate\""},
+        {"mllp plain beyond loopback", "listen: {mllp: [{address: 0.0.0.0, port: 2575}]}\n", ":1:17",
+         "insecure: true"},
+        {"mllp allow", "listen: {mllp: [{allow: [10.0.0.0/8, 10.0.0.1/8]}]}\n", ":1:38",
+         "bits are set"},
+        {"mllp allow nobody", "listen: {mllp: [{allow: []}]}\n", ":1:25", "nobody"},
+        {"mllp connections", "listen: {mllp: [{max_connections: 0}]}\n", ":1:35", "1 to 4096"},
+        {"quirk", "peers: {a: {match: {door: hl7}, quirks: [bare_akc]}}\n", ":1:42",
+         "did you mean \"bare_ack\""},
+        {"mllps without tls", "send: {x: {type: hl7, to: \"mllps://10.0.0.1:1\"}}\n", ":1:27",
+         "needs tls"},
+        {"tls without mllps", "send: {x: {type: hl7, to: \"mllp://127.0.0.1:1\", tls: {ca: c}}}\n",
+         ":1:27", "is for mllps"},
         {"role", "listen: {http: [{socket: /s, roles: {a: root}}]}\n", ":1:41", "reader"},
         {"same AE twice", "listen: {dicom: {ae_title: A, reporting_ae_title: A}}\n", ":1:17",
          "must differ"},
@@ -144,6 +165,55 @@ static void test_refused(void **state)
         if (!strstr(err.place, rows[i].place) || !strstr(err.text, rows[i].complaint))
             fail_msg("%s: said %s: %s", rows[i].name, err.place, err.text);
     }
+}
+
+/* Lines: everything said comes back from `config show`, and says the same when it is read again. */
+static void test_lines(void **state)
+{
+    static const char text[] =
+        "listen:\n  mllp:\n    - {port: 2575, allow: [10.0.0.0/8, 192.0.2.7], max_connections: 100}\n"
+        "    - {address: 0.0.0.0, port: 2576, tls: {certificate: a.crt, key: /k/a.key, ca: ca.crt, crl: x.crl}}\n"
+        "    - {address: 0.0.0.0, port: 2577, insecure: true}\n"
+        "peers:\n  ris: {match: {door: hl7, certificate: ris.example}, quirks: [bare_ack, end_without_cr], "
+        "max_connections: 7}\n"
+        "  pin: {match: {door: hl7, certificate: \"sha256:AB:0C\"}}\n"
+        "  old: {match: {door: hl7, address: 10.0.0.9, certificate: old.example}, max_connections: 20}\n"
+        "send:\n  ris: {type: hl7, to: \"mllps://ris.example:2600\", quirks: [no_trailing_cr], "
+        "tls: {ca: ca.crt, certificate: a.crt, key: /k/a.key, server_name: r.example}}\n";
+    struct spd_peer_keys k = {.door = "hl7", .address = SPD_SV("10.0.0.1")};
+    struct spd_str shown = SPD_STR_INIT(1 << 20), again = SPD_STR_INIT(1 << 20);
+    struct spd_config *c = load(text);
+    struct spd_err err = {0};
+    (void)state;
+    assert_int_equal(c->mllp[0].n_allow, 2);
+    assert_int_equal(c->mllp[0].max_connections, 100);
+    assert_true(c->mllp[1].tls && spd_sv_is(c->mllp[1].files.key, "/k/a.key"));
+    assert_true(*c->mllp[1].files.crl.ptr == '/');
+    assert_true(c->mllp[2].insecure && !c->mllp[2].tls);
+    assert_true(spd_sv_is(c->send[0].tls.server_name, "r.example") && c->send[0].quirks_given);
+    k.certificate = SPD_SV("sha256:ab0c\nris\nris.example");
+    assert_non_null(spd_config_peer(c, &k));
+    assert_true(spd_sv_is(spd_config_peer(c, &k)->name, "ris"));
+    k.certificate = SPD_SV("sha256:ab0c\nRIS.example");
+    assert_true(spd_sv_is(spd_config_peer(c, &k)->name, "pin"));
+    k.certificate = SPD_SV("sha256:ab0d\nris.example.org");
+    assert_null(spd_config_peer(c, &k));
+    k.certificate = SPD_SV("sha256:ab0");
+    assert_null(spd_config_peer(c, &k));
+    k.certificate = SPD_SV_NONE; /* a certificate that is asked for must be there */
+    assert_null(spd_config_peer(c, &k));
+    assert_int_equal(spd_config_connections(c, SPD_SV("10.0.0.9")), 20);
+    assert_int_equal(spd_config_connections(c, SPD_SV("10.0.0.1")), 7);
+    assert_int_equal(spd_config_check_tls(c, &err), SPD_INVALID); /* the files are not there */
+    assert_non_null(strstr(err.place, "a.crt"));
+    spd_config_show(c, &shown);
+    spd_config_free(c);
+    c = load(shown.ptr);
+    spd_config_show(c, &again);
+    assert_string_equal(shown.ptr, again.ptr);
+    assert_non_null(strstr(shown.ptr, "server_name: r.example"));
+    spd_config_free(c);
+    spd_str_done(&shown), spd_str_done(&again);
 }
 
 static void test_peer(void **state)
@@ -275,7 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample),      cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_peer),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_lines), cmocka_unit_test(test_peer),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_show),
         cmocka_unit_test(test_reference)};
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "door/door_hl7.h"
+#include "hl7/v2/quirk.h"
 #include "net/mllp_client.h"
 #include "net/socket.h"
 
@@ -83,13 +84,14 @@ static spd_usec now(void *self)
     return spd_clock_now();
 }
 
-static bool peer(void *self, spd_sv address, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
-                 struct hl7_map_options *ret)
+static bool peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
+                 struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks)
 {
-    (void)self, (void)msh_4, (void)arena;
+    (void)self, (void)arena;
+    if (spd_sv_is(msh_4, "ODD")) *ret_quirks = HL7_QUIRK_BARE_ACK | HL7_QUIRK_NO_TRAILING_CR;
     *ret = (struct hl7_map_options){.zone = spd_zone_get("Europe/Amsterdam"), .patient_authority = SPD_SV("ZH"),
                                     .accession_issuer = SPD_SV("ZH"), .on_unusable = SPD_ANSWER_AA};
-    if (!spd_sv_is(address, "127.0.0.1") || !spd_sv_is(msh_3, "RIS")) return false;
+    if (strcmp(from->address, "127.0.0.1") || !spd_sv_is(msh_3, "RIS")) return false;
     ret->peer = SPD_SV("ris");
     ret->orders = ret->adt = ret->reports = true;
     return true;
@@ -99,7 +101,7 @@ static const struct spd_writer_ops ops = {apply, nothing, committed, NULL, NULL,
 
 static void start(struct host *h)
 {
-    struct spd_door_hl7_host host = {h, NULL, NULL, now, peer};
+    struct spd_door_hl7_host host = {h, NULL, NULL, now, peer, NULL};
     int fd;
     *h = (struct host){.lock = PTHREAD_MUTEX_INITIALIZER};
     assert_int_equal(spd_store_open("memory:", SPD_STORE_WRITE | SPD_STORE_CREATE, &h->store, NULL), SPD_OK);
@@ -176,9 +178,38 @@ static void rows(void **state)
     }
 }
 
+/* Quirks go with who spoke, message by message on one connection: an engine sends for several. */
+static void quirks_go_with_the_peer(void **state)
+{
+    static const char usual[] = "MSH|^~\\&|RIS|ZH|SPOED|ZH|20261123||ADT^A08|1|P|2.5\rEVN|A08\r",
+                      odd[] = "MSH|^~\\&|RIS|ODD|SPOED|ZH|20261123||ADT^A08|2|P|2.5\rEVN|A08\r";
+    struct host h;
+    struct spd_mllp_client *c;
+    struct spd_arena *a = spd_arena_new(1 << 20);
+    spd_sv answer;
+    (void)state;
+    start(&h);
+    h.answer = SPD_ANSWER_AA;
+    assert_int_equal(spd_mllp_connect("127.0.0.1", spd_door_hl7_port(h.door, 0), SPD_SEC(3), &c, NULL), SPD_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(spd_mllp_exchange(c, spd_sv_from(usual), SPD_SEC(5), 65536, &answer, a, NULL), SPD_OK);
+        assert_true(spd_sv_find(answer, SPD_SV("|ACK^A08^ACK|"), NULL));
+        assert_int_equal(answer.ptr[answer.len - 1], '\r');
+        assert_int_equal(spd_mllp_exchange(c, spd_sv_from(odd), SPD_SEC(5), 65536, &answer, a, NULL), SPD_OK);
+        assert_true(spd_sv_find(answer, SPD_SV("|ACK|"), NULL));
+        assert_true(spd_sv_find(answer, SPD_SV("\rMSA|AA|2"), NULL));
+        assert_int_equal(answer.ptr[answer.len - 1], '2');
+    }
+    spd_mllp_close(c);
+    spd_arena_free(a);
+    stop(&h);
+}
+
 static bool over_http(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena, struct hl7_map_options *ret)
 {
-    return peer(ctx, SPD_SV("127.0.0.1"), msh_3, msh_4, arena, ret);
+    const struct spd_mllp_from from = {"127.0.0.1", ""};
+    unsigned quirks = 0;
+    return peer(ctx, &from, msh_3, msh_4, arena, ret, &quirks);
 }
 
 /* The same messages handed in without MLLP end in the same way; only "not now" is no answer. */
@@ -262,6 +293,6 @@ static void a_pipeline(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(handed_in), cmocka_unit_test(a_pipeline)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(quirks_go_with_the_peer), cmocka_unit_test(handed_in), cmocka_unit_test(a_pipeline)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,9 +27,11 @@ struct host { /* what the listener hands in, and what to do with it */
     char texts[256][32];
     size_t n, refuse; /* refuse: so many times AGAIN first */
     bool echo;
+    char names[SPD_TLS_NAMES]; /* of the last frame's certificate */
 };
 
-static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const char *address, spd_sv frame)
+static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const struct spd_mllp_from *from,
+                            spd_sv frame)
 {
     struct host *h = ctx;
     bool echo;
@@ -39,9 +41,10 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const char *add
         pthread_mutex_unlock(&h->lock);
         return SPD_AGAIN;
     }
-    if (strcmp(address, "127.0.0.1")) abort();
+    if (strcmp(from->address, "127.0.0.1")) abort();
+    snprintf(h->names, sizeof h->names, "%s", from->certificate);
     h->tickets[h->n] = t;
-    snprintf(h->texts[h->n++], 32, "%.*s", SPD_SV_ARG(frame));
+    snprintf(h->texts[h->n++], 32, "%.*s", (int)(frame.len < 31 ? frame.len : 31), frame.ptr);
     echo = h->echo;
     pthread_mutex_unlock(&h->lock);
     if (echo) spd_mllp_answer(h->m, t, frame);
@@ -110,6 +113,13 @@ static bool closed(int fd)
     struct pollfd p = {fd, POLLIN, 0};
     if (poll(&p, 1, 5000) <= 0) return false;
     return recv(fd, &b, 1, MSG_DONTWAIT) <= 0;
+}
+
+static bool closed_now(int fd)
+{
+    char b;
+    struct pollfd p = {fd, POLLIN, 0};
+    return poll(&p, 1, 200) > 0 && recv(fd, &b, 1, MSG_DONTWAIT) <= 0;
 }
 
 static void one_frame_one_answer(void **state)
@@ -381,6 +391,230 @@ static void addresses(void **state)
     }
 }
 
+static bool has(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+/* Refused before a byte is read; others do not notice. */
+static void who_is_not_on_the_list(void **state)
+{
+    struct spd_net_range there, here;
+    struct spd_err err = {0};
+    struct host h;
+    int fd;
+    (void)state;
+    assert_int_equal(spd_net_range_parse(SPD_SV("192.0.2.0/24"), &there, NULL), SPD_OK);
+    assert_int_equal(spd_net_range_parse(SPD_SV("127.0.0.0/8"), &here, NULL), SPD_OK);
+    start(&h, &(struct spd_mllp_options){.allow = &there, .n_allow = 1});
+    set(&h, true, 0);
+    for (int i = 0; i < 3; i++) {
+        fd = dial(&h);
+        send(fd, FRAME("hallo"), 8, MSG_NOSIGNAL);
+        assert_true(closed(fd));
+        close(fd);
+    }
+    assert_int_equal(spd_mllp_stats(h.m).not_allowed, 3);
+    assert_int_equal(spd_mllp_stats(h.m).accepted, 0);
+    assert_int_equal(spd_mllp_retune(h.m, &(struct spd_mllp_options){.allow = &here, .n_allow = 1}, &err), SPD_OK);
+    fd = dial(&h);
+    say(fd, FRAME("hallo"));
+    hear(fd, FRAME("hallo"));
+    close(fd);
+    assert_int_equal(taken(&h), 1);
+    spd_mllp_stop(h.m);
+}
+
+static void ranges(void **state)
+{
+    static const struct {
+        const char *range, *inside, *outside;
+    } good[] = {
+        {"10.0.0.0/8", "10.255.0.1", "11.0.0.1"},  {"192.0.2.7", "192.0.2.7", "192.0.2.8"},
+        {"192.0.2.8/29", "192.0.2.15", "192.0.2.16"}, {"0.0.0.0/0", "203.0.113.9", "::1"},
+        {"2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"}, {"::1", "::1", "127.0.0.1"},
+        {"10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:11.1.2.3"}, {"::/0", "10.0.0.1", "no address"},
+    };
+    static const struct {
+        const char *text, *why;
+    } bad[] = {{"", "expected"}, {"ris.example", "expected"}, {"10.0.0.0/33", "0 to 32"}, {"10.0.0.0/-1", "0 to 32"},
+               {"10.0.0.0/", "0 to 32"}, {"10.0.0.1/8", "bits are set"}, {"2001:db8::/129", "0 to 128"},
+               {"1000.0.0.1", "expected"}, {"10.0.0.0/8/8", "0 to 32"},
+               {"1111111111111111111111111111111111111111111111111111111111111111111111", "not an address"}};
+    struct spd_net_range r;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (spd_net_range_parse(spd_sv_from(good[i].range), &r, NULL)) fail_msg("%s: refused", good[i].range);
+        if (!spd_net_in_ranges(good[i].inside, &r, 1)) fail_msg("%s: not in %s", good[i].inside, good[i].range);
+        if (spd_net_in_ranges(good[i].outside, &r, 1)) fail_msg("%s: in %s", good[i].outside, good[i].range);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct spd_err err = {0};
+        if (spd_net_range_parse(spd_sv_from(bad[i].text), &r, &err) != SPD_INVALID) fail_msg("%s: taken", bad[i].text);
+        if (!has(err.text, bad[i].why)) fail_msg("%s: %s", bad[i].text, err.text);
+    }
+    assert_false(spd_net_in_ranges("10.0.0.1", &r, 0));
+}
+
+static unsigned peer_quirks;
+static size_t peer_most;
+static void manner(void *ctx, const struct spd_mllp_from *from, struct spd_mllp_manner *ret)
+{
+    (void)ctx;
+    if (!*from->address || *from->certificate) abort();
+    ret->quirks = peer_quirks, ret->max_connections = peer_most;
+}
+
+/* What each quirk makes of a line: what is said, what is heard. */
+static void quirks(void **state)
+{
+    static const struct {
+        const char *name, *said, *heard;
+        bool ends; /* the connection is closed then */
+    } rows[] = {
+        {"no_trailing_cr", FRAME("MSH\r"), FRAME("MSH"), false},
+        {"end_without_cr", "\x0b" "A\x1c\x0b" "B\x1c", "\x0b" "A\x1c\x0b" "B\x1c", false},
+        {"lf_between_frames", FRAME("A") "\n" FRAME("B") "\n", FRAME("A") "\n" FRAME("B") "\n", false},
+        {"keep_alive_frames", FRAME("") FRAME("A"), FRAME("") FRAME("A"), false},
+        {"bare_ack", FRAME("") FRAME("A"), FRAME("A"), false}, /* of the door: here it changes nothing */
+        {"strict_frames", FRAME("A") FRAME("B"), FRAME("A") FRAME("B"), false},
+        {"strict_frames", FRAME("A") "\n", "", true},
+        {"strict_frames", "\n", "", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct host h;
+        int fd;
+        peer_quirks = hl7_quirk_of(spd_sv_from(rows[i].name));
+        assert_true(peer_quirks);
+        start(&h, &(struct spd_mllp_options){.manner = manner});
+        set(&h, true, 0);
+        fd = dial(&h);
+        say(fd, rows[i].said);
+        hear(fd, rows[i].heard);
+        if (rows[i].ends != closed_now(fd)) fail_msg("%s (row %zu): open or closed", rows[i].name, i);
+        close(fd);
+        spd_mllp_stop(h.m);
+    }
+    peer_quirks = 0;
+}
+
+/* The answer says with which quirks the line goes on. */
+static void quirks_of_the_answer(void **state)
+{
+    struct host h;
+    int fd;
+    (void)state;
+    start(&h, NULL);
+    fd = dial(&h);
+    say(fd, FRAME("a") "\n");
+    wait_taken(&h, 1);
+    spd_mllp_answer_as(h.m, h.tickets[0], SPD_SV("A\r"), HL7_QUIRK_STRICT_FRAMES | HL7_QUIRK_NO_TRAILING_CR);
+    hear(fd, FRAME("A"));
+    say(fd, FRAME("b"));
+    wait_taken(&h, 2);
+    spd_mllp_answer(h.m, h.tickets[1], SPD_SV("B\r"));
+    hear(fd, FRAME("B"));
+    say(fd, "\n");
+    assert_true(closed(fd));
+    close(fd);
+    spd_mllp_stop(h.m);
+}
+
+/* A peer's own maximum; line ends alone are no beginning of a frame. */
+static void a_peers_own_limits(void **state)
+{
+    struct host h;
+    int fd[4], late;
+    (void)state;
+    peer_most = 2;
+    start(&h, &(struct spd_mllp_options){.manner = manner, .begin_time = 300000});
+    set(&h, true, 0);
+    for (int i = 0; i < 4; i++) fd[i] = dial(&h), usleep(20000);
+    assert_true(closed(fd[0]) && closed(fd[1]));
+    assert_int_equal(spd_mllp_stats(h.m).evicted, 2);
+    say(fd[2], FRAME("a") "\r\n");
+    hear(fd[2], FRAME("a"));
+    say(fd[3], FRAME("") "\n");
+    usleep(800000); /* a line end behind a frame starts no clock */
+    for (int i = 2; i < 4; i++) {
+        say(fd[i], FRAME("b"));
+        hear(fd[i], FRAME("b"));
+    }
+    late = dial(&h);
+    say(late, "\r\n");
+    assert_true(closed(late));
+    assert_int_equal(spd_mllp_stats(h.m).timed_out, 1);
+    for (int i = 0; i < 4; i++) close(fd[i]);
+    close(late);
+    peer_most = 0;
+    spd_mllp_stop(h.m);
+}
+
+/* Who does not read its answers is not read from, and holds up nobody. */
+static void a_peer_that_does_not_read(void **state)
+{
+    enum { LONG = 60000 };
+    static char text[LONG + 1];
+    struct host h;
+    size_t before, sent = 0;
+    int deaf, honest, small = 4096;
+    (void)state;
+    memset(text, 'x', LONG);
+    text[0] = '\x0b', text[LONG - 2] = '\x1c', text[LONG - 1] = '\r';
+    start(&h, NULL);
+    set(&h, true, 0);
+    deaf = dial(&h);
+    setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (;;) { /* until nobody takes any more */
+        ssize_t n = send(deaf, text + sent % LONG, LONG - sent % LONG, MSG_NOSIGNAL | MSG_DONTWAIT);
+        struct pollfd p = {deaf, POLLOUT, 0};
+        if (n > 0) sent += (size_t)n;
+        if (n < 0 && poll(&p, 1, 500) == 0) break;
+        assert_true(sent < (size_t)64 << 20);
+        if (taken(&h) > 200) break;
+    }
+    before = taken(&h);
+    assert_true(before < 200);
+    honest = dial(&h);
+    for (int i = 0; i < 5; i++) {
+        say(honest, FRAME("hallo"));
+        hear(honest, FRAME("hallo"));
+    }
+    assert_int_equal(taken(&h), before + 5);
+    close(deaf), close(honest);
+    spd_mllp_stop(h.m);
+}
+
+static void a_destination_that_keeps_alive(void **state)
+{
+    struct spd_mllp_target to = {.size = sizeof to, .host = "127.0.0.1", .timeout = SPD_SEC(3)};
+    struct spd_mllp_client *c;
+    int listener, there;
+    (void)state;
+    assert_int_equal(spd_net_listen("127.0.0.1", 0, &listener, NULL), SPD_OK);
+    to.port = spd_net_port(listener);
+    for (int quirk = 0; quirk < 2; quirk++) {
+        to.quirks = quirk ? HL7_QUIRK_KEEP_ALIVE_FRAMES : 0;
+        assert_int_equal(spd_mllp_dial(&to, &c, NULL), SPD_OK);
+        there = accept(listener, NULL, NULL);
+        assert_true(there >= 0);
+        assert_false(spd_mllp_stale(c));
+        say(there, FRAME("") FRAME(""));
+        usleep(50000);
+        assert_int_equal(spd_mllp_stale(c), !quirk);
+        if (quirk) {
+            assert_false(spd_mllp_stale(c));
+            say(there, FRAME("te laat"));
+            usleep(50000);
+            assert_true(spd_mllp_stale(c));
+        }
+        spd_mllp_close(c);
+        close(there);
+    }
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +622,9 @@ int main(void)
         cmocka_unit_test(a_full_queue_delays_and_loses_nothing), cmocka_unit_test(held_frames_are_bounded), cmocka_unit_test(many_in_the_pipe),
         cmocka_unit_test(what_ends_a_connection), cmocka_unit_test(the_most_silent_one_goes),
         cmocka_unit_test(stop_answers_what_was_taken), cmocka_unit_test(a_peer_that_left_before_its_answer),
-        cmocka_unit_test(the_client), cmocka_unit_test(addresses)};
+        cmocka_unit_test(the_client), cmocka_unit_test(addresses), cmocka_unit_test(who_is_not_on_the_list),
+        cmocka_unit_test(ranges), cmocka_unit_test(quirks), cmocka_unit_test(quirks_of_the_answer),
+        cmocka_unit_test(a_peers_own_limits), cmocka_unit_test(a_peer_that_does_not_read),
+        cmocka_unit_test(a_destination_that_keeps_alive)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
