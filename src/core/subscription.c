@@ -269,7 +269,7 @@ static enum spd_rc subscribe(struct spd_tx *tx, const struct spd_workitem_event 
 {
     struct spd_subscriber before = *s;
     bool filtered = spd_sv_is(e->uid, SPD_UPS_FILTERED);
-    if (!e->reachable && !spd_workitem_destination(tx, e->receiver))
+    if (!e->web && !spd_workitem_destination(tx, e->receiver))
         return spd_workitem_answer(tx, SPD_UPS_UNKNOWN_RECEIVER);
     if (insert && s->id > SUBSCRIBERS_MAX) return spd_workitem_answer(tx, SPD_UPS_RESOURCES);
     if (w) {

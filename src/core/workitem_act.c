@@ -171,13 +171,15 @@ static enum spd_rc create(struct spd_tx *tx, const struct spd_workitem_event *e)
     if (!rc) return spd_workitem_answer(tx, SPD_UPS_DUPLICATE);
     if (rc != SPD_NOTFOUND) return rc;
     if (e->order.orders.n != 1) return spd_fail(tx->err, SPD_BUG, "workitem", "needs one order");
+    if (!e->web && !spd_peer_has_role(tx, e->order.message.peer, "orders"))
+        return spd_workitem_answer(tx, SPD_UPS_NOT_AUTHORIZED);
     rc = known_order(tx, e, &id);
     if (rc == SPD_OK) return take_over(tx, e, id);
     if (rc == SPD_EXISTS) return spd_workitem_answer(tx, SPD_UPS_DUPLICATE);
     if (rc != SPD_NOTFOUND) return rc;
     TRY(spd_order_in(tx, &e->order));
     for (struct spd_work *w = tx->work; w; w = w->next)
-        if (!w->item.workitem && w->changed) tx->ups_item = w->item.id;
+        if (!w->item.workitem && w->item.created == tx->now) tx->ups_item = w->item.id;
     TRY(audit(tx, e, tx->ups_item));
     return spd_workitem_answer(tx, SPD_UPS_OK);
 }
