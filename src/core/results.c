@@ -119,17 +119,23 @@ static bool shares_text(const spd_sv *a, size_t n, const spd_sv *b, size_t m)
     return false;
 }
 
+static bool same_product(const struct spd_result *a, const struct spd_result *b)
+{
+    return spd_sv_eq(a->manufacturer, b->manufacturer) && spd_sv_eq(a->name, b->name);
+}
+
 /* Does r take the place of old? *ret_by_word: its sender says so (predecessor, same UID, marked).
- */
+ * Results of several products in one object stand side by side; sent again, each takes the place of
+ * its own product's, and an object that now holds one result takes the place of all. */
 static bool supersedes(const struct spd_result *r, const struct spd_result *old, bool *ret_by_word)
 {
-    bool same_model = r->model.len ? spd_sv_eq(r->model, old->model)
-                                   : spd_sv_eq(r->manufacturer, old->manufacturer) &&
-                                         spd_sv_eq(r->name, old->name);
+    bool same_model = r->model.len ? spd_sv_eq(r->model, old->model) : same_product(r, old);
+    if (r->message && r->message == old->message) return false;
     *ret_by_word = true;
     if (old->sop_uid.len && spd_list_has_text(r->predecessors.v, r->predecessors.n, old->sop_uid))
         return true;
-    if (r->sop_uid.len && spd_sv_eq(r->sop_uid, old->sop_uid)) return true;
+    if (r->sop_uid.len && spd_sv_eq(r->sop_uid, old->sop_uid))
+        return !r->part || same_product(r, old) || (r->part == 1 && !old->part);
     if (!same_model) return false;
     *ret_by_word = r->correction;
     return shares_text(r->tracking.v, r->tracking.n, old->tracking.v, old->tracking.n) ||
@@ -164,8 +170,8 @@ static enum spd_rc may_replace(struct spd_tx *tx, const struct spd_result *r,
     TRY(spd_same_patient(tx, &r->patient, &old->patient, &common));
     for (size_t i = 0; i < n && !common; i++)
         common = spd_list_has_i64(old->items.v, old->items.n, items[i]);
-    *ret = common && (spd_result_mode(tx, r) == SPD_MODE_LIVE ||
-                      spd_result_mode(tx, old) != SPD_MODE_LIVE);
+    *ret = common &&
+           (spd_result_mode(tx, r) == SPD_MODE_LIVE || spd_result_mode(tx, old) != SPD_MODE_LIVE);
     return SPD_OK;
 }
 
@@ -377,6 +383,7 @@ static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, 
             continue;
         if (old.superseded_by || old.state != r->state || old.findings.n != r->findings.n ||
             !spd_sv_eq(old.study_uid, r->study_uid) || !spd_sv_eq(old.version, r->version) ||
+            (r->part && !same_product(&old, r)) ||
             !spd_desc_equal(&spd_patient_desc, &old.patient, &r->patient))
             continue;
         *ret = ids[i];
@@ -387,10 +394,39 @@ static enum spd_rc heard_already(struct spd_tx *tx, const struct spd_result *r, 
     return SPD_OK;
 }
 
+/* One result of an object: what the receipt says of it stands in tx->r. */
+static enum spd_rc take(struct spd_tx *tx, const struct spd_result_event *e, struct spd_result *r)
+{
+    const struct spd_model *m;
+    r->at = tx->now;
+    r->message = tx->message;
+    r->peer = e->message.peer;
+    spd_default_authorities(tx, &r->patient, &r->accession);
+    m = spd_models_match(tx->core->rules->models, r->manufacturer, r->name, r->version);
+    r->model = m ? m->id : SPD_SV_NONE;
+    if (m && !r->link.len) r->link = m->link;
+    apply_thresholds(tx, r, m);
+    r->mode = (int32_t)spd_result_mode(tx, r);
+    if (!r->state) r->state = SPD_AI_NOT_ANALYSED;
+    too_old_to_page(tx, r);
+    tx->r->id = 0;
+    if (e->known_peer) TRY(heard_already(tx, r, &tx->r->id));
+    if (tx->r->id) {
+        tx->r->did = SPD_DID_DUPLICATE;
+        spd_tx_say(tx, "duplicate", "Al eerder ontvangen; geen tweede gevolg.",
+                   "Received before; no second effect.");
+        return SPD_OK;
+    }
+    r->id = tx->r->id = spd_tx_id(tx, SPD_T_RESULT);
+    TRY(place(tx, r, e->known_peer));
+    TRY(spd_companions_of(tx, r));
+    return count_model(tx, r);
+}
+
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
 {
-    struct spd_result r = e->result;
-    const struct spd_model *m;
+    struct spd_receipt first = {0};
+    int64_t parked = 0;
     bool dup;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
@@ -405,32 +441,15 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
         tx->r->reason_en = tx->r->reason_nl = e->why;
         return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, e->why).ptr, 0);
     }
-    r.at = tx->now;
-    r.message = tx->message;
-    r.peer = e->message.peer;
-    for (size_t i = 0; i < r.patient.ids.n; i++)
-        if (!r.patient.ids.v[i].authority.len) {
-            SPD_LIST_OWN(&r.patient.ids, tx->a);
-            r.patient.ids.v[i].authority = tx->core->rules->settings.patient_authority;
-        }
-    if (r.accession.value.len && !r.accession.authority.len)
-        r.accession.authority = tx->core->rules->settings.accession_issuer;
-    m = spd_models_match(tx->core->rules->models, r.manufacturer, r.name, r.version);
-    r.model = m ? m->id : SPD_SV_NONE;
-    if (m && !r.link.len) r.link = m->link;
-    apply_thresholds(tx, &r, m);
-    r.mode = (int32_t)spd_result_mode(tx, &r);
-    if (!r.state) r.state = SPD_AI_NOT_ANALYSED;
-    too_old_to_page(tx, &r);
-    if (e->known_peer) TRY(heard_already(tx, &r, &tx->r->id));
-    if (tx->r->id) {
-        tx->r->did = SPD_DID_DUPLICATE;
-        spd_tx_say(tx, "duplicate", "Al eerder ontvangen; geen tweede gevolg.",
-                   "Received before; no second effect.");
-        return spd_message_end(tx, &e->message, "duplicate", 0);
+    if (e->companions.n) return spd_companion_in(tx, e);
+    for (size_t i = 0; i <= e->more.n; i++) {
+        struct spd_result r = i ? e->more.v[i - 1] : e->result;
+        TRY(take(tx, e, &r));
+        if (!parked) parked = r.parked;
+        /* the receipt is that of the first one that had an effect */
+        if (!i || (first.did == SPD_DID_DUPLICATE && tx->r->did != SPD_DID_DUPLICATE))
+            first = *tx->r;
     }
-    r.id = tx->r->id = spd_tx_id(tx, SPD_T_RESULT);
-    TRY(place(tx, &r, e->known_peer));
-    TRY(count_model(tx, &r));
-    return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, tx->r->reason).ptr, r.parked);
+    *tx->r = first;
+    return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, tx->r->reason).ptr, parked);
 }

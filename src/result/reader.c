@@ -441,6 +441,7 @@ static void fill(struct spd_reader *r)
     t->patient = d->patient;
     t->manufacturer = all.maker, t->name = all.name, t->version = all.version;
     t->body_part = d->body_part;
+    t->device_manufacturer = d->manufacturer, t->device_model = d->model_name;
     for (size_t i = 0; i < d->n_evidence; i++) {
         const struct spd_sr_ref *e = &d->evidence[i];
         if (!spd_result_is_image(e->sop_class))
@@ -468,6 +469,7 @@ static void part(struct spd_reader *r, struct spd_reading *ret)
     for (size_t k = 0; k < n; k++) {
         struct spd_result *t = &ret->results[k];
         *t = *all;
+        t->part = n > 1 ? (int64_t)k + 1 : 0;
         if (r->n_of) {
             t->name = r->of[k].name, t->version = r->of[k].version,
             t->manufacturer = r->of[k].maker;

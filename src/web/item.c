@@ -70,6 +70,31 @@ static void decisions(struct item_ctx *c, struct spd_str *s)
     spd_j_close(s, ']');
 }
 
+/* What the product sent beside its result. */
+static void companions(struct item_ctx *c, struct spd_str *s, int64_t result)
+{
+    int64_t *ids;
+    size_t n = 0;
+    c->rc = spd_store_find_all(c->s, SPD_KEY_COMPANION_RESULT, spd_key_i64(c->r->arena, result),
+                               &ids, &n, c->r->arena, &c->err);
+    spd_j_open(s, "companions", '[');
+    for (size_t i = 0; i < n && !c->rc; i++) {
+        struct spd_companion x;
+        if ((c->rc = spd_get_companion(c->s, ids[i], &x, c->r->arena, &c->err))) break;
+        spd_j_open(s, NULL, '{');
+        spd_j_int(s, "id", x.id);
+        spd_j_z(s, "kind", spd_enum_name(spd_companion_kind_names, x.kind));
+        spd_j_text_or_null(s, "title", x.title);
+        spd_j_text_or_null(s, "sop_uid", x.sop_uid);
+        spd_j_text_or_null(s, "series_uid", x.series_uid);
+        spd_j_text_or_null(s, "linked_by", x.linked_by);
+        spd_j_texts(s, "notes", x.notes.v, x.notes.n);
+        spd_j_id(s, "message", x.message);
+        spd_j_close(s, '}');
+    }
+    spd_j_close(s, ']');
+}
+
 static void results(struct item_ctx *c, struct spd_str *s)
 {
     int64_t *ids;
@@ -96,6 +121,7 @@ static void results(struct item_ctx *c, struct spd_str *s)
         spd_j_id(s, "superseded_by", x.superseded_by);
         spd_j_id(s, "contradicts", x.contradicts);
         spd_j_id(s, "message", x.message);
+        companions(c, s, x.id);
         spd_j_close(s, '}');
     }
     spd_j_close(s, ']');
