@@ -33,8 +33,9 @@ struct reading {
     struct {
         spd_sv *v;
         size_t n;
-    } notes;      /* of the group: for each of them */
-    bool unknown; /* a line that the map does not know */
+    } notes;         /* of the group: for each of them */
+    bool unknown;    /* a line that the map does not know */
+    bool study_line; /* a line that names the study */
     struct spd_str text;
 };
 
@@ -423,6 +424,10 @@ static void finish(struct reading *d, struct one *o, const struct spd_patient *p
     o->r.peer = r->o->peer;
     o->r.text = spd_arena_dup(r->arena, spd_str_sv(&d->text));
     o->r.state = (int32_t)state_of(o);
+    if (d->study_line && !o->r.study_uid.len)
+        note(d, o, SPD_SV("the line that names the study holds no UID"));
+    if (o->r.state == SPD_AI_NOT_ANALYSED && !o->r.notes.n)
+        note(d, o, SPD_SV("one part of it says that it does not apply"));
     hl7_trace_add(r, "results.state", spd_sv_from(spd_enum_name(spd_ai_state_names, o->r.state)),
                   SPD_SV_NONE, o->r.notes.n ? o->r.notes.v[0] : SPD_SV_NONE);
 }
@@ -444,9 +449,12 @@ static void read_group(const struct hl7_read *r, const struct hl7_group *g,
     for (size_t i = g->first; i < g->end; i++) {
         struct hl7_at at = {g, HL7_NO_SEG, i};
         bool known = false;
-        if (!hl7_seg_is(&r->m->segs[i], "OBX") || hl7_is_study_uid(r, &r->m->segs[i]) ||
-            (map->ignore.n && hl7_pass(r, &at, &map->ignore)))
+        if (!hl7_seg_is(&r->m->segs[i], "OBX")) continue;
+        if (hl7_is_study_uid(r, &r->m->segs[i])) {
+            d.study_line = true;
             continue;
+        }
+        if (map->ignore.n && hl7_pass(r, &at, &map->ignore)) continue;
         for (size_t k = 0; k < map->n_lines; k++)
             if (hl7_pass(r, &at, &map->lines[k].when)) known = true, take_line(&d, k, i);
         if (!known) other_line(&d, i);

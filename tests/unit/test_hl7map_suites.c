@@ -1,7 +1,7 @@
 /* tests/suites/hl7/<case>/: input.hl7 must become the event in expect.json. peer.txt (optional)
  * changes the peer: "roles: orders adt reports results", "charset: NAME", "msh_5: X", "on_unusable:
- * AR", "word: W done". map.yaml (optional) is the peer's field map. `test_hl7map_suites --bless` rewrites expect.json: read the difference
- * before committing it. */
+ * AR", "word: W done". map.yaml (optional) is the peer's field map. `test_hl7map_suites --bless`
+ * rewrites expect.json: read the difference before committing it. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,9 +32,9 @@ static bool finding(void *ctx, const struct spd_code *code, spd_sv *ret)
 {
     (void)ctx;
     bool ich = spd_sv_is(code->code, "1386000");
-    *ret = ich                                       ? SPD_SV("intracranial-hemorrhage")
+    *ret = ich                                  ? SPD_SV("intracranial-hemorrhage")
            : spd_sv_is(code->code, "260413007") ? SPD_SV("status:absent")
-                                                     : SPD_SV_NONE;
+                                                : SPD_SV_NONE;
     return ret->len && (!ich || spd_sv_is(code->text, "Intracranial hemorrhage"));
 }
 
@@ -160,7 +160,8 @@ static void every_case(void **state)
     (void)state;
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));) {
-        if (e->d_name[0] == '.' || e->d_type == DT_REG || (only && strcmp(only, e->d_name))) continue;
+        if (e->d_name[0] == '.' || e->d_type == DT_REG || (only && strcmp(only, e->d_name)))
+            continue;
         n++;
         bad += !run_case(e->d_name);
     }
