@@ -289,7 +289,7 @@ static void *run(void *arg)
         if (failed)
             wait_until(now + pause_after_failure, false, false);
         else if (swept)
-            wait_until(spd_plugin.start ? now + look_every : swept + sweep_every, true, true);
+            wait_until(spd_plugin.start || spd_plugin.labels ? now + look_every : swept + sweep_every, true, true);
         wait_until(spd_clock_monotonic() + gather, !failed, false);
         if (stop) break;
         look = started && (heal || gap || spd_clock_monotonic() - swept >= sweep_every);
@@ -298,6 +298,7 @@ static void *run(void *arg)
         pthread_mutex_unlock(&lock);
         spd_launch();
         failed = !drain(work);
+        if (!failed) spd_labels();
         if (!look) continue;
         int64_t since = -1;
         bool ok = !failed && spd_changes_follow(thorough, &since);
@@ -311,6 +312,7 @@ static void *run(void *arg)
     }
     pthread_mutex_unlock(&lock);
     free(work);
+    spd_labels_stop();
     return NULL;
 }
 

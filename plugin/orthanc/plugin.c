@@ -93,7 +93,7 @@ static void warn_unknown(json_t *section)
 {
     static const char *const known[] = {"Enable", "Root",          "Socket",
                                         "Start",  "Configuration", "PublicUrl",
-                                        "Source", "ReportingAets", "ReportingAeTitle", "Program"};
+                                        "Source", "ReportingAets", "ReportingAeTitle", "Program", "Labels"};
     const char *key;
     json_t *value;
     json_object_foreach(section, key, value)
@@ -135,6 +135,11 @@ static bool read_configuration(void)
     if (spd_plugin.enable) {
         take_text(section, "Socket", spd_plugin.socket, sizeof spd_plugin.socket);
         spd_plugin.start = json_is_true(json_object_get(section, "Start"));
+        spd_plugin.labels = json_is_true(json_object_get(section, "Labels"));
+        if (spd_plugin.labels && !OrthancPluginCheckVersionAdvanced(spd_orthanc, 1, 12, 0)) {
+            warn("Spoed: %s", "\"Labels\" needs Orthanc 1.12.0 or newer; left out");
+            spd_plugin.labels = false;
+        }
         take_text(section, "Program", spd_plugin.program, sizeof spd_plugin.program);
         take_text(section, "Configuration", spd_plugin.configuration,
                   sizeof spd_plugin.configuration);

@@ -21,7 +21,7 @@
 #include "tags.h"
 
 struct spd_plugin_config { /* read once in Initialize; constant afterwards */
-    bool enable, start;
+    bool enable, start, labels;
     char program[256], configuration[256]; /* what start runs, and its -c */
     char socket[108];
     char root[64];        /* "/spoed/" */
@@ -77,6 +77,11 @@ bool spd_feed_stopping(void);
 
 /* ---- launch.c: the worker only; does nothing unless configured and due ---------------------- */
 void spd_launch(void);
+
+/* ---- labels.c: the worker only; does nothing unless configured and due ---------------------- */
+void spd_labels(void);
+void spd_labels_look(void); /* once, now */
+void spd_labels_stop(void); /* forgets; takes nothing away */
 
 /* ---- changes.c: catch-up over /changes; the worker only ---------------------------------- */
 /* thorough: look at single instances too, not only at studies that became stable. False: the brain

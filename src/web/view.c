@@ -225,6 +225,7 @@ void spd_web_item(struct spd_web_eye eye, struct spd_str *s, const struct spd_vi
     spd_j_int(s, "id", i->id);
     spd_j_id(s, "rank", (int64_t)rank);
     spd_j_z(s, "level", level);
+    spd_j_int(s, "level_no", i->level);
     spd_j_time(s, "due", zone, i->due);
     spd_j_time(s, "arrived", zone, i->arrived);
     spd_web_reasons(eye, s, i->reasons.v, i->reasons.n);
