@@ -67,6 +67,21 @@ function reasonsBlock(item) {
     );
 }
 
+/* What a product sent beside its result: key images, a segmentation, a picture, a document. */
+function companionLines(item, version) {
+    return (item.results || [])
+        .filter((r) => !r.superseded_by && r.name === version.name && r.version === version.version)
+        .flatMap((r) => r.companions || [])
+        .map((c) =>
+            el(
+                "div",
+                { class: "small muted" },
+                t(`companion_${c.kind}`),
+                c.title ? `: ${c.title}` : "",
+            ),
+        );
+}
+
 function aiBlock(item, ticks) {
     const all = (item.ai || []).filter((a) => a.mode !== "shadow" || hasRole("manager"));
     return block(
@@ -108,6 +123,7 @@ function aiBlock(item, ticks) {
                           ),
                           a.state === "positive" ? findings : null,
                           (a.notes || []).map((n) => el("div", { class: "small muted" }, n)),
+                          companionLines(item, a),
                           link
                               ? el(
                                     "a",
