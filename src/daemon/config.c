@@ -217,6 +217,8 @@ enum spd_rc spd__read_dicom(struct spd__reading *r, const struct spd_yaml *node,
     enum spd_rc rc = spd__config_read(r, "listen.dicom", node, c);
     if (rc) return rc;
     c->dicom = true;
+    if (c->dicom_listen.tls_port && c->dicom_listen.tls_port == c->dicom_listen.port)
+        return spd_yaml_fail(node, r->err, "TLS needs a port of its own");
     if (!good_ae(c->dicom_listen.ae_title) || !good_ae(c->dicom_listen.reporting_ae_title))
         return spd_yaml_fail(node, r->err, "an AE title is 1 to 16 characters without backslash");
     if (spd_sv_eq(c->dicom_listen.ae_title, c->dicom_listen.reporting_ae_title))
@@ -224,6 +226,21 @@ enum spd_rc spd__read_dicom(struct spd__reading *r, const struct spd_yaml *node,
             node, r->err,
             "the two AE titles must differ: a finished exam must never be offered to a scanner");
     return SPD_OK;
+}
+
+enum spd_rc spd__read_dicom_tls(struct spd__reading *r, const struct spd_yaml *node, void *base)
+{
+    struct spd_config *c = base;
+    enum spd_rc rc = spd__config_read(r, "listen.dicom.tls", node, c);
+    if (!rc) c->dicom_listen.tls.key = spd__credential(r, c->dicom_listen.tls.key);
+    return rc;
+}
+
+void spd__show_dicom_tls(const void *base, const char *indent, struct spd_str *out)
+{
+    if (!((const struct spd_config *)base)->dicom_listen.tls_port) return;
+    spd_str_addf(out, "%stls:\n", indent);
+    spd__config_show_section("listen.dicom.tls", base, "      ", out);
 }
 
 void spd__show_dicom(const void *base, const char *indent, struct spd_str *out)

@@ -43,7 +43,8 @@ struct spd_config {
     struct spd_listen *http; size_t n_http;
     struct spd_listen *mllp; size_t n_mllp;
     bool dicom; /* listen.dicom given */
-    struct { spd_sv ae_title, reporting_ae_title, address; int port; } dicom_listen;
+    struct { spd_sv ae_title, reporting_ae_title, address; int port;
+             int tls_port; struct spd_channel_tls tls; /* tls_port 0: none */ } dicom_listen;
     struct spd_peer *peers; size_t n_peers;
     struct spd_channel_config *channels; size_t n_channels; /* channels: */
     struct spd_channel_config *send; size_t n_send;         /* send: ; settings.destinations[i] is its twin */
@@ -61,6 +62,9 @@ void spd_config_show(const struct spd_config *c, struct spd_str *out);
 /* The most specific entry that matches (domain §9): NULL = unlisted. Keys not used by a door are "". */
 struct spd_peer_keys { const char *door; spd_sv address, certificate /* its names, one a line */, ae_title, msh_3, msh_4, user; };
 const struct spd_peer *spd_config_peer(const struct spd_config *c, const struct spd_peer_keys *k);
+/* May this AE title be used with this certificate ("" none)? Not when the peers that name it all want another
+ * certificate, nor when this certificate is of peers that call themselves something else. */
+bool spd_config_admits(const struct spd_config *c, spd_sv ae_title, spd_sv certificate);
 /* What the reader of HL7 messages is told of a peer (NULL: not listed); texts in arena, ret->map is one
  * reference, given back with hl7_site_unref. zone: the site's. */
 void spd_config_hl7_options(const struct spd_config *c, const struct spd_peer *p, const struct spd_zone *zone,

@@ -176,6 +176,20 @@ const struct spd_peer *spd_config_peer(const struct spd_config *c, const struct 
     return best;
 }
 
+bool spd_config_admits(const struct spd_config *c, spd_sv ae_title, spd_sv certificate)
+{
+    bool bound = false, free_of = false, held = false, of_others = false, own = false;
+    for (size_t i = 0; i < c->n_peers; i++) {
+        const struct spd_peer *p = &c->peers[i];
+        bool names_it = calls_itself(p, ae_title), wants = p->match.certificate.len > 0;
+        bool shown = wants && is_called(certificate, p->match.certificate);
+        if (p->match.door.len && !spd_sv_is(p->match.door, "dicom")) continue;
+        if (names_it) bound |= wants, held |= shown, free_of |= !wants;
+        if (shown && p->match.n_ae_title) own |= names_it, of_others |= !names_it;
+    }
+    return (!bound || held || free_of) && (!of_others || own);
+}
+
 size_t spd_config_connections(const struct spd_config *c, spd_sv address)
 {
     size_t most = 0;

@@ -106,11 +106,22 @@ static void door_peer(struct spd_daemon *d, const struct spd_peer_keys *keys,
     pthread_rwlock_unlock(&d->config_lock);
 }
 
-void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena,
-                         struct spd_door_peer *ret)
+void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate,
+                         struct spd_arena *arena, struct spd_door_peer *ret)
 {
-    struct spd_peer_keys keys = {.door = "dicom", .address = address, .ae_title = ae_title};
+    struct spd_peer_keys keys = {
+        .door = "dicom", .address = address, .ae_title = ae_title, .certificate = certificate};
     door_peer(self, &keys, arena, ret);
+}
+
+bool spd_host_dicom_admit(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate)
+{
+    struct spd_daemon *d = self;
+    (void)address;
+    pthread_rwlock_rdlock(&d->config_lock);
+    bool may = spd_config_admits(d->config, ae_title, certificate);
+    pthread_rwlock_unlock(&d->config_lock);
+    return may;
 }
 
 /* A hook speaks for the DICOM sender it names (it cannot know that one's address); anybody else for

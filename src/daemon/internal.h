@@ -74,14 +74,17 @@ enum spd_rc spd_facts_stored(struct spd_store *store, unsigned char hash[32], st
 bool spd_host_hl7_peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
                        struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks);
 void spd_host_hl7_manner(void *self, const struct spd_mllp_from *from, struct spd_mllp_manner *ret);
-void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena,
-                         struct spd_door_peer *ret);
+void spd_host_dicom_peer(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate,
+                         struct spd_arena *arena, struct spd_door_peer *ret);
+bool spd_host_dicom_admit(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate);
 bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64]);
 void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const char *en, bool clear);
 void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from,
                        struct spd_web_instance *ret);
 void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
                       struct spd_str *ack, struct spd_web_message *ret);
+void spd_host_again(void *self, int64_t message, spd_sv bytes, spd_sv peer,
+                    struct spd_web_message *ret);
 enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
 spd_usec spd_host_now(void *self);
@@ -106,6 +109,7 @@ void spd_shown_metrics(void *self, struct spd_str *out);
 void spd_shown_models(void *self, bool dutch, struct spd_str *out);
 void spd_shown_policy(void *self, bool dutch, struct spd_str *out);
 void spd_shown_level(void *self, int level, char ret[32]);
+bool spd_shown_destination(void *self, size_t i, struct spd_web_destination *ret);
 void spd_shown_observing(void *self, struct spd_str *out);
 void spd_shown_refresh(void *self, struct spd_core *core,
                        struct spd_store *store); /* writer's thread */

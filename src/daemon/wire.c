@@ -299,7 +299,14 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
                                          spd_brain_writer(d->brain),
                                          spd_brain_board(d->brain),
                                          d->codes,
-                                         d->zone};
+                                         d->zone,
+                                         spd_host_dicom_admit};
+    if (c->dicom_listen.tls_port) {
+        const struct spd_channel_tls *t = &c->dicom_listen.tls;
+        o.tls_port = c->dicom_listen.tls_port;
+        o.certificate = spd_arena_dup(d->arena, t->certificate).ptr;
+        o.key = spd_arena_dup(d->arena, t->key).ptr, o.ca = spd_arena_dup(d->arena, t->ca).ptr;
+    }
     struct spd_door_dicom *door;
     enum spd_rc rc = spd_door_dicom_start(&o, host, &door, err);
     if (rc) return rc;
@@ -474,6 +481,7 @@ static void warn_of_restart(const struct spd_config *old, const struct spd_confi
         same_listeners(old->http, old->n_http, c->http, c->n_http) &&
         same_listeners(old->mllp, old->n_mllp, c->mllp, c->n_mllp) && old->dicom == c->dicom &&
         old->dicom_listen.port == c->dicom_listen.port &&
+        old->dicom_listen.tls_port == c->dicom_listen.tls_port &&
         spd_sv_eq(old->dicom_listen.ae_title, c->dicom_listen.ae_title) &&
         spd_sv_eq(old->dicom_listen.reporting_ae_title, c->dicom_listen.reporting_ae_title) &&
         spd_sv_eq(old->settings.time_zone, c->settings.time_zone) &&

@@ -6,6 +6,7 @@
 
 #include "dicom/front.h"
 #include "dicom/sandbox.h"
+#include "dicom/tls.h"
 #include "dicom/upper.h"
 
 #include "dcmtk/dcmdata/dcuid.h"
@@ -55,11 +56,12 @@ bool reject(T_ASC_RejectParametersReason reason)
 }
 
 // Answers the association request; false: it was refused.
-bool negotiate(const spd_front *f, bool *reporting, char *calling, char *called)
+bool negotiate(const spd_front *f, int secure, int brain, const char *peer, bool *reporting)
 {
     const char *transfer[] = {UID_LittleEndianExplicitTransferSyntax,
                               UID_LittleEndianImplicitTransferSyntax};
-    char context_name[DUL_LEN_NAME + 1] = {0};
+    char context_name[DUL_LEN_NAME + 1] = {0}, calling[17] = {0}, called[17] = {0}, names[2048] = "";
+    if (secure && !spd_tls_peer(association, names, sizeof names)) return false;
     ASC_getApplicationContextName(association->params, context_name, sizeof context_name);
     if (strcmp(context_name, UID_StandardApplicationContext) != 0)
         return reject(ASC_REASON_SU_APPCONTEXTNAMENOTSUPPORTED);
@@ -67,6 +69,8 @@ bool negotiate(const spd_front *f, bool *reporting, char *calling, char *called)
     *reporting = !strcmp(called, f->reporting_ae);
     if (!*reporting && strcmp(called, f->ae) != 0)
         return reject(ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED);
+    if (!spd_dicom_hello(brain, called, calling, peer, names))
+        return reject(ASC_REASON_SU_CALLINGAETITLENOTRECOGNIZED);
     if (ASC_acceptContextsWithPreferredTransferSyntaxes(
             association->params, const_cast<const char **>(abstract_syntaxes),
             sizeof abstract_syntaxes / sizeof *abstract_syntaxes, transfer, 2)
@@ -78,25 +82,25 @@ bool negotiate(const spd_front *f, bool *reporting, char *calling, char *called)
 
 } // namespace
 
-int spd_dicom_association(const spd_front *f, int connection, int brain, const char *peer,
+int spd_dicom_association(const spd_front *f, int connection, int secure, int brain, const char *peer,
                           volatile int *state)
 {
     T_ASC_Network *network = NULL;
-    char calling[17] = {0}, called[17] = {0};
     bool reporting = false;
     alarm(SPD_REQUEST_SECONDS); // a peer that drips its request: SIGALRM ends this child
     spd_upper_globals();
     dcmExternalSocketHandle.set(connection);
     if (ASC_initializeNetwork(NET_ACCEPTOR, f->port, SPD_SOCKET_SECONDS, &network).bad()) return 1;
+    if (secure && ASC_setTransportLayer(network, spd_tls_layer(f->tls), 0).bad()) return 1;
     spd_sandbox_enter(0);
-    OFCondition cond = ASC_receiveAssociation(network, &association, SPD_PDU_MAX, NULL, NULL, OFFalse,
+    OFCondition cond = ASC_receiveAssociation(network, &association, SPD_PDU_MAX, NULL, NULL, secure != 0,
                                               DUL_NOBLOCK, SPD_REQUEST_SECONDS);
     if (cond.bad()) return 0;
-    if (!negotiate(f, &reporting, calling, called)) return 0;
+    if (!negotiate(f, secure, brain, peer, &reporting)) return 0;
     alarm(0);
     *state = SPD_PLACE_IDLE;
     spd_pdv_io io = spd_upper_io(association, state);
-    if (spd_dicom_serve(&io, brain, reporting, called, calling, peer) == SPD_PDV_RELEASE)
+    if (spd_dicom_serve(&io, brain, reporting) == SPD_PDV_RELEASE)
         ASC_acknowledgeRelease(association);
     else
         ASC_abortAssociation(association);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/sv.h"
+#include "dicom/tls.h"
 
 enum { PLACES = 64, PER_PEER = 32 };
 
@@ -34,6 +35,8 @@ static struct place {
 } places[PLACES];
 static volatile int *states; /* enum spd_place, PLACES of them, in shared memory */
 static volatile sig_atomic_t stop;
+enum { PLAIN = 0, SECURE, LISTENERS };
+static int listeners[LISTENERS] = {-1, -1}; /* a child closes them */
 
 static void on_term(int sig)
 {
@@ -68,14 +71,14 @@ static int tell(const struct spd_front *f, char type, const char *text, int fd)
     return n < 0 ? -1 : 0;
 }
 
-static int listen_on(const struct spd_front *f)
+static int listen_on(const struct spd_front *f, int number)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE},
                     *a;
     char port[12];
     int one = 1, fd = -1;
-    snprintf(port, sizeof port, "%d", f->port);
+    snprintf(port, sizeof port, "%d", number);
     if (getaddrinfo(f->address, port, &hints, &a)) return -1;
     fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -136,17 +139,19 @@ static int find_place(const char *peer)
     return way;
 }
 
-static void child(const struct spd_front *f, int connection, int brain, int place)
+static void child(const struct spd_front *f, int connection, bool secure, int brain, int place)
 {
     struct spd_front mine = *f;
     signal(SIGTERM, SIG_DFL), signal(SIGCHLD, SIG_DFL), signal(SIGALRM, SIG_DFL);
+    for (int i = 0; i < LISTENERS; i++)
+        if (listeners[i] >= 0) close(listeners[i]);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(f->fd);
     mine.fd = -1;
-    _exit(spd_dicom_association(&mine, connection, brain, places[place].peer, &states[place]));
+    _exit(spd_dicom_association(&mine, connection, secure, brain, places[place].peer, &states[place]));
 }
 
-static int take(const struct spd_front *f, int listener, unsigned long count)
+static int take(const struct spd_front *f, int listener, bool secure, unsigned long count)
 {
     struct sockaddr_storage from;
     socklen_t len = sizeof from;
@@ -168,23 +173,23 @@ static int take(const struct spd_front *f, int listener, unsigned long count)
     snprintf(places[place].peer, sizeof places[place].peer, "%s", peer);
     pid_t pid = rc ? -1 : fork();
     if (pid == 0) {
-        close(listener);
-        child(f, fd, pair[0], place);
+        child(f, fd, secure, pair[0], place);
     }
     if (pid > 0) places[place].pid = pid, places[place].started = count;
     close(fd), close(pair[0]);
     return rc;
 }
 
-static int serve(const struct spd_front *f, int listener)
+static int serve(const struct spd_front *f)
 {
     unsigned long count = 0;
     while (!stop) {
-        struct pollfd p[2] = {{listener, POLLIN, 0}, {f->fd, 0, 0}};
-        poll(p, 2, 1000);
+        struct pollfd p[3] = {{listeners[PLAIN], POLLIN, 0}, {f->fd, 0, 0}, {listeners[SECURE], POLLIN, 0}};
+        poll(p, 3, 1000); /* -1: there is none */
         reap(f);
         if (p[1].revents & (POLLHUP | POLLERR)) break; /* the brain has gone */
-        if (p[0].revents & POLLIN && take(f, listener, ++count)) break;
+        if (p[0].revents & POLLIN && take(f, listeners[PLAIN], false, ++count)) break;
+        if (p[2].revents & POLLIN && take(f, listeners[SECURE], true, ++count)) break;
     }
     for (int i = 0; i < PLACES; i++)
         if (places[i].pid) kill(places[i].pid, SIGTERM);
@@ -202,12 +207,20 @@ static int parse(int argc, char **argv, struct spd_front *f)
             f->ae = v;
         else if (!strcmp(argv[i], "--reporting-ae"))
             f->reporting_ae = v;
+        else if (!strcmp(argv[i], "--certificate"))
+            f->certificate = v;
+        else if (!strcmp(argv[i], "--key"))
+            f->key = v;
+        else if (!strcmp(argv[i], "--ca"))
+            f->ca = v;
         else if (!spd_sv_to_i64(spd_sv_from(v), &n) || n < 0 || n > 65535)
             return -1;
         else if (!strcmp(argv[i], "--fd"))
             f->fd = (int)n;
         else if (!strcmp(argv[i], "--port"))
             f->port = (int)n;
+        else if (!strcmp(argv[i], "--tls-port"))
+            f->tls_port = (int)n;
         else
             return -1;
     }
@@ -219,7 +232,8 @@ static int parse(int argc, char **argv, struct spd_front *f)
 
 int spd_dicom_front_main(int argc, char **argv)
 {
-    struct spd_front f = {.address = "127.0.0.1", .ae = "", .reporting_ae = "", .fd = -1};
+    struct spd_front f = {.address = "127.0.0.1", .ae = "", .reporting_ae = "", .fd = -1,
+                          .certificate = "", .key = "", .ca = ""};
     struct sigaction term = {.sa_handler = on_term}, chld = {.sa_handler = on_child};
     if (parse(argc, argv, &f)) {
         fprintf(stderr, "spoed-dicom front: --fd N --address A --port P --ae TITLE --reporting-ae "
@@ -233,11 +247,18 @@ int spd_dicom_front_main(int argc, char **argv)
     setenv("TCP_NODELAY", "1", 1); /* DCMTK reads it; without, every message waits 40 ms */
     states = mmap(NULL, PLACES * sizeof *states, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int listener = states == MAP_FAILED ? -1 : listen_on(&f);
-    if (listener < 0) {
-        tell(&f, 'N', strerror(errno), -1);
+    const char *why = NULL;
+    int secure = -1, listener = states == MAP_FAILED ? -1 : listen_on(&f, f.port);
+    if (listener < 0) why = strerror(errno);
+    if (!why && f.tls_port) {
+        f.tls = spd_tls_new(1, f.certificate, f.key, f.ca, &why);
+        if (f.tls && (secure = listen_on(&f, f.tls_port)) < 0) why = strerror(errno);
+    }
+    if (why) {
+        tell(&f, 'N', why, -1);
         return 1;
     }
+    listeners[PLAIN] = listener, listeners[SECURE] = secure;
     tell(&f, 'U', "", -1);
-    return serve(&f, listener);
+    return serve(&f);
 }

@@ -4,7 +4,7 @@
 
 #include "result/frame.h"
 
-enum { IDLE_SECONDS = 120, OBJECT_MAX = 64 << 20 };
+enum { IDLE_SECONDS = 120, HELLO_MS = 4000, OBJECT_MAX = 64 << 20 };
 
 /* ---- messages
  * ------------------------------------------------------------------------------------ */
@@ -191,15 +191,27 @@ static enum spd_pdv serve_one(struct spd_service *s)
     return r;
 }
 
-enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting,
-                             const char *called, const char *calling, const char *peer)
+bool spd_dicom_hello(int brain, const char *called, const char *calling, const char *peer,
+                     const char *certificate)
+{
+    struct spd_arena *arena = spd_arena_new(4096);
+    struct spd_str hello = SPD_STR_INIT(8192);
+    char type = 0;
+    spd_sv body = SPD_SV_NONE;
+    spd_frame_put(&hello, spd_sv_from(called)), spd_frame_put(&hello, spd_sv_from(calling));
+    spd_frame_put(&hello, spd_sv_from(peer)), spd_frame_put(&hello, spd_sv_from(certificate));
+    bool may = arena && spd_str_ok(&hello) && !spd_frame_write1(brain, 'H', spd_str_sv(&hello)) &&
+               !spd_frame_read(brain, &type, &body, HELLO_MS, arena) && type == 'h' &&
+               body.len == 1 && body.ptr[0] == 1;
+    spd_str_done(&hello);
+    spd_arena_free(arena);
+    return may;
+}
+
+enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting)
 {
     struct spd_service s = {.io = io, .brain = brain, .reporting = reporting};
-    struct spd_str hello = SPD_STR_INIT(1024);
-    spd_frame_put(&hello, spd_sv_from(called)), spd_frame_put(&hello, spd_sv_from(calling));
-    spd_frame_put(&hello, spd_sv_from(peer));
-    enum spd_pdv r = spd_frame_write1(brain, 'H', spd_str_sv(&hello)) ? SPD_PDV_END : SPD_PDV_OK;
-    spd_str_done(&hello);
+    enum spd_pdv r = SPD_PDV_OK;
     while (!r) {
         s.arena = spd_arena_new((size_t)200 << 20);
         if (!s.arena) return SPD_PDV_END;

@@ -19,9 +19,10 @@ struct spd_pdv_io {
     bool (*context)(void *ctx, unsigned char context, const char **ret_abstract, const char **ret_transfer);
     size_t max_fragment;
 };
+/* Tells the brain who asks (certificate: its names, one a line; "" without TLS). False: it may not, or nobody answers. */
+bool spd_dicom_hello(int brain, const char *called, const char *calling, const char *peer, const char *certificate);
 /* Serves until release (SPD_PDV_RELEASE) or the end. brain: this association's socket. */
-enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting, const char *called,
-                             const char *calling, const char *peer);
+enum spd_pdv spd_dicom_serve(const struct spd_pdv_io *io, int brain, bool reporting);
 #ifdef __cplusplus
 }
 #endif

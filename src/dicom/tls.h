@@ -15,6 +15,10 @@ struct spd_tls *spd_tls_new(int acceptor, const char *certificate, const char *k
 #ifdef __cplusplus
 }
 class DcmTransportLayer;
+struct T_ASC_Association;
 DcmTransportLayer *spd_tls_layer(struct spd_tls *tls);
+// What the peer's certificate is called: common name and DNS, mail and URI names, and "sha256:" with its fingerprint,
+// one a line. False: it showed none.
+bool spd_tls_peer(T_ASC_Association *association, char *names, size_t size);
 #endif
 #endif

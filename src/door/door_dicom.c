@@ -29,6 +29,7 @@
 
 enum {
     ASSOCIATIONS_MAX = 128,
+    CERTIFICATE_MAX = 4096,
     STATUS_OK = 0,
     STATUS_RESOURCES = 0xA700,
     STATUS_IDENTIFIER = 0xA900,
@@ -41,8 +42,8 @@ enum {
 struct spd_door_dicom {
     struct spd_door_dicom_host host;
     spd_sv ae_title, reporting_ae;
-    char *program, *address;
-    char port[12];
+    char *program, *address, *certificate, *key, *ca;
+    char port[12], tls_port[12];
     pthread_t control;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -59,7 +60,7 @@ struct association {
     int fd;
     size_t place;
     char peer_address[64];
-    spd_sv called, calling; /* from the hello, in the first arena */
+    spd_sv called, calling, certificate; /* from the hello, in the first arena */
 };
 
 extern char **environ;
@@ -111,7 +112,8 @@ static enum spd_rc serve_store(struct association *a, spd_sv body, struct spd_ar
     if (!spd_frame_take(&body, &sop_uid) || !spd_frame_take(&body, &why) ||
         !spd_frame_take(&body, &doc_bytes) || !spd_frame_take(&body, &raw))
         return SPD_PROTO;
-    d->host.peer(d->host.self, a->calling, spd_sv_from(a->peer_address), arena, &peer);
+    d->host.peer(d->host.self, a->calling, spd_sv_from(a->peer_address), a->certificate, arena,
+                 &peer);
     if (!why.len && spd_sr_doc_decode(doc_bytes, &doc, arena, NULL))
         why = SPD_SV("the decoder's answer is damaged");
     if (why.len) {
@@ -208,7 +210,7 @@ static struct spd_dimse dimse_of(struct association *a, struct spd_arena *arena)
                           .calling = a->calling,
                           .address = spd_sv_from(a->peer_address),
                           .arena = arena};
-    d->host.peer(d->host.self, a->calling, s.address, arena, &s.peer);
+    d->host.peer(d->host.self, a->calling, s.address, a->certificate, arena, &s.peer);
     return s;
 }
 
@@ -261,6 +263,26 @@ static enum spd_rc serve_n(struct association *a, spd_sv body, struct spd_arena 
 
 /* ---- associations
  * ------------------------------------------------------------------------------------- */
+/* Who it is, before anything is accepted: an AE title that goes with a certificate is nobody else's. */
+static enum spd_rc serve_hello(struct association *a, spd_sv body, struct spd_arena *arena)
+{
+    struct spd_door_dicom *d = a->door;
+    spd_sv called, calling, peer, certificate, address = spd_sv_from(a->peer_address);
+    if (!spd_frame_take(&body, &called) || !spd_frame_take(&body, &calling) ||
+        !spd_frame_take(&body, &peer) || !spd_frame_take(&body, &certificate) ||
+        certificate.len > CERTIFICATE_MAX)
+        return SPD_PROTO;
+    a->called = spd_arena_dup(arena, called), a->calling = spd_arena_dup(arena, calling);
+    a->certificate = spd_arena_dup(arena, certificate);
+    bool may = !d->host.admit || d->host.admit(d->host.self, a->calling, address, a->certificate);
+    if (!may) {
+        count(d, &d->stats.denied, 1);
+        spd_log(SPD_LOG_WARNING, "a DICOM association was refused: this AE title goes with another certificate",
+                SPD_LT("address", address));
+    }
+    return spd_frame_write1(a->fd, 'h', may ? SPD_SV("\1") : SPD_SV("\0"));
+}
+
 static enum spd_rc serve_frame(struct association *a, struct spd_arena *hello_arena)
 {
     struct spd_arena *arena = spd_arena_new((size_t)256 << 20);
@@ -269,12 +291,7 @@ static enum spd_rc serve_frame(struct association *a, struct spd_arena *hello_ar
     if (!arena) spd_out_of_memory();
     enum spd_rc rc = spd_frame_read(a->fd, &type, &body, -1, arena);
     if (!rc && type == 'H') {
-        spd_sv called, calling;
-        if (!spd_frame_take(&body, &called) || !spd_frame_take(&body, &calling))
-            rc = SPD_PROTO;
-        else
-            a->called = spd_arena_dup(hello_arena, called),
-            a->calling = spd_arena_dup(hello_arena, calling);
+        rc = serve_hello(a, body, hello_arena);
     } else if (!rc && type == 'S')
         rc = serve_store(a, body, arena);
     else if (!rc && type == 'F')
@@ -291,7 +308,7 @@ static void *association_thread(void *arg)
 {
     struct association *a = arg;
     struct spd_door_dicom *d = a->door;
-    struct spd_arena *hello = spd_arena_new(4096);
+    struct spd_arena *hello = spd_arena_new(1 << 16);
     if (!hello) spd_out_of_memory();
     while (!serve_frame(a, hello)) {
     }
@@ -337,9 +354,13 @@ static bool start_front(struct spd_door_dicom *d)
     char title[17], reporting[17];
     snprintf(title, sizeof title, "%.*s", SPD_SV_ARG(d->ae_title));
     snprintf(reporting, sizeof reporting, "%.*s", SPD_SV_ARG(d->reporting_ae));
+    const char *none[8] = {NULL}, *own[8] = {"--tls-port", d->tls_port, "--certificate", d->certificate,
+                                             "--key",      d->key,      "--ca",          d->ca};
+    const char **tls = d->tls_port[0] ? own : none;
     const char *argv[] = {d->program,       "front",   "--fd",  "3",    "--address",
                           d->address,       "--port",  d->port, "--ae", title,
-                          "--reporting-ae", reporting, NULL};
+                          "--reporting-ae", reporting, tls[0], tls[1], tls[2],  tls[3],
+                          tls[4],           tls[5],    tls[6], tls[7], NULL};
     posix_spawn_file_actions_t fa;
     pid_t pid = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return false;
@@ -473,6 +494,11 @@ static void *control_thread(void *arg)
     return NULL;
 }
 
+static char *kept(struct spd_arena *arena, const char *text)
+{
+    return (char *)(uintptr_t)spd_arena_dup(arena, spd_sv_from(text ? text : "")).ptr;
+}
+
 enum spd_rc spd_door_dicom_start(const struct spd_door_dicom_options *o,
                                  const struct spd_door_dicom_host *host,
                                  struct spd_door_dicom **ret, struct spd_err *err)
@@ -494,13 +520,16 @@ enum spd_rc spd_door_dicom_start(const struct spd_door_dicom_options *o,
     }
     struct spd_door_dicom *d = spd_must_malloc(sizeof *d);
     d->host = *host, d->arena = arena, d->fd = -1;
-    d->program = (char *)(uintptr_t)spd_arena_dup(arena, spd_sv_from(program)).ptr;
-    d->address = (char *)(uintptr_t)spd_arena_dup(
-                     arena, spd_sv_from(o->address && *o->address ? o->address : "127.0.0.1"))
-                     .ptr;
+    d->program = kept(arena, program);
+    d->address = kept(arena, o->address && *o->address ? o->address : "127.0.0.1");
     d->ae_title = spd_arena_dup(arena, spd_sv_from(o->ae_title));
     d->reporting_ae = spd_arena_dup(arena, spd_sv_from(o->reporting_ae_title));
     snprintf(d->port, sizeof d->port, "%d", o->port);
+    if (o->tls_port) {
+        snprintf(d->tls_port, sizeof d->tls_port, "%d", o->tls_port);
+        d->certificate = kept(arena, o->certificate), d->key = kept(arena, o->key);
+        d->ca = kept(arena, o->ca);
+    }
     for (size_t i = 0; i < ASSOCIATIONS_MAX; i++)
         d->associations[i] = -1;
     pthread_mutex_init(&d->lock, NULL);

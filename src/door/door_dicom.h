@@ -46,21 +46,26 @@ void spd_door_unreadable_event(spd_sv raw, spd_sv why, const struct spd_door_pee
 /* ---- the front ---------------------------------------------------------------------------------- */
 struct spd_door_dicom_host {
     void *self;
-    /* Who sends? Texts into arena. */
-    void (*peer)(void *self, spd_sv ae_title, spd_sv address, struct spd_arena *arena, struct spd_door_peer *ret);
+    /* Who sends? certificate: its names, one a line; "" without TLS. Texts into arena. */
+    void (*peer)(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate, struct spd_arena *arena,
+                 struct spd_door_peer *ret);
     /* A technical alarm begins (clear false) or ends; kind "dicom-front", "dicom-decode", "dicom-unreadable". May be NULL. */
     void (*alarm)(void *self, const char *kind, const char *nl, const char *en, bool clear);
     struct spd_writer *writer;
     struct spd_board *board;
     const struct spd_codes *codes;
     const struct spd_zone *zone; /* of the site */
+    /* May it use this AE title (with this certificate)? NULL: everybody may. */
+    bool (*admit)(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate);
 };
 struct spd_door_dicom_options {
     size_t size; /* sizeof(struct spd_door_dicom_options) */
     const char *program, *address, *ae_title, *reporting_ae_title; /* program NULL: beside this executable */
     int port;
+    int tls_port;                            /* 0: none; else the three PEM files */
+    const char *certificate, *key, *ca;
 };
-struct spd_door_dicom_stats { uint64_t associations, stores, refused, finds, answers, restarts; bool up; uint64_t crashes, requests; };
+struct spd_door_dicom_stats { uint64_t associations, stores, refused, finds, answers, restarts; bool up; uint64_t crashes, requests, denied; };
 
 struct spd_door_dicom;
 /* Starts the front. IO when the program is not there; a port that is taken shows as the alarm "dicom-front". */

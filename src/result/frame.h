@@ -6,7 +6,7 @@
  * decode: 'D' object bytes -> 'd' spd_sr_doc | 'r' reason it cannot be read ("place: text").
  * front control (one per front, SEQPACKET): 'A' peer address, with the association's socket as SCM_RIGHTS;
  *   'U' "listening"; 'C' a child crashed; 'N' reason why the port cannot be had.
- * association: child sends 'H' hello, 'S' store, 'F' find, 'X' cancel, 'N' request (nmsg.h); brain sends 's' u16
+ * association: child sends 'H' hello (answer 'h': 1 may, 0 may not), 'S' store, 'F' find, 'X' cancel, 'N' request (nmsg.h); brain sends 's' u16
  *   status, 'a' dataset, 'f' u16 status, 'n' answer (nmsg.h). Texts within a body: spd_frame_put.
  * scu (see scu/scu.h): brain sends 'O' open, then 'E' echo, 'S' store, 'F' find, 'N' request, 'Q' quit; the process sends
  *   'o' accepted transfer syntaxes, 's' u16 status, 'a' DICOM JSON, 'f' u16 status, 'n' answer, 'e' u16 kind and why. */

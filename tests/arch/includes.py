@@ -24,7 +24,7 @@ ONLY = [
     (re.compile(r"^sqlite3\.h$"), ["src/store"]),
     (re.compile(r"^microhttpd\.h$"), ["src/web"]),
     (re.compile(r"^curl/"), ["src/channel", "src/cli"]),
-    (re.compile(r"^openssl/"), ["src/base", "src/channel", "src/net"]),
+    (re.compile(r"^openssl/"), ["src/base", "src/channel", "src/net", "src/dicom"]),
     (re.compile(r"^yaml\.h$"), ["src/base"]),
 ]
 # core sees no socket.

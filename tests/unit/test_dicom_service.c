@@ -99,7 +99,7 @@ static void a_late_answer_is_nobodys(void **state)
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
         assert_int_equal(spd_frame_write1(fd[1], rows[i].type, spd_sv_of("\0\0", rows[i].body)), SPD_OK);
         assert_int_equal(spd_frame_write1(fd[1], 's', spd_sv_of("\0\0", 2)), SPD_OK);
-        enum spd_pdv end = spd_dicom_serve(&io, fd[0], false, "SPOED", "AI", "127.0.0.1");
+        enum spd_pdv end = spd_dicom_serve(&io, fd[0], false);
         if (p.answers != 1 || p.status[0] != 0xA700 || end != SPD_PDV_END)
             fail_msg("%s: %zu answers, the last %04x", rows[i].name, p.answers, p.status[p.answers - 1]);
         close(fd[0]), close(fd[1]);
@@ -117,7 +117,7 @@ static void each_store_has_its_answer(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
     assert_int_equal(spd_frame_write1(fd[1], 's', spd_sv_of("\0\xC0", 2)), SPD_OK);
     assert_int_equal(spd_frame_write1(fd[1], 's', spd_sv_of("\0\0", 2)), SPD_OK);
-    assert_int_equal(spd_dicom_serve(&io, fd[0], false, "SPOED", "AI", "127.0.0.1"), SPD_PDV_RELEASE);
+    assert_int_equal(spd_dicom_serve(&io, fd[0], false), SPD_PDV_RELEASE);
     assert_int_equal(p.answers, 2);
     assert_int_equal(p.status[0], 0xC000);
     assert_int_equal(p.status[1], 0);

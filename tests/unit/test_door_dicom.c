@@ -81,9 +81,10 @@ static enum spd_rc next_timer(void *self, struct spd_store *s, spd_usec *due, in
 }
 static spd_usec now(void *self) { return (void)self, spd_clock_now(); }
 
-static void peer(void *self, spd_sv ae, spd_sv address, struct spd_arena *arena, struct spd_door_peer *ret)
+static void peer(void *self, spd_sv ae, spd_sv address, spd_sv certificate, struct spd_arena *arena, struct spd_door_peer *ret)
 {
     (void)self, (void)arena;
+    assert_int_equal(certificate.len, 0);
     assert_true(spd_sv_is(address, "127.0.0.1"));
     *ret = (struct spd_door_peer){.patient_authority = SPD_SV("ZH"), .accession_issuer = SPD_SV("ZH")};
     if (spd_sv_is(ae, "VENDOR1")) ret->name = SPD_SV("ai"), ret->known = true;
