@@ -87,8 +87,8 @@ static bool performed_is_complete(const struct spd_dcm_elem *e)
 }
 
 /* One element as DICOM JSON, from between the braces of a data set that holds it alone. */
-static spd_sv json_of(const struct spd_dcm *d, const struct spd_dcm_elem *e, const char *vr,
-                      struct spd_arena *arena)
+spd_sv spd_ups_attribute_json(const struct spd_dcm *d, const struct spd_dcm_elem *e, const char *vr,
+                              struct spd_arena *arena)
 {
     struct spd_dcm_elem one = *e;
     struct spd_dcm alone = {.set = {&one, 1}, .charset = d->charset};
@@ -124,7 +124,7 @@ unsigned spd_ups_take(const struct spd_dcm *d, bool create, struct spd_workitem_
         if (create && !e->value.len && !e->n_items) continue; /* type 2, not known: ours stands */
         struct spd_attribute *a = SPD_LIST_ADD(&ret->attributes, arena);
         a->tag = e->tag;
-        a->json = json_of(d, e, r->vr, arena);
+        a->json = spd_ups_attribute_json(d, e, r->vr, arena);
         if (!a->json.len) return SPD_UPS_RESOURCES;
         a->complete = e->tag == 0x00741216 && performed_is_complete(e);
     }

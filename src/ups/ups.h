@@ -93,6 +93,9 @@ enum spd_ups_setter spd_ups_setter_of(uint32_t tag);
  * or a warning when some were left out: OURS of them as COERCED, others as NOT_SUPPORTED_OPTIONAL. */
 unsigned spd_ups_take(const struct spd_dcm *d, bool create, struct spd_workitem_event *ret,
                       struct spd_arena *arena);
+/* One element as DICOM JSON: {"vr":…,"Value":…}; "" when it is larger than 64 KiB. In arena. */
+spd_sv spd_ups_attribute_json(const struct spd_dcm *d, const struct spd_dcm_elem *e, const char *vr,
+                              struct spd_arena *arena);
 /* Puts the attributes of an update into those that a workitem has; false: more than 64 KiB. */
 bool spd_ups_merge(struct spd_workitem *w, const struct spd_attribute *v, size_t n,
                    struct spd_arena *arena);
