@@ -49,6 +49,7 @@ static const struct act {
     {"reopen", SPD_ACT_REOPEN, {"reason", NULL}},
     {"confirm-cancel", SPD_ACT_CONFIRM_CANCEL, {"reason", NULL}},
     {"confirm_cancel", SPD_ACT_CONFIRM_CANCEL, {"reason", NULL}},
+    {"confirm_patient", SPD_ACT_CONFIRM_PATIENT, {"reason", NULL}},
 };
 
 static bool read_act(struct spd_web_req *r, const struct act *act, struct spd_action_event *a)
@@ -70,6 +71,7 @@ static bool read_act(struct spd_web_req *r, const struct act *act, struct spd_ac
         }
         break;
     case SPD_ACT_REOPEN:
+    case SPD_ACT_CONFIRM_PATIENT:
         ok = spd_web_text(r, o, "reason", true, 2000, &a->reason);
         break;
     case SPD_ACT_CONFIRM_CANCEL:

@@ -174,6 +174,8 @@ static void more_of_item(struct item_ctx *c, struct spd_str *s, const struct spd
     spd_j_text_or_null(s, "callback", i->callback);
     spd_j_text_or_null(s, "clinical_info", i->clinical_info);
     spd_j_time(s, "scheduled", zone, i->scheduled);
+    spd_j_text_or_null(s, "room", i->room);
+    spd_j_time(s, "discharged", zone, i->discharged);
     spd_j_time(s, "exam_done", zone, i->exam_done);
     spd_j_time(s, "images_complete", zone, i->images_complete);
     spd_j_text_or_null(s, "policy", i->policy_hash);

@@ -238,6 +238,7 @@ void spd_j_time(struct spd_str *s, const char *key, const struct spd_zone *zone,
 void spd_j_texts(struct spd_str *s, const char *key, const spd_sv *v, size_t n);
 /* The answer as a whole: {revision, now, ... }; the caller closes with '}'. */
 void spd_web_list_open(struct spd_web_req *r, int64_t revision, spd_usec now);
+void spd_web_revision_open(struct spd_web_req *r); /* message.c: the same, at the published revision */
 void spd_web_json_done(struct spd_web_req *r, int status);
 void spd_web_done_json(struct spd_web_req *r,
                        const struct spd_web_done *done); /* {revision, id?, reason?} */
@@ -295,12 +296,16 @@ void spd_web_h_timeline(struct spd_web_req *r);
 void spd_web_h_item_act(struct spd_web_req *r); /* act.c: the verb is the path's last word */
 void spd_web_h_parked(struct spd_web_req *r);   /* parked.c */
 void spd_web_h_parked_act(struct spd_web_req *r);
+void spd_web_h_merges(struct spd_web_req *r); /* merge.c */
+void spd_web_h_merge_undo(struct spd_web_req *r);
 void spd_web_h_draft(struct spd_web_req *r); /* draft.c */
 void spd_web_h_draft_act(struct spd_web_req *r);
 void spd_web_h_alerts(struct spd_web_req *r); /* alert.c */
 void spd_web_h_alert(struct spd_web_req *r);
 void spd_web_h_alert_act(struct spd_web_req *r);
 void spd_web_h_instances(struct spd_web_req *r); /* hook.c */
+void spd_web_h_import(struct spd_web_req *r);
+void spd_web_h_reconcile(struct spd_web_req *r);
 void spd_web_h_hl7(struct spd_web_req *r);
 void spd_web_h_events(struct spd_web_req *r);
 void spd_web_h_find(struct spd_web_req *r);
@@ -315,8 +320,12 @@ void spd_web_h_user_post(struct spd_web_req *r);
 void spd_web_h_messages(struct spd_web_req *r); /* message.c */
 void spd_web_h_message(struct spd_web_req *r);
 void spd_web_h_resend(struct spd_web_req *r);
-void spd_web_h_queue(struct spd_web_req *r);
+void spd_web_h_queue(struct spd_web_req *r); /* queue.c */
+void spd_web_h_queue_row(struct spd_web_req *r);
 void spd_web_h_retry(struct spd_web_req *r);
+void spd_web_h_queue_discard(struct spd_web_req *r);
+void spd_web_h_destinations(struct spd_web_req *r);
+void spd_web_h_pause(struct spd_web_req *r);
 void spd_web_h_healthz(struct spd_web_req *r); /* health.c */
 void spd_web_h_readyz(struct spd_web_req *r);
 void spd_web_h_metrics(struct spd_web_req *r);

@@ -395,6 +395,9 @@ static void fill(struct world *w)
     assert_int_equal(spd_put_page(w->store, &page, NULL, NULL), SPD_OK);
     assert_int_equal(spd_put_page(w->store, &team, NULL, NULL), SPD_OK);
     assert_int_equal(spd_put_parked(w->store, &parked, NULL, NULL), SPD_OK);
+    const struct spd_merge merge = {.id = 1, .at = WORLD_START, .kind = sv("A40"),
+                                    .from = {sv("ZZ1"), sv("ZH")}, .to = {sv("ZZ2"), sv("ZH")}};
+    assert_int_equal(spd_put_merge(w->store, &merge, NULL, NULL), SPD_OK);
     assert_int_equal(spd_put_message(w->store, &m, NULL, NULL), SPD_OK);
     assert_int_equal(spd_put_outbox(w->store, &o, NULL, NULL), SPD_OK);
     assert_int_equal(spd_put_alarm(w->store, &alarm, NULL, NULL), SPD_OK);

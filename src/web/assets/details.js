@@ -355,6 +355,15 @@ export class Details {
             this.button("priority", "", t("act_priority"), () => this.priorityForm(), {
                 disabled: !reader,
             }),
+            item.ask_person
+                ? this.button(
+                      "confirm_patient",
+                      "",
+                      t("act_confirm_patient"),
+                      () => this.reasonForm("confirm_patient"),
+                      { disabled: !reader },
+                  )
+                : null,
             item.status === "cancelled_images_present"
                 ? [
                       this.button(
@@ -511,7 +520,7 @@ export class Details {
                     }),
                 ),
             ],
-            (data) => this.send(verb, { reason: data.get("reason").trim() }, t("did_reopen")),
+            (data) => this.send(verb, { reason: data.get("reason").trim() }, t(`did_${verb}`)),
         );
     }
 
