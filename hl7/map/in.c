@@ -272,7 +272,7 @@ void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event 
     struct hl7_msg m, header;
     struct spd_err err = {0};
     struct hl7_read r = {&m, o, arena, "ASCII", true, false};
-    struct spd_message_in in = {.peer = o->peer, .raw = bytes, .answer = SPD_ANSWER_AA};
+    struct spd_message_in in = {.peer = o->peer, .raw = bytes, .answer = SPD_ANSWER_AA, .again = o->again};
     spd_sv text = bytes;
     bool has_header = hl7_msg_header(&header, bytes, &err) == SPD_OK;
     in.hash = hash_of(bytes, has_header ? &header : NULL, arena);

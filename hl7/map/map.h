@@ -67,6 +67,7 @@ struct hl7_map_options {
     bool (*finding)(void *ctx, const struct spd_code *code, spd_sv *ret);
     bool (*place)(void *ctx, const struct spd_code *code, spd_sv *ret_site, spd_sv *ret_laterality);
     void *codes_ctx;
+    int64_t again;           /* id of the message that a person has processed again; 0 = it has just come */
     struct hl7_trace *trace; /* NULL: nobody asks what was read where; filled in the arena */
 };
 

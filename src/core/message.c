@@ -62,6 +62,19 @@ enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m,
     return SPD_OK;
 }
 
+/* Processed again, and no longer parked: then what it was parked as is dealt with. */
+static enum spd_rc unpark_first(struct spd_tx *tx, int64_t message)
+{
+    struct spd_message first;
+    struct spd_parked p;
+    enum spd_rc rc = spd_get_message(tx->st, message, &first, tx->a, tx->err);
+    if (!rc && !first.parked) return SPD_OK;
+    if (!rc) rc = spd_get_parked(tx->st, first.parked, &p, tx->a, tx->err);
+    if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
+    return p.closed ? SPD_OK
+                    : spd_unpark(tx, &p, NULL, 0, SPD_SV_NONE, "processed again", SPD_SV_NONE);
+}
+
 enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, const char *reason,
                             int64_t parked)
 {
@@ -72,6 +85,9 @@ enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, c
     row.hash = m->hash, row.raw = m->raw, row.charset = m->charset;
     row.answer = m->answer ? m->answer : SPD_ANSWER_AA;
     row.reason = m->reason.len ? m->reason : spd_sv_from(reason);
+    if (m->again && !row.reason.len)
+        row.reason = spd_arena_printf(tx->a, "message %lld again", (long long)m->again);
+    if (m->again && !parked) TRY(unpark_first(tx, m->again));
     row.item = tx->items.n ? tx->items.v[0] : 0;
     row.items.v = tx->items.v, row.items.n = tx->items.n;
     row.outcome_seq = tx->seq, row.parked = parked;

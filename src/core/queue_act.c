@@ -104,10 +104,13 @@ static enum spd_rc resend(struct spd_tx *tx, const struct spd_action_event *e)
         return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-message", "Dit bericht bestaat niet.",
                              "There is no such message.");
     if (rc) return rc;
-    if (m.direction != SPD_DIRECTION_OUT)
-        return spd_tx_refuse(tx, SPD_INVALID, "inbound",
-                             "Een binnengekomen bericht wordt opnieuw verwerkt, niet verstuurd.",
-                             "A message that came in is processed again, not sent.");
+    if (m.direction !=
+        SPD_DIRECTION_OUT) { /* who has it processed again; the event itself follows */
+        tx->r->id = m.id;
+        return done(tx, e,
+                    spd_arena_printf(tx->a, "message %lld%s%.*s", (long long)m.id,
+                                     e->reason.len ? ": " : "", SPD_SV_ARG(e->reason)));
+    }
     again.outbox = m.outbox;
     return m.outbox ? retry(tx, &again) : no_row(tx);
 }

@@ -247,6 +247,52 @@ void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
     ret->revision = said.revision;
 }
 
+struct once_more {
+    struct spd_daemon *d;
+    spd_sv peer;
+    int64_t message;
+};
+
+static bool again_peer(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
+                       struct hl7_map_options *ret)
+{
+    const struct once_more *m = ctx;
+    const struct spd_peer *p = NULL;
+    (void)msh_3, (void)msh_4; /* who it was is known already, or named by a person */
+    pthread_rwlock_rdlock(&m->d->config_lock);
+    for (size_t i = 0; i < m->d->config->n_peers && !p; i++)
+        if (spd_sv_eq(m->d->config->peers[i].name, m->peer)) p = &m->d->config->peers[i];
+    spd_config_hl7_options(m->d->config, p, m->d->zone, arena, ret);
+    ret->again = m->message;
+    pthread_rwlock_unlock(&m->d->config_lock);
+    return p != NULL;
+}
+
+static bool is_peer(struct spd_daemon *d, spd_sv name)
+{
+    bool is = false;
+    pthread_rwlock_rdlock(&d->config_lock);
+    for (size_t i = 0; i < d->config->n_peers && !is; i++)
+        is = spd_sv_eq(d->config->peers[i].name, name);
+    pthread_rwlock_unlock(&d->config_lock);
+    return is;
+}
+
+void spd_host_again(void *self, int64_t message, spd_sv bytes, spd_sv peer,
+                    struct spd_web_message *ret)
+{
+    struct once_more m = {self, peer, message};
+    struct spd_door_hl7_said said = {0};
+    struct spd_str ack = SPD_STR_INIT((size_t)64 << 10); /* nobody waits for it */
+    *ret = (struct spd_web_message){.rc = is_peer(self, peer) ? SPD_OK : SPD_NOTFOUND};
+    if (!ret->rc) ret->rc = spd_door_hl7_take(m.d->hl7, bytes, again_peer, &m, &said, &ack);
+    spd_str_done(&ack);
+    if (ret->rc) return;
+    snprintf(ret->answer, sizeof ret->answer, "%s", spd_enum_name(spd_answer_names, said.answer));
+    snprintf(ret->reason, sizeof ret->reason, "%s", said.reason);
+    ret->revision = said.revision;
+}
+
 enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err)
 {

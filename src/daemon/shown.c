@@ -87,6 +87,25 @@ void spd_shown_observing(void *self, struct spd_str *out)
     pthread_rwlock_unlock(&d->config_lock);
 }
 
+bool spd_shown_destination(void *self, size_t i, struct spd_web_destination *ret)
+{
+    struct spd_daemon *d = self;
+    const struct spd_channel_config *c = NULL;
+    pthread_rwlock_rdlock(&d->config_lock);
+    if (i < d->config->n_send)
+        c = &d->config->send[i];
+    else if (i - d->config->n_send < d->config->n_channels)
+        c = &d->config->channels[i - d->config->n_send];
+    if (c) {
+        *ret = (struct spd_web_destination){.pages = i >= d->config->n_send};
+        snprintf(ret->name, sizeof ret->name, "%.*s", SPD_SV_ARG(c->name));
+        snprintf(ret->type, sizeof ret->type, "%.*s", SPD_SV_ARG(c->type));
+        snprintf(ret->mode, sizeof ret->mode, "%.*s", SPD_SV_ARG(c->mode));
+    }
+    pthread_rwlock_unlock(&d->config_lock);
+    return c != NULL;
+}
+
 /* ---- health ---------------------------------------------------------------------------------- */
 struct said {
     const char *name;

@@ -227,6 +227,8 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
         .policy_json = spd_shown_policy,
         .level_name = spd_shown_level,
         .observing = spd_shown_observing,
+        .destination = spd_shown_destination,
+        .again = spd_host_again,
     };
     enum spd_rc rc;
     host.site = (struct spd_web_site){c->settings.site,

@@ -311,11 +311,13 @@ enum spd_rc spd_query_messages(struct spd_query *q, const struct spd_query_messa
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
-enum spd_rc spd_query_outbox(struct spd_query *q, spd_sv state, struct spd_query_page page,
-                             int64_t *ret_ids, size_t *ret_n, struct spd_err *err)
+enum spd_rc spd_query_outbox(struct spd_query *q, spd_sv state, spd_sv destination,
+                             struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
+                             struct spd_err *err)
 {
     struct ask a = ask_ids("outbox");
     ask_equal(&a, "state = ?", state);
+    ask_equal(&a, "destination = ?", destination);
     return run_page(q, &a, page, ret_ids, ret_n, err);
 }
 
@@ -395,4 +397,26 @@ enum spd_rc spd_query_counts(struct spd_query *q, struct spd_query_counts *ret, 
                                 &ret->discrepancies_open, err)))
         return rc;
     return spd_store_max_id(q->store, SPD_T_JOURNAL, &ret->revision, err);
+}
+
+enum spd_rc spd_query_destination(struct spd_query *q, spd_sv name,
+                                  struct spd_query_destination *ret, struct spd_err *err)
+{
+    sqlite3_stmt *st;
+    int got;
+    enum spd_rc rc = statement(q,
+                               SPD_SV("SELECT sum(state = 'queued'), sum(state = 'sending'), sum(state = "
+                                      "'dead'), min(CASE state WHEN 'queued' THEN at END) FROM outbox "
+                                      "WHERE destination = ? AND state IN('queued','sending','dead')"),
+                               &st, err);
+    *ret = (struct spd_query_destination){0};
+    if (rc) return rc;
+    sqlite3_bind_text(st, 1, name.ptr, (int)name.len, SQLITE_STATIC);
+    if ((got = sqlite3_step(st)) == SQLITE_ROW)
+        *ret = (struct spd_query_destination){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1),
+                                              sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 3)};
+    else
+        rc = spd_sqlite_fail(q->db, false, "destination", err);
+    sqlite3_reset(st);
+    return rc;
 }

@@ -58,7 +58,7 @@ enum spd_rc spd_query_messages(struct spd_query *q, const struct spd_query_messa
                                struct spd_err *err);
 
 enum spd_rc spd_query_outbox(struct spd_query *q, spd_sv state /* "" all */,
-                             struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
+                             spd_sv destination /* "" all */, struct spd_query_page page, int64_t *ret_ids, size_t *ret_n,
                              struct spd_err *err);
 enum spd_rc spd_query_decisions(struct spd_query *q, int64_t item, struct spd_query_page page,
                                 int64_t *ret_ids, size_t *ret_n, struct spd_err *err);
@@ -77,5 +77,12 @@ struct spd_query_counts {
 };
 enum spd_rc spd_query_counts(struct spd_query *q, struct spd_query_counts *ret,
                              struct spd_err *err);
+
+struct spd_query_destination {
+    int64_t waiting, sending, dead; /* rows */
+    spd_usec oldest;                /* when the oldest that waits was made; 0 = none */
+};
+enum spd_rc spd_query_destination(struct spd_query *q, spd_sv name,
+                                  struct spd_query_destination *ret, struct spd_err *err);
 
 #endif

@@ -1,6 +1,6 @@
-/* src/web/message.c: the message log and the queue of what has to leave. Raw bytes are patient
- * data: masked, unless an administrator asks with ?raw=1; that is written to the audit trail first,
- * and without the audit row nothing is shown. */
+/* src/web/message.c: the message log, and its messages once more. Raw bytes are patient data:
+ * masked, unless an administrator asks with ?raw=1; that is written to the audit trail first, and
+ * without the audit row nothing is shown. */
 #include "web/web_int.h"
 
 #include "base/hash.h"
@@ -21,7 +21,7 @@ static void common(struct spd_web_req *r, struct spd_str *s, const struct spd_me
     spd_j_int(s, "size", (int64_t)m->raw.len);
 }
 
-static void revision_open(struct spd_web_req *r)
+void spd_web_revision_open(struct spd_web_req *r)
 {
     const struct spd_list *l = spd_board_get(r->web->host.board);
     spd_web_list_open(r, l ? spd_list_revision(l) : 0, spd_web_now(r->web));
@@ -53,7 +53,7 @@ void spd_web_h_messages(struct spd_web_req *r)
     }
     if (!spd_web_page(r, 100, &page) || !(q = spd_web_db(r))) return;
     enum spd_rc rc = spd_query_messages(q, &f, page, ids, &n, &err);
-    revision_open(r);
+    spd_web_revision_open(r);
     spd_j_open(&r->out, "messages", '[');
     for (size_t i = 0; !rc && i < n; i++) {
         struct spd_message m;
@@ -139,7 +139,8 @@ void spd_web_h_message(struct spd_web_req *r)
     spd_j_bool(&r->out, "masked", !raw);
     if (is_hl7(m.raw))
         spd_j_text(&r->out, "raw", raw ? m.raw : masked(r->arena, m.raw));
-    else if (raw && m.direction == SPD_DIRECTION_OUT && m.raw.len < (1u << 20)) /* a page: JSON or mail */
+    else if (raw && m.direction == SPD_DIRECTION_OUT &&
+             m.raw.len < (1u << 20)) /* a page: JSON or mail */
         spd_j_text(&r->out, "raw", m.raw);
     else
         spd_j_null(&r->out, "raw");
@@ -149,70 +150,61 @@ void spd_web_h_message(struct spd_web_req *r)
     spd_web_json_done(r, 200);
 }
 
-static void act(struct spd_web_req *r, struct spd_action_event *a)
+/* What came in is processed again, as if it came now, by today's configuration: nothing is left out
+ * for being a duplicate, an older time than what is known still changes nothing. What went out goes
+ * out again (queue_act.c says under which number). */
+static void process_again(struct spd_web_req *r, const struct spd_message *m, spd_sv peer)
 {
-    static const char *const none[] = {"reason", NULL};
-    struct spd_event event = {.type = SPD_EVENT_ACTION, .u.action = a};
-    struct spd_web_done done;
-    json_t *o = spd_web_body(r);
-    if (!o) return;
-    bool ok = spd_web_only(r, o, none) && spd_web_text(r, o, "reason", false, 2000, &a->reason);
-    json_decref(o);
-    spd_web_action(r, a);
-    if (ok && spd_web_submit(r, &event, &done)) spd_web_done_json(r, &done);
+    const struct spd_web_host *h = &r->web->host;
+    struct spd_web_message said;
+    if (!h->again || !spd_sv_starts(m->raw, SPD_SV("MSH"))) {
+        spd_web_problem(r, 422, "bad_value",
+                        r->dutch
+                            ? SPD_SV("Alleen HL7-berichten worden opnieuw verwerkt; laat een "
+                                     "object opnieuw sturen.")
+                            : SPD_SV("Only HL7 messages are processed again; have an object sent "
+                                     "again."));
+        return;
+    }
+    h->again(h->self, m->id, m->raw, peer.len ? peer : m->peer, &said);
+    if (said.rc == SPD_NOTFOUND) {
+        spd_web_bad_value(r, "peer");
+        return;
+    }
+    struct spd_web_done done = {.rc = SPD_OK};
+    if (!spd_web_committed(r, said.rc, &done)) return;
+    spd_j_open(&r->out, NULL, '{');
+    spd_j_int(&r->out, "revision", said.revision);
+    spd_j_z(&r->out, "answer", said.answer);
+    spd_j_z(&r->out, "reason", said.reason);
+    spd_j_close(&r->out, '}');
+    spd_web_json_done(r, 200);
 }
 
 void spd_web_h_resend(struct spd_web_req *r)
 {
-    act(r, &(struct spd_action_event){.verb = SPD_ACT_RESEND, .message = r->id});
-}
-
-void spd_web_h_retry(struct spd_web_req *r)
-{
-    act(r, &(struct spd_action_event){.verb = SPD_ACT_RETRY, .outbox = r->id});
-}
-
-void spd_web_h_queue(struct spd_web_req *r)
-{
-    struct spd_query *q;
-    struct spd_query_page page;
-    struct spd_err err = {0};
-    int64_t *ids = SPD_NEW_N(r->arena, int64_t, 1000);
-    size_t n = 0;
-    spd_sv state = spd_web_arg(r, "state");
-    if (!spd_web_page(r, 200, &page) || !(q = spd_web_db(r))) return;
-    if (spd_sv_is(state, "all")) state = SPD_SV_NONE;
-    if (state.len && spd_enum_from(spd_outbox_state_names, state) < 1) {
-        spd_web_bad_value(r, "state");
+    static const char *const fields[] = {"reason", "peer", NULL};
+    struct spd_action_event a = {.verb = SPD_ACT_RESEND, .message = r->id};
+    struct spd_event event = {.type = SPD_EVENT_ACTION, .u.action = &a};
+    struct spd_web_done done;
+    struct spd_query *q = spd_web_db(r);
+    struct spd_message m;
+    spd_sv peer = SPD_SV_NONE;
+    json_t *o = q ? spd_web_body(r) : NULL;
+    if (!o) return;
+    bool ok = spd_web_only(r, o, fields) && spd_web_text(r, o, "reason", false, 2000, &a.reason) &&
+              spd_web_text(r, o, "peer", false, 64, &peer);
+    json_decref(o);
+    if (!ok) return;
+    enum spd_rc rc = spd_get_message(spd_query_store(q), r->id, &m, r->arena, NULL);
+    if (rc) {
+        spd_web_store_failed(r, rc);
         return;
     }
-    enum spd_rc rc = spd_query_outbox(q, state, page, ids, &n, &err);
-    revision_open(r);
-    spd_j_open(&r->out, "queue", '[');
-    for (size_t i = 0; !rc && i < n; i++) {
-        struct spd_outbox o;
-        if ((rc = spd_get_outbox(spd_query_store(q), ids[i], &o, r->arena, &err))) break;
-        spd_j_open(&r->out, NULL, '{');
-        spd_j_int(&r->out, "id", o.id);
-        spd_j_time(&r->out, "at", r->web->host.site.zone, o.at);
-        spd_j_text(&r->out, "destination", o.destination);
-        spd_j_z(&r->out, "kind", spd_enum_name(spd_outbox_kind_names, o.kind));
-        spd_j_z(&r->out, "state", spd_enum_name(spd_outbox_state_names, o.state));
-        spd_j_time(&r->out, "due", r->web->host.site.zone, o.due);
-        spd_j_int(&r->out, "attempts", o.attempts);
-        spd_j_text_or_null(&r->out, "error", o.error);
-        spd_j_text_or_null(&r->out, "control_id", o.control_id);
-        spd_j_id(&r->out, "item", o.item);
-        spd_j_id(&r->out, "alert", o.alert);
-        spd_j_id(&r->out, "message", o.message);
-        spd_j_int(&r->out, "repeat", o.repeat);
-        spd_j_close(&r->out, '}');
-    }
-    spd_j_close(&r->out, ']');
-    if (n == page.limit) spd_j_text(&r->out, "next", spd_key_i64(r->arena, ids[n - 1]));
-    spd_j_close(&r->out, '}');
-    if (rc)
-        spd_web_store_failed(r, rc);
+    spd_web_action(r, &a);
+    if (!spd_web_submit(r, &event, &done)) return;
+    if (m.direction == SPD_DIRECTION_OUT)
+        spd_web_done_json(r, &done);
     else
-        spd_web_json_done(r, 200);
+        process_again(r, &m, peer);
 }

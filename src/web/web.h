@@ -69,6 +69,11 @@ struct spd_web_message { /* answer of message() */
     int64_t revision;
 };
 
+struct spd_web_destination { /* of channels: or send: */
+    char name[64], type[16], mode[16];
+    bool pages;
+};
+
 struct spd_web_host {
     size_t size; /* sizeof(struct spd_web_host) */
     void *self;  /* first argument of the callbacks */
@@ -114,6 +119,12 @@ struct spd_web_host {
     /* observe and n_observe, asked for every time, since a reload changes it: appends the strings of a JSON array,
      * without brackets. NULL: observe. */
     void (*observing)(void *self, struct spd_str *out);
+    /* The i-th destination and channel; false: there are no more. NULL: none. */
+    bool (*destination)(void *self, size_t i, struct spd_web_destination *ret);
+    /* An HL7 message of the log once more, as one of that peer: as message(), without its answer to a
+     * sender. NOTFOUND: no such peer. NULL: no such door. */
+    void (*again)(void *self, int64_t message, spd_sv bytes, spd_sv peer,
+                  struct spd_web_message *ret);
 };
 
 struct spd_web;

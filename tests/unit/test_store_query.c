@@ -203,7 +203,7 @@ static void other_tables(void **state)
     want("audit of item 1", ids, n, (int64_t[]){1, 3, 5, 0});
     OK(spd_query_audit(q, 0, up, ids, &n, NULL));
     want("audit", ids, n, (int64_t[]){1, 2, 3, 4, 5, 0});
-    OK(spd_query_outbox(q, SPD_SV("dead"), up, ids, &n, NULL));
+    OK(spd_query_outbox(q, SPD_SV("dead"), SPD_SV_NONE, up, ids, &n, NULL));
     want("dead letters", ids, n, (int64_t[]){4, 5, 0});
 }
 
