@@ -1,6 +1,8 @@
 /* tests/unit/sr_bytes.h: a structured report for a test, from lines: one per content item, depth = leading spaces.
  *   CODE 121071/DCM/Finding = 36118008/SCT/Pneumothorax      NUM 111012/DCM/Certainty = 0.93 1
  *   TEXT 111001/DCM/Algorithm Name = Testalgo                IMAGE 260753009/SCT/Source = 1.2.3
+ *   IMAGE 121191/DCM/Referenced Segment = 1.2.9 66.4         SCOORD 111030/DCM/Image Region = POLYLINE
+ *   REF 1.2.2 (an item by reference)                         (an IMAGE is of CT storage unless its class follows)
  * Explicit little endian, sequences of undefined length, Part 10. Lines "@ggggeeee VR value" set header elements
  * (in order of tag, before the tree). */
 #ifndef SPD_TESTS_SR_BYTES_H
@@ -57,16 +59,33 @@ static void sr_item_head(struct spd_str *s, spd_sv line, bool root)
     if (spd_sv_find(name, SPD_SV(" = "), &eq)) value = spd_sv_of(name.ptr + eq + 3, name.len - eq - 3), name.len = eq;
     bool num = spd_sv_is(type, "NUM"), code = spd_sv_is(type, "CODE");
     if (spd_sv_is(type, "IMAGE")) {
+        struct spd_str class_uid = SPD_STR_INIT(80);
+        spd_str_addz(&class_uid, "1.2.840.10008.5.1.4.1.1.");
+        bool said = spd_sv_find(value, SPD_SV(" "), &sp);
+        spd_str_add(&class_uid, said ? spd_sv_of(value.ptr + sp + 1, value.len - sp - 1) : SPD_SV("2"));
+        if (said) value.len = sp;
         sr_open(s, 0x00081199), SR_ITEM(s);
-        sr_el(s, 0x00081150, "UI", SPD_SV("1.2.840.10008.5.1.4.1.1.2")), sr_el(s, 0x00081155, "UI", value);
+        sr_el(s, 0x00081150, "UI", spd_str_sv(&class_uid)), sr_el(s, 0x00081155, "UI", value);
         SR_ITEM_END(s), SR_CLOSE(s);
+        spd_str_done(&class_uid);
     }
     if (!root) sr_el(s, 0x0040A010, "CS", SPD_SV("CONTAINS"));
+    if (spd_sv_is(type, "REF")) { /* no value type, no name: only the path */
+        struct spd_str path = SPD_STR_INIT(256);
+        for (const char *p = name.ptr; p < name.ptr + name.len;) {
+            sr_le(&path, (uint32_t)(*p - '0'), 4);
+            p += 2;
+        }
+        sr_el(s, 0x0040DB73, "UL", spd_str_sv(&path));
+        spd_str_done(&path);
+        return;
+    }
     sr_el(s, 0x0040A040, "CS", type);
     if (name.len) sr_code(s, 0x0040A043, name);
     if (spd_sv_is(type, "UIDREF")) sr_el(s, 0x0040A124, "UI", value);
     if (spd_sv_is(type, "TEXT")) sr_el(s, 0x0040A160, "UT", value);
     if (code) sr_code(s, 0x0040A168, value);
+    if (spd_sv_starts(type, SPD_SV("SCOORD"))) sr_el(s, 0x00700023, "CS", value);
     if (num && spd_sv_find(value, SPD_SV(" "), &sp)) {
         struct spd_str unit = SPD_STR_INIT(128);
         spd_str_add(&unit, spd_sv_of(value.ptr + sp + 1, value.len - sp - 1)), spd_str_addz(&unit, "/UCUM/unit");
