@@ -194,24 +194,52 @@ static enum spd_rc replace_one(struct spd_tx *tx, struct spd_result *r,
     return SPD_OK;
 }
 
+struct ids {
+    int64_t *v;
+    size_t n;
+};
+
+/* Earlier results that may be about the same: of the study, of the object and, of a result that is
+ * no object (HL7) and may name no study, of its items. Each once. */
+static enum spd_rc earlier(struct spd_tx *tx, const struct spd_result *r, const int64_t *items,
+                           size_t n_items, struct ids *ret)
+{
+    int64_t *ids;
+    size_t n;
+    bool no_object = !r->sop_uid.len && r->tracking.n;
+    for (size_t k = 0; k < 2 + (no_object ? n_items : 0); k++) {
+        spd_sv key = k == 0   ? r->study_uid
+                     : k == 1 ? r->sop_uid
+                              : spd_key_i64(tx->a, items[k - 2]);
+        if (!key.len) continue;
+        TRY(spd_tx_find(tx,
+                        k == 0   ? SPD_KEY_RESULT_STUDY
+                        : k == 1 ? SPD_KEY_RESULT_SOP
+                                 : SPD_KEY_RESULT_ITEM,
+                        key, &ids, &n));
+        for (size_t i = 0; i < n; i++)
+            if (ids[i] != r->id && (!k || !spd_list_has_i64(ret->v, ret->n, ids[i])))
+                *SPD_LIST_ADD(ret, tx->a) = ids[i];
+    }
+    return SPD_OK;
+}
+
 /* Earlier results that this one, which fits these items, replaces or contradicts; without items,
  * only those that wait for an order as well. */
 static enum spd_rc settle_with_earlier(struct spd_tx *tx, struct spd_result *r,
                                        const int64_t *items, size_t n_items)
 {
-    int64_t *ids, *more;
-    size_t n, n_more;
-    TRY(spd_tx_find(tx, SPD_KEY_RESULT_STUDY, r->study_uid, &ids, &n));
-    TRY(spd_tx_find(tx, SPD_KEY_RESULT_SOP, r->sop_uid, &more, &n_more));
-    if (!r->study_uid.len) n = 0;
-    if (!r->sop_uid.len) n_more = 0;
-    for (size_t i = 0; i < n + n_more; i++) {
-        int64_t id = i < n ? ids[i] : more[i - n];
+    struct ids ids = {NULL, 0};
+    TRY(earlier(tx, r, items, n_items, &ids));
+    for (size_t i = 0; i < ids.n; i++) {
         struct spd_result old;
         bool by_word, may;
-        if (id == r->id || (i >= n && spd_list_has_i64(ids, n, id))) continue;
-        TRY(spd_get_result(tx->st, id, &old, tx->a, tx->err));
+        TRY(spd_get_result(tx->st, ids.v[i], &old, tx->a, tx->err));
         if (!supersedes(r, &old, &by_word)) continue;
+        if (r->correction && !r->version.len) { /* a withdrawal that names no more than the model */
+            r->version = old.version;
+            r->mode = (int32_t)spd_result_mode(tx, r);
+        }
         TRY(may_replace(tx, r, &old, items, n_items, &may));
         if (!may) continue;
         if (by_word) {
@@ -451,5 +479,6 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
             first = *tx->r;
     }
     *tx->r = first;
+    if (first.did != SPD_DID_DUPLICATE) TRY(spd_result_out(tx, e));
     return spd_message_end(tx, &e->message, spd_arena_dup(tx->a, tx->r->reason).ptr, parked);
 }
