@@ -1,10 +1,18 @@
-/* src/door/dimse.c: the table of SOP classes that the brain serves by DIMSE-N (and by a C-FIND of their own). See
- * dimse.h. A new one is a row here, a file beside it, and a presentation context in src/dicom/association.cc. */
+/* src/door/dimse.c: the table of SOP classes that the brain serves by DIMSE-N (and by a C-FIND of
+ * their own). See dimse.h. A new one is a row here, a file beside it, and a presentation context in
+ * src/dicom/association.cc. */
 #include "door/dimse.h"
+
+#include "ups/ups.h"
 
 static const struct spd_dimse_service services[] = {
     {"1.2.840.10008.3.1.2.3.3", "1.2.840.10008.3.1.2.3.3", spd_mpps_serve, NULL},
     {"1.2.840.10008.5.1.4.33", "1.2.840.10008.5.1.4.33", spd_ian_serve, NULL},
+    /* A request may name its own class or, as it should, UPS Push (PS3.4 CC.3.1). */
+    {SPD_UPS_PUSH, NULL, spd_ups_serve, NULL},
+    {SPD_UPS_WATCH, NULL, spd_ups_serve, spd_ups_find},
+    {SPD_UPS_PULL, NULL, spd_ups_serve, spd_ups_find},
+    {SPD_UPS_QUERY, NULL, NULL, spd_ups_find},
 };
 
 const struct spd_dimse_service *spd_dimse_service(spd_sv abstract)

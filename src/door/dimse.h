@@ -42,6 +42,7 @@ void spd_dimse_refuse(struct spd_n_answer *answer, unsigned status, const char *
 void spd_dimse_answer_set(const struct spd_dimse *d, const struct spd_dcm_set *set, struct spd_n_answer *answer);
 
 /* ---- the handlers: one file each ---- */
-spd_dimse_n spd_mpps_serve, spd_ian_serve;
+spd_dimse_n spd_mpps_serve, spd_ian_serve, spd_ups_serve;
+spd_dimse_find spd_ups_find;
 
 #endif

@@ -57,6 +57,7 @@ struct spd_door_dicom_host {
     const struct spd_zone *zone; /* of the site */
     /* May it use this AE title (with this certificate)? NULL: everybody may. */
     bool (*admit)(void *self, spd_sv ae_title, spd_sv address, spd_sv certificate);
+    struct spd_ups_door *ups; /* UPS (door/ups.h); NULL: not served */
 };
 struct spd_door_dicom_options {
     size_t size; /* sizeof(struct spd_door_dicom_options) */

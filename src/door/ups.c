@@ -213,7 +213,7 @@ static void subscription(struct spd_ups_door *u, const struct spd_ups_ask *ask,
     struct spd_str keys = SPD_STR_INIT(1 << 20);
     bool filtered = spd_sv_is(ask->uid, SPD_UPS_FILTERED), any = false;
     e->receiver = ask->receiver;
-    if (ask->verb != SPD_UPS_SEEN && (!e->receiver.len || e->receiver.len > 16)) {
+    if (!e->receiver.len || e->receiver.len > 16) {
         about(ret, e->receiver.len ? SPD_UPS_INVALID_VALUE : SPD_UPS_MISSING_VALUE, 0x00741234,
               arena);
         return;
@@ -230,7 +230,7 @@ static void subscription(struct spd_ups_door *u, const struct spd_ups_ask *ask,
         e->keys = spd_arena_dup(arena, spd_str_sv(&keys));
         spd_str_done(&keys);
     }
-    e->lock = ask->lock, e->position = ask->position;
+    e->lock = ask->lock;
     submit(u, e, 0, arena, ret);
 }
 
@@ -265,12 +265,12 @@ void spd_ups_ask(struct spd_ups_door *u, const struct spd_ups_ask *ask, struct s
     case SPD_UPS_SUBSCRIBE:
     case SPD_UPS_UNSUBSCRIBE:
     case SPD_UPS_SUSPEND:
-    case SPD_UPS_SEEN:
         subscription(u, ask, &e, arena, ret);
         break;
     case SPD_WORKITEM_VERB_UNSET:
         retrieve(u, ask->uid, arena, ret);
         break;
+    case SPD_UPS_SEEN:
     case SPD_WORKITEM_VERB_N:
         break;
     }
@@ -392,4 +392,12 @@ int64_t spd_ups_events(struct spd_ups_door *u, spd_sv ae, int64_t after, size_t 
     store_unlock(u, rc);
     spd_arena_free(arena);
     return after;
+}
+
+void spd_ups_seen(struct spd_ups_door *u, spd_sv ae, int64_t position)
+{
+    struct spd_workitem_event e = {
+        .verb = SPD_UPS_SEEN, .web = 1, .receiver = ae, .position = position};
+    struct spd_event event = {.type = SPD_EVENT_WORKITEM, .u.workitem = &e};
+    spd_writer_submit(u->host.writer, &event, NULL, NULL); /* lost: they come once more */
 }

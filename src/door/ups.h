@@ -34,7 +34,6 @@ struct spd_ups_ask {
     spd_sv receiver;
     bool lock, web;                   /* web: by UPS-RS */
     const struct spd_find_query *keys; /* of a filtered subscription */
-    int64_t position;                 /* SEEN */
 };
 struct spd_ups_said { /* texts in the arena */
     unsigned status;  /* enum spd_ups_status */
@@ -56,6 +55,9 @@ size_t spd_ups_search(struct spd_ups_door *u, const struct spd_find_query *q, bo
  * seven days are gone back at most. */
 int64_t spd_ups_events(struct spd_ups_door *u, spd_sv ae, int64_t after, size_t max, spd_usec now,
                        bool (*say)(void *ctx, int64_t position, spd_sv json), void *ctx);
+
+/* Remembers how far it was handed them; does not wait. */
+void spd_ups_seen(struct spd_ups_door *u, spd_sv ae, int64_t position);
 
 /* ---- shape of a creation (ups_create.c) ---- */
 /* Fills the order and the attributes of the event. Returns a status; *ret_tag: what it is about. */

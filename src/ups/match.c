@@ -96,6 +96,7 @@ void spd_ups_select(const struct spd_dcm_set *set, const struct spd_find_key *ke
     *ret = (struct spd_dcm_set){0};
     for (size_t i = 0; i < n; i++)
         select_below(set, keys, n, &keys[i], 0, ret, arena);
+    spd_dcm_put(ret, 0x00080005, "CS", SPD_SV("ISO_IR 192"), arena);
     for (uint32_t tag = 0x00080016; tag <= 0x00080018; tag += 2) {
         const struct spd_dcm_elem *e = spd_dcm_find(set, tag);
         if (e && !spd_dcm_find(ret, tag)) spd_dcm_put(ret, tag, "UI", e->value, arena);
