@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/act.h"
 #include "cli/api.h"
 #include "cli/table.h"
 
@@ -57,7 +58,13 @@ static int set_mode(const struct spd_config *c, char **argv, json_t **ret)
         fprintf(stderr, "spoed: version, mode and reason must be UTF-8\n");
         return SPD_EXIT_USAGE;
     }
-    code = spd_api_must(c, "POST", path, body, ret);
+    struct spd_action_event a = {.verb = SPD_ACT_SET_MODE,
+                                 .model = spd_sv_from(argv[2]),
+                                 .model_version = spd_sv_from(argv[3]),
+                                 .mode = spd_sv_from(argv[4]),
+                                 .reason = spd_sv_from(argv[5]),
+                                 .model_reason = spd_sv_from(argv[5])};
+    code = spd_act(c, path, body, &a, "manager", ret);
     json_decref(body);
     return code;
 }

@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/password.h"
 #include "cli/api.h"
-#include "core/core.h"
-#include "daemon/lock.h"
+#include "cli/offline.h"
 
 int cmd_user(const struct spd_cli *cli, int argc, char **argv);
 
@@ -112,24 +110,6 @@ static int by_api(const struct spd_config *c, const struct wanted *w, char **ret
 }
 
 /* ---- without one ----------------------------------------------------------------------------- */
-static enum spd_rc apply(struct spd_store *store, struct spd_core *core,
-                         const struct spd_user_event *u, struct spd_arena *arena,
-                         struct spd_err *err)
-{
-    struct spd_event e = {SPD_EVENT_USER, spd_clock_now(), {(void *)(uintptr_t)u}};
-    struct spd_receipt receipt;
-    enum spd_rc rc = spd_core_open(core, store, err);
-    if (rc && rc != SPD_NOTFOUND) return rc;
-    rc = spd_store_begin(store, err);
-    if (!rc) rc = spd_store_savepoint(store, err);
-    if (!rc) rc = spd_core_apply(core, store, &e, arena, &receipt, err);
-    if (!rc) rc = receipt.rc;
-    if (!rc) rc = spd_store_release(store, err);
-    if (!rc) rc = spd_store_commit(store, err);
-    if (rc) spd_store_rollback(store);
-    return rc;
-}
-
 static void user_event(const struct wanted *w, struct spd_arena *arena, struct spd_user_event *ret,
                        char **ret_token)
 {
@@ -152,34 +132,42 @@ static void user_event(const struct wanted *w, struct spd_arena *arena, struct s
     }
 }
 
-/* last: a lock that a brain holds is an error; else LOCKED says that it is worth asking the brain again. */
-enum { LOCKED = -2 };
-static int by_store(const struct spd_config *c, const struct wanted *w, bool last, char **ret_token)
+struct job {
+    const struct spd_config *c;
+    const struct wanted *w;
+    char **token;
+};
+
+static int by_store(struct job *j, bool last)
 {
     struct spd_arena *arena = spd_arena_new(ARENA_MAX);
-    struct spd_core *core = spd_core_new(NULL, NULL);
-    struct spd_store *store = NULL;
+    struct spd_offline *o = NULL;
     struct spd_user_event u;
-    struct spd_err err = {0};
-    int lock = -1;
-    enum spd_rc rc;
-    if (!arena || !core) spd_out_of_memory();
-    rc = spd_lock_take(c->store_url, &lock, &err);
-    if (!rc)
-        rc = spd_store_open(spd_arena_dup(arena, c->store_url).ptr,
-                            SPD_STORE_WRITE | SPD_STORE_CREATE, &store, &err);
+    struct spd_receipt receipt = {0};
+    struct spd_err err = {0}, end = {0};
+    enum spd_rc rc, closed;
+    if (!arena) spd_out_of_memory();
+    rc = spd_offline_open(j->c, false, &o, &err);
+    bool locked = rc == SPD_EXISTS && !last;
     if (!rc) {
-        user_event(w, arena, &u, ret_token);
-        rc = apply(store, core, &u, arena, &err);
+        user_event(j->w, arena, &u, j->token);
+        rc = spd_offline_apply(o, SPD_EVENT_USER, &u, &receipt, &err);
+        if (!rc) rc = receipt.rc;
     }
-    bool locked = rc == SPD_EXISTS && lock < 0 && !last;
-    if (rc && !locked) fprintf(stderr, "spoed: %s: %s\n", err.place, err.text);
-    spd_core_free(core);
-    spd_store_close(store);
-    spd_lock_release(lock);
+    closed = spd_offline_close(o, &end);
     spd_arena_free(arena);
-    if (locked) return LOCKED;
+    if (locked) return SPD_OFFLINE_LOCKED;
+    if (rc || closed)
+        fprintf(stderr, "spoed: %s: %s\n", rc ? err.place : end.place, rc ? err.text : end.text);
+    rc = rc ? rc : closed;
     return !rc ? SPD_EXIT_OK : rc == SPD_STALE ? SPD_EXIT_MIGRATE : SPD_EXIT_FAILURE;
+}
+
+static int either(void *ctx, bool last)
+{
+    struct job *j = ctx;
+    int code = by_api(j->c, j->w, j->token);
+    return code == SPD_API_NOBODY ? by_store(j, last) : code;
 }
 
 int cmd_user(const struct spd_cli *cli, int argc, char **argv)
@@ -198,12 +186,7 @@ int cmd_user(const struct spd_cli *cli, int argc, char **argv)
         spd_config_free(c);
         return SPD_EXIT_FAILURE;
     }
-    for (int n = 0;; n++) { /* a brain that is just starting holds its lock before its socket answers */
-        code = by_api(c, &w, &token);
-        if (code == SPD_API_NOBODY) code = by_store(c, &w, n == 50, &token);
-        if (code != LOCKED) break;
-        nanosleep(&(struct timespec){0, 100000000}, NULL);
-    }
+    code = spd_offline_retry(either, &(struct job){c, &w, &token});
     if (!code && token && cli->json)
         printf("{\"name\": \"%s\", \"token\": \"%s\"}\n", w.name, token);
     else if (!code && token)

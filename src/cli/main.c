@@ -28,8 +28,11 @@ static int cmd_version(const struct spd_cli *cli, int argc, char **argv)
     X(serve, "serve [--detach]", "run the brain, in the foreground unless told otherwise")             \
     X(doctor, "doctor [--quick]", "ask a running brain how it is, and what to do")                 \
     X(export, "export journal [--from N]", "every event as a JSON line")                           \
+    X(import, "import hl7|csv|mwl|fhir FILE…|URL [--dry-run]", "load open orders; nothing goes out by it")  \
+    X(reconcile, "reconcile FILE…|URL [--apply]", "compare with the RIS's open list")               \
     X(model, "model list|set-mode ID VERSION MODE REASON", "AI models and their modes")            \
-    X(queue, "queue list [STATE]|retry ID", "what has to leave the house")                         \
+    X(queue, "queue list|show|retry|discard|pause|resume …", "what has to leave the house")            \
+    X(send, "send FILE… [--to mllp://HOST:PORT]", "send HL7 messages, and show the answers")          \
     X(user, "user add NAME --role a,b [--token]", "an account; the password on standard input")    \
     X(worklist, "worklist", "the reporting worklist, in order")                                    \
     X(version, "version", "print the version")
@@ -73,7 +76,7 @@ static int take_options(struct spd_cli *cli, int argc, char **argv)
 }
 
 /* Announced and not yet there: whoever types them hears that, and not that they are misspelt. */
-static const char *const later[] = {"send", "simulate", "oncall", "template", "import", "reconcile"};
+static const char *const later[] = {"send", "simulate", "oncall", "template"};
 
 int main(int argc, char **argv)
 {

@@ -328,6 +328,10 @@ enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
     tx->import |= e->import != 0;
+    if (tx->import && !spd_peer_has_role(tx, e->message.peer, "orders"))
+        return spd_tx_refuse(tx, SPD_NOTFOUND, "no-such-peer",
+                             "Geen zender met de rol orders in de configuratie.",
+                             "No peer with the role orders in the configuration.");
     for (size_t i = 0; i < e->orders.n; i++) {
         enum did did;
         TRY(one_order(tx, e, &e->orders.v[i], &did));
