@@ -57,7 +57,10 @@ static spd_usec next_work(struct worker *w, spd_usec now)
     int64_t ids[PEEK_MAX], after_id = 0;
     spd_usec dues[PEEK_MAX], after_due = 0;
     size_t n = 0;
+    bool paused;
     if (!w->store) return 0;
+    if (!spd_queue_paused(w->store, w->config->name, w->arena, &paused, NULL) && paused)
+        return now + POLL; /* by a person; the core gives nothing out either */
     do {
         if (spd_store_due(w->store, SPD_T_OUTBOX, w->config->name, now + POLL, after_due, after_id, ids,
                           dues, PEEK_MAX, &n, NULL))
@@ -101,6 +104,11 @@ static enum spd_rc claim(struct worker *w, struct claimed *c)
 static void load(struct worker *w, struct spd_delivery *d)
 {
     struct spd_message m = {0};
+    if (w->store && d->row.kind == SPD_OUTBOX_RESULT) {
+        if (!spd_get_message(w->store, spd_channel_result_message(&d->row), &m, w->arena, NULL))
+            d->source_raw = m.raw;
+        return;
+    }
     if (!w->store || !d->row.item) return;
     if (spd_get_item(w->store, d->row.item, &d->item, w->arena, NULL)) {
         d->item = (struct spd_item){0};

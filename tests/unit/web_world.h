@@ -197,6 +197,23 @@ static void message(void *self, spd_sv bytes, const struct spd_web_from *from, s
     if (!spd_sv_find(bytes, SPD_SV("|NE"), NULL)) spd_str_addz(ack, "MSH|^~\\&|Z\xfcrich\rMSA|AR\r");
 }
 
+static void again(void *self, int64_t id, spd_sv bytes, spd_sv peer, struct spd_web_message *ret)
+{
+    (void)self;
+    *ret = (struct spd_web_message){.rc = spd_sv_is(peer, "ris") && spd_sv_starts(bytes, SPD_SV("MSH"))
+                                              ? SPD_OK
+                                              : SPD_NOTFOUND,
+                                    .answer = "AA",
+                                    .revision = 100 + id};
+}
+
+static bool destination(void *self, size_t i, struct spd_web_destination *ret)
+{
+    (void)self;
+    *ret = (struct spd_web_destination){"ris", "hl7", "live", false};
+    return i == 0;
+}
+
 static enum spd_rc find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                         struct spd_str *out, int64_t *revision, struct spd_err *err)
 {
@@ -444,7 +461,9 @@ static struct world *world_new(const char *public_url)
                                 .models_json = models,
                                 .observe = &observe,
                                 .n_observe = 1,
-                                .message = message};
+                                .message = message,
+                                .again = again,
+                                .destination = destination};
     host.site = (struct spd_web_site){.name = sv("Test"),
                                       .language = sv("nl"),
                                       .public_url = sv(public_url),
