@@ -44,6 +44,21 @@ const char *const abstract_syntaxes[] = {
     "1.2.840.10008.5.1.4.1.1.88.73", // Patient Radiation Dose SR
     "1.2.840.10008.5.1.4.1.1.88.76", // Enhanced X-Ray Radiation Dose SR
     "1.2.840.10008.5.1.4.1.1.88.3",  // retired: Detail SR (trial)
+    "1.2.840.10008.5.1.4.1.1.11.1",  // Grayscale Softcopy Presentation State
+    "1.2.840.10008.5.1.4.1.1.11.2",  // Color Softcopy Presentation State
+};
+
+// What may come beside a result: only the header is kept, so any way of packing the pixels will do.
+const char *const companions[] = {
+    "1.2.840.10008.5.1.4.1.1.7",     // Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.1",   // Multi-frame Single Bit Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.2",   // Multi-frame Grayscale Byte Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.3",   // Multi-frame Grayscale Word Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.4",   // Multi-frame True Color Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.30",    // Parametric Map
+    "1.2.840.10008.5.1.4.1.1.66.4",  // Segmentation
+    "1.2.840.10008.5.1.4.1.1.66.7",  // Label Map Segmentation
+    "1.2.840.10008.5.1.4.1.1.104.1", // Encapsulated PDF
 };
 
 T_ASC_Association *association;
@@ -74,6 +89,15 @@ bool negotiate(const spd_front *f, int secure, int brain, const char *peer, bool
     if (ASC_acceptContextsWithPreferredTransferSyntaxes(
             association->params, const_cast<const char **>(abstract_syntaxes),
             sizeof abstract_syntaxes / sizeof *abstract_syntaxes, transfer, 2)
+            .bad())
+        return false;
+    const char *packed[] = {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax,
+                            UID_JPEGProcess1TransferSyntax, UID_JPEGProcess14SV1TransferSyntax,
+                            UID_JPEGLSLosslessTransferSyntax, UID_JPEG2000LosslessOnlyTransferSyntax,
+                            UID_JPEG2000TransferSyntax, UID_RLELosslessTransferSyntax};
+    if (ASC_acceptContextsWithPreferredTransferSyntaxes(association->params, const_cast<const char **>(companions),
+                                                        sizeof companions / sizeof *companions, packed,
+                                                        sizeof packed / sizeof *packed)
             .bad())
         return false;
     ASC_setAPTitles(association->params, NULL, NULL, called);

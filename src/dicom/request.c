@@ -4,7 +4,7 @@
 #include "dicom/services.h"
 #include "result/dcm_write.h"
 
-enum { ANSWER_SECONDS = 60, C_STORE = 0x0001, C_FIND = 0x0020, C_ECHO = 0x0030, C_CANCEL = 0x0FFF };
+enum { C_STORE = 0x0001, C_FIND = 0x0020, C_ECHO = 0x0030, C_CANCEL = 0x0FFF };
 
 static bool is_explicit(const char *transfer)
 {
@@ -47,7 +47,7 @@ static enum spd_pdv receive(struct spd_requestor *q, struct spd_command *ret, st
     struct spd_str bytes = SPD_STR_INIT(SPD_COMMAND_MAX);
     unsigned char context;
     bool too_big = false;
-    enum spd_pdv r = spd_service_collect(&s, true, ANSWER_SECONDS, SPD_COMMAND_MAX, &bytes,
+    enum spd_pdv r = spd_service_collect(&s, true, q->answer_seconds, SPD_COMMAND_MAX, &bytes,
                                          &ret->context, &too_big);
     spd_sv kept = spd_arena_dup(q->arena, spd_str_sv(&bytes)); /* the texts are views into it */
     spd_str_done(&bytes);
@@ -55,7 +55,7 @@ static enum spd_pdv receive(struct spd_requestor *q, struct spd_command *ret, st
                ret->id != q->last_id))
         r = SPD_PDV_END;
     if (!r && ret->data_set != 0x0101)
-        r = spd_service_collect(&s, false, ANSWER_SECONDS, SPD_DCM_BYTES_MAX, data, &context,
+        r = spd_service_collect(&s, false, q->answer_seconds, SPD_DCM_BYTES_MAX, data, &context,
                                 &too_big);
     return r || !too_big ? r : SPD_PDV_END;
 }

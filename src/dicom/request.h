@@ -6,7 +6,7 @@
 #include "dicom/service.h"
 #include "result/nmsg.h"
 
-enum { SPD_REQUEST_CONTEXTS = 32, SPD_STATUS_NO_CONTEXT = 0x0122 };
+enum { SPD_REQUEST_CONTEXTS = 32, SPD_STATUS_NO_CONTEXT = 0x0122, SPD_STATUS_NOT_OURS = 0xC000 };
 
 struct spd_request_context { /* accepted ones; transfer "" when the peer refused it */
     unsigned char id;
@@ -17,6 +17,7 @@ struct spd_requestor {
     struct spd_request_context contexts[SPD_REQUEST_CONTEXTS];
     size_t n_contexts;
     unsigned last_id;
+    int answer_seconds;
     struct spd_arena *arena; /* of one request */
 };
 

@@ -90,7 +90,7 @@ static bool open_frame(spd_sv body, struct spd_scu_job *job, char *why, size_t s
     if (!take_text(&body, job->host, sizeof job->host) || !take_number(&body, 65535, &job->port) ||
         !take_text(&body, job->called, sizeof job->called) ||
         !take_text(&body, job->calling, sizeof job->calling) ||
-        !take_number(&body, 300, &job->seconds) || !take_text(&body, tls, sizeof tls) ||
+        !take_number(&body, 300, &job->seconds) || !take_number(&body, 600, &job->answer_seconds) || !take_text(&body, tls, sizeof tls) ||
         !take_text(&body, certificate, sizeof certificate) || !take_text(&body, key, sizeof key) ||
         !take_text(&body, ca, sizeof ca) || !take_proposals(body, job))
         return false;
@@ -117,6 +117,12 @@ static enum spd_pdv serve_store(struct spd_requestor *q, spd_sv body)
     if (!spd_frame_take(&body, &sop_class) || !spd_frame_take(&body, &sop_uid) ||
         !spd_frame_take(&body, &transfer) || !spd_frame_take(&body, &data))
         return SPD_PDV_END;
+    struct spd_dcm d = {0};
+    if (!transfer.len && spd_dcm_parse(data, &d, q->arena, NULL)) {
+        say('s', SPD_STATUS_NOT_OURS, SPD_SV("the object cannot be read"));
+        return SPD_PDV_OK;
+    }
+    if (!transfer.len) transfer = d.xfer, data = d.bytes; /* it was a file */
     enum spd_pdv r = spd_request_store(q, sop_class, sop_uid, transfer, data, &status, &comment);
     if (!r) say('s', status, comment);
     return r;
@@ -195,7 +201,7 @@ static void accepted(const struct spd_scu_job *job, struct spd_requestor *q)
 static int serve(struct spd_scu_job *job)
 {
     struct spd_pdv_io io;
-    struct spd_requestor q = {.io = &io};
+    struct spd_requestor q = {.io = &io, .answer_seconds = job->answer_seconds};
     char why[128];
     bool more = true;
     enum spd_pdv r = SPD_PDV_OK;

@@ -19,6 +19,7 @@ struct spd_scu_job {
     int port;
     char calling[17], called[17];
     int seconds;      /* for the connection and the answer to the request */
+    int answer_seconds; /* for each answer afterwards */
     struct spd_tls *tls; /* NULL: plain */
     struct spd_scu_proposal proposals[32]; /* accepted is set by spd_scu_open; ids are 1, 3, 5 … */
     size_t n_proposals;
