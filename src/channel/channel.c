@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const struct spd_channel *const table[] = {&spd_channel_webhook, &spd_channel_smtp,
-                                                  &spd_channel_hl7};
+                                                  &spd_channel_hl7, &spd_channel_dicom};
 
 const struct spd_channel *spd_channel_find(spd_sv type)
 {

@@ -34,13 +34,15 @@ struct spd_channel_config { /* one entry of channels: or send: ; borrowed for th
     size_t n_field_wires;
     int ack;                  /* hl7: as in struct spd_destination */
     spd_sv processing_id, version; /* hl7: MSH-11, MSH-12; "" = the order's */
+    spd_sv calling;           /* dicom: our AE title */
+    const char *dicom_program; /* dicom: path of spoed-dicom; NULL = beside this executable */
     const struct hl7_site *map; /* hl7: field map of its peer, to find the order in its message; NULL = built-in */
 };
 
 struct spd_delivery { /* everything send() may look at; borrowed during the call */
     struct spd_outbox row;
     struct spd_item item;     /* id 0: none */
-    spd_sv source_raw;        /* raw bytes of that system's last order message; empty: none */
+    spd_sv source_raw;        /* raw bytes of that system's last order message, or of the result; empty: none */
     spd_usec now;
     spd_sv report_text;       /* OUTBOX_REPORT */
 };
@@ -53,13 +55,16 @@ struct spd_sending { /* in the caller's arena */
 };
 
 struct spd_channel {
-    const char *type; /* "webhook", "smtp", "hl7" */
+    const char *type; /* "webhook", "smtp", "hl7", "dicom" */
     enum spd_rc (*open)(const struct spd_channel_config *config, void **ret_self, struct spd_err *err);
     /* Builds the bytes without sending (mode observe). INVALID: cannot be built, *ret.detail says why. */
     enum spd_rc (*build)(void *self, const struct spd_delivery *d, struct spd_sending *ret, struct spd_arena *arena);
     enum spd_outcome (*send)(void *self, const struct spd_delivery *d, struct spd_sending *ret, struct spd_arena *arena);
     void (*close)(void *self); /* NULL is a no-op */
 };
+
+/* Of a row of OUTBOX_RESULT: the message whose bytes go; 0: the row is damaged. */
+int64_t spd_channel_result_message(const struct spd_outbox *row);
 
 const struct spd_channel *spd_channel_find(spd_sv type); /* NULL: no such type */
 const struct spd_channel *const *spd_channels(size_t *ret_n);

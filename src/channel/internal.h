@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "channel/channel.h"
 
-extern const struct spd_channel spd_channel_webhook, spd_channel_smtp, spd_channel_hl7;
+extern const struct spd_channel spd_channel_webhook, spd_channel_smtp, spd_channel_hl7, spd_channel_dicom;
 
 #define SPD_CHANNEL_ANSWER_MAX ((size_t)64 * 1024) /* reliability §4.8 */
 

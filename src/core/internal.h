@@ -129,6 +129,7 @@ enum spd_rc spd_study_in(struct spd_tx *tx, const struct spd_study_event *e);
 enum spd_rc spd_study_evidence(struct spd_tx *tx, const struct spd_study_event *e, bool again);
 /* The study's row, or a new one with that UID and an id of its own (*ret_insert). */
 enum spd_rc spd_study_row(struct spd_tx *tx, spd_sv study_uid, struct spd_study *s, struct spd_study *old, bool *ret_insert);
+enum spd_rc spd_result_out(struct spd_tx *tx, const struct spd_result_event *e); /* result_out.c: on to archives */
 enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e);
 bool spd_study_step_open(const struct spd_study *s); /* a scanner has it in hand */
 enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w); /* from the steps of its studies */

@@ -124,6 +124,7 @@ static int64_t attempts_allowed(enum spd_outbox_kind kind)
         [SPD_OUTBOX_PAGE] = 5,   /* then the next member of the team; the alert itself goes on */
         [SPD_OUTBOX_PRIORITY] = 30,
         [SPD_OUTBOX_ALERT] = 30,
+        [SPD_OUTBOX_RESULT] = 30,
         [SPD_OUTBOX_WORKITEM] = 8, /* then the subscriber asks by itself (PS3.4 CC.2.4.3) */
     };
     return (unsigned)kind < SPD_OUTBOX_KIND_N && allowed[kind] ? allowed[kind] : 5;

@@ -2,6 +2,7 @@
  * text. */
 #define _GNU_SOURCE
 #include "daemon/config_table.h"
+#include "scu/scu.h"
 
 
 enum { MAX_ENTRIES = 64, MAX_SECRET = 64 << 10 };
@@ -16,7 +17,9 @@ static const struct scheme schemes[] = {{"https://", "webhook", false},
                                         {"smtps://", "smtp", false},
                                         {"smtp://", "smtp", true},
                                         {"mllp://", "hl7", true},
-                                        {"mllps://", "hl7", false}};
+                                        {"mllps://", "hl7", false},
+                                        {"dicom://", "dicom", true},
+                                        {"dicom-tls://", "dicom", false}};
 
 static spd_sv host_of(spd_sv rest)
 {
@@ -47,13 +50,18 @@ static enum spd_rc check_url(struct spd__reading *r, const struct spd_yaml *node
                              spd_sv_is(c->type, "webhook") ? "a webhook goes to https://…"
                              : spd_sv_is(c->type, "smtp")
                                  ? "mail goes to smtps://… or smtp://…"
+                             : spd_sv_is(c->type, "dicom")
+                                 ? "dicom goes to dicom-tls://AET@host:port or dicom://AET@host:port"
                                  : "hl7 goes to mllps://host:port or mllp://host:port");
     host = host_of(
         spd_sv_of(c->to.ptr + strlen(schemes[i].prefix), c->to.len - strlen(schemes[i].prefix)));
     if (!host.len) return spd_yaml_fail(url, r->err, "the address names no host");
-    if (!strcmp(schemes[i].prefix, "mllps://") != (c->tls.ca.len > 0))
-        return spd_yaml_fail(url, r->err, c->tls.ca.len ? "tls is for mllps://host:port"
-                                                        : "mllps:// needs tls: {ca: …}");
+    bool files = !schemes[i].plain &&
+                 (spd_sv_is(c->type, "hl7") || spd_sv_is(c->type, "dicom"));
+    if (files != (c->tls.ca.len > 0))
+        return spd_yaml_fail(url, r->err,
+                             c->tls.ca.len ? "tls is for mllps:// and dicom-tls://"
+                                           : "%s needs tls: {ca: …}", schemes[i].prefix);
     if (schemes[i].plain && !spd__is_loopback(host) && !c->insecure)
         return spd_yaml_fail(
             url, r->err,
@@ -117,7 +125,7 @@ static struct spd_channel_config masked(const struct spd_channel_config *c, stru
 {
     struct spd_channel_config m = *c;
     size_t from, at = 0, end;
-    if (!spd_sv_find(c->to, SPD_SV("://"), &from)) return m;
+    if (spd_sv_is(c->type, "dicom") || !spd_sv_find(c->to, SPD_SV("://"), &from)) return m;
     from += 3;
     for (end = from; end < c->to.len && !strchr("/?#", c->to.ptr[end]); end++)
         if (c->to.ptr[end] == '@') at = end;
@@ -204,7 +212,7 @@ static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *
 
 enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
-    static const char *const events[] = {"priority", "report", "alert", NULL}, *const final_on[] = {
+    static const char *const events[] = {"priority", "report", "alert", "result", "workitem", NULL}, *const final_on[] = {
                                                                                    "ris", "ack",
                                                                                    NULL};
     struct spd_destination *d = &((struct spd__send *)base)->destination;
@@ -220,6 +228,7 @@ enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml 
     }
     if ((rc = spd__config_set(r, node, events, &set))) return rc;
     d->priority = set & 1, d->report = set >> 1 & 1, d->alert = set >> 2 & 1;
+    d->result = set >> 3 & 1, d->workitem = set >> 4 & 1;
     return SPD_OK;
 }
 
@@ -229,10 +238,11 @@ void spd__show_destination(const void *base, const char *indent, struct spd_str 
     const struct {
         int64_t has;
         const char *name;
-    } events[] = {{d->priority, "priority"}, {d->report, "report"}, {d->alert, "alert"}};
+    } events[] = {{d->priority, "priority"}, {d->report, "report"}, {d->alert, "alert"},
+                  {d->result, "result"}, {d->workitem, "workitem"}};
     bool any = false;
     spd_str_addf(out, "%sevents: [", indent);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         if (events[i].has) spd_str_addf(out, "%s%s", any ? ", " : "", events[i].name), any = true;
     spd_str_addf(out, "]\n%sfinal_on: %s\n%speer: ", indent, d->final_on_ack ? "ack" : "ris",
                  indent);
@@ -252,6 +262,23 @@ static bool peer_exists(const struct spd_config *c, spd_sv name)
     return false;
 }
 
+/* What goes by which protocol. */
+static enum spd_rc check_events(struct spd__reading *r, const struct spd_yaml *e, struct spd__send *s)
+{
+    struct spd_destination *d = &s->destination;
+    struct spd_scu_to to;
+    if (!spd_sv_is(d->type, "dicom"))
+        return d->result || d->workitem
+                   ? spd_yaml_fail_key(e, r->err, "results and workitems go by dicom")
+                   : SPD_OK;
+    if (d->priority || d->report || d->alert)
+        return spd_yaml_fail_key(e, r->err, "by dicom go results and workitems");
+    if (spd_scu_parse(s->channel.to, &to, r->err))
+        return spd_yaml_fail(spd_yaml_get(e, "to"), r->err, "use dicom://AET@host:port");
+    d->ae_title = to.called;
+    return SPD_OK;
+}
+
 static enum spd_rc read_send(struct spd__reading *r, const struct spd_yaml *e, struct spd__send *s)
 {
     struct spd_destination *d = &s->destination;
@@ -262,6 +289,7 @@ static enum spd_rc read_send(struct spd__reading *r, const struct spd_yaml *e, s
     d->name = s->channel.name, d->type = s->channel.type, d->to = s->channel.to,
     d->mode = s->channel.mode;
     if (!d->peer.len) d->peer = d->name;
+    if ((rc = check_events(r, e, s))) return rc;
     if ((d->priority || d->report) && !peer_exists(r->c, d->peer))
         return spd_yaml_fail_key(e, r->err,
                                  "no peer of this name under peers: add \"peer\", the system whose "

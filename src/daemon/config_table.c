@@ -11,7 +11,7 @@ static const char *const modes[] = {"off", "observe", "live", NULL};
 static const char *const doors[] = {"hl7", "dicom", "http", NULL};
 static const char *const proxies[] = {"none", "tls", NULL};
 static const char *const channel_types[] = {"webhook", "smtp", NULL};
-static const char *const send_types[] = {"hl7", NULL};
+static const char *const send_types[] = {"hl7", "dicom", NULL};
 
 #define AT(type, member) offsetof(struct type, member)
 #define ROW(section, key, kind, offset, fallback, help)                                            \
@@ -189,11 +189,13 @@ const struct spd__field spd__config_fields[] = {
     ROW("channels", "total_timeout", DURATION, CHANNEL(total_timeout), "8s",
         "time for one sending"),
 
-    WORD("send", "type", CHANNEL(type), send_types, "!", "hl7"),
-    ROW("send", "to", TEXT, CHANNEL(to), "!", "mllp://host:port or mllps://host:port"),
-    OWN("send", "tls", send_tls, NULL, "the files of mllps://; see tls"),
+    WORD("send", "type", CHANNEL(type), send_types, "!", "hl7 or dicom"),
+    ROW("send", "to", TEXT, CHANNEL(to), "!", "mllp(s)://host:port, dicom://AET@host:port or dicom-tls://AET@host:port"),
+    OWN("send", "tls", send_tls, NULL, "the files of mllps:// and dicom-tls://; see tls"),
+    ROW("send", "ae_title", TEXT, CHANNEL(calling), NULL,
+        "dicom: as whom we call; default listen.dicom.ae_title"),
     OWN("send", "quirks", send_quirks, NULL, "how it is written to; default those of its peer"),
-    OWN("send", "events", destination, NULL, "any of priority, report, alert; default none"),
+    OWN("send", "events", destination, NULL, "hl7: any of priority, report, alert; dicom: result, workitem; default none"),
     WORD("send", "mode", CHANNEL(mode), modes, "live",
          "off, observe (built and shown, not sent) or live"),
     QUIET("send", "final_on", destination, NULL,

@@ -103,7 +103,8 @@ static enum spd_rc start_channels(struct spd_daemon *d, const struct spd_config 
     for (size_t i = 0; i < c->n_send; i++)
         all[c->n_channels + i] = c->send[i];
     for (size_t i = 0; i < n; i++)
-        all[i].zone = d->zone, all[i].language = c->settings.language;
+        all[i].zone = d->zone, all[i].language = c->settings.language,
+        all[i].dicom_program = d->o.dicom_program;
     for (size_t i = 0; i < c->n_send; i++) /* a destination reads our times as it writes its own */
         for (size_t k = 0; k < c->n_peers; k++) {
             struct spd_channel_config *to = &all[c->n_channels + i];
@@ -295,14 +296,14 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
         .reporting_ae_title = spd_arena_dup(d->arena, c->dicom_listen.reporting_ae_title).ptr,
     };
     if (!c->dicom) return SPD_OK;
-    *host = (struct spd_door_dicom_host){d,
-                                         spd_host_dicom_peer,
-                                         spd_host_dicom_alarm,
-                                         spd_brain_writer(d->brain),
-                                         spd_brain_board(d->brain),
-                                         d->codes,
-                                         d->zone,
-                                         spd_host_dicom_admit};
+    *host = (struct spd_door_dicom_host){.self = d,
+                                         .peer = spd_host_dicom_peer,
+                                         .alarm = spd_host_dicom_alarm,
+                                         .writer = spd_brain_writer(d->brain),
+                                         .board = spd_brain_board(d->brain),
+                                         .codes = d->codes,
+                                         .zone = d->zone,
+                                         .admit = spd_host_dicom_admit};
     if (c->dicom_listen.tls_port) {
         const struct spd_channel_tls *t = &c->dicom_listen.tls;
         o.tls_port = c->dicom_listen.tls_port;

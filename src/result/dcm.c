@@ -255,7 +255,7 @@ enum spd_rc spd_dcm_parse_dataset(spd_sv bytes, spd_sv xfer, struct spd_dcm *ret
                       spd_sv_is(xfer, "1.2.840.10008.1.2.5"); /* its pixels: PS3.5 A.4 */
     if (!implicit && !s.be && !compressed && !spd_sv_is(xfer, "1.2.840.10008.1.2.1"))
         return spd_fail(err, SPD_INVALID, "(0002,0010)", "this transfer syntax is not read");
-    ret->xfer = xfer;
+    ret->xfer = xfer, ret->bytes = bytes;
     enum spd_rc rc = scan_set(&s, implicit, &ret->set);
     if (!rc) ret->charset = spd_dcm_raw(&ret->set, 0x00080005), ret->head = s.head;
     return rc;

@@ -37,6 +37,7 @@ struct spd_dcm {
     struct spd_dcm_set set;
     spd_sv xfer;              /* transfer syntax UID; worked out when there is no meta header */
     spd_sv charset;           /* (0008,0005) as sent; "ISO_IR 192" from JSON */
+    spd_sv bytes;             /* of the data set, as they stand in the file; "" from JSON */
     const char *notes[4];     /* what was forgiven */
     size_t n_notes;
     size_t head;              /* bytes before a companion's document, frames or pixels; 0: none were left out */

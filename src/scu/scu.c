@@ -16,12 +16,13 @@
 
 #include "result/frame.h"
 
-enum { ANSWER_MS = 90000, END_TICKS = 100 };
+enum { END_TICKS = 100 };
 
 struct spd_scu {
     pid_t pid;
     int fd;
     bool broken; /* nothing more can be asked */
+    int wait_ms; /* for an answer: a little more than the process itself waits */
     size_t n;
     char accepted[SPD_SCU_CONTEXTS_MAX][65];
 };
@@ -108,7 +109,7 @@ static enum spd_rc broken(struct spd_scu *s, spd_sv body, struct spd_err *err)
 static enum spd_rc receive(struct spd_scu *s, char *ret_type, spd_sv *ret_body,
                            struct spd_arena *arena, struct spd_err *err)
 {
-    enum spd_rc rc = spd_frame_read(s->fd, ret_type, ret_body, ANSWER_MS, arena);
+    enum spd_rc rc = spd_frame_read(s->fd, ret_type, ret_body, s->wait_ms, arena);
     if (rc) return broken(s, SPD_SV_NONE, err);
     return *ret_type == 'e' ? broken(s, *ret_body, err) : SPD_OK;
 }
@@ -144,6 +145,7 @@ static void open_frame(const struct spd_scu_to *to, const struct spd_scu_context
     spd_frame_put(out, to->host), put_number(out, to->port);
     spd_frame_put(out, to->called), spd_frame_put(out, to->calling);
     put_number(out, to->seconds ? to->seconds : 5);
+    put_number(out, to->answer_seconds ? to->answer_seconds : 60);
     spd_frame_put(out, to->tls ? SPD_SV("tls") : SPD_SV("plain"));
     spd_frame_put(out, to->certificate), spd_frame_put(out, to->key), spd_frame_put(out, to->ca);
     for (size_t i = 0; i < n; i++) {
@@ -157,7 +159,7 @@ static enum spd_rc opened(struct spd_scu *s, struct spd_arena *arena, struct spd
 {
     char type;
     spd_sv body, transfer;
-    enum spd_rc rc = spd_frame_read(s->fd, &type, &body, ANSWER_MS, arena);
+    enum spd_rc rc = spd_frame_read(s->fd, &type, &body, s->wait_ms, arena);
     s->broken = rc || type != 'o';
     if (rc) return spd_fail(err, SPD_AGAIN, "association", "the process ended");
     if (type == 'e') {
@@ -189,9 +191,12 @@ enum spd_rc spd_scu_open(const char *program, const struct spd_scu_to *to,
         spd_arena_free(arena);
         return spd_fail(err, SPD_IO, "spoed-dicom", "the program is not there or cannot be run");
     }
+    /* opening: the name's look-up, the connection, the handshake, the answer to the request */
+    s->wait_ms = (to->seconds ? to->seconds : 5) * 3000 + 5000;
     open_frame(to, contexts, n, &out);
     rc = ask(s, 'O', &out, err);
     if (!rc) rc = opened(s, arena, err);
+    s->wait_ms = (to->answer_seconds ? to->answer_seconds : 60) * 1000 + 2000;
     if (rc)
         s->broken = true, spd_scu_close(s);
     else

@@ -19,6 +19,7 @@ struct spd_scu_to { /* where to, and as whom; texts borrowed during open */
     bool tls;
     spd_sv certificate, key, ca; /* files (PEM); only ca is needed when the peer asks for no certificate */
     int seconds;            /* for the connection and the answer to it; 0 = 5 */
+    int answer_seconds;     /* for each answer to a request; 0 = 60 */
 };
 /* "dicom://AET@host:port" or "dicom-tls://AET@host:port" -> called, host, port, tls; the rest stays. INVALID. */
 enum spd_rc spd_scu_parse(spd_sv url, struct spd_scu_to *ret, struct spd_err *err);
@@ -40,6 +41,7 @@ spd_sv spd_scu_accepted(const struct spd_scu *s, size_t context);
 /* OK with the peer's status (0x0122 from ourselves: it did not accept the SOP class); AGAIN: no answer in time, or the
  * association broke. Texts are in the arena. */
 enum spd_rc spd_scu_echo(struct spd_scu *s, unsigned *ret_status, struct spd_err *err);
+/* transfer "": data is a file; then its data set goes, in its own transfer syntax where the peer takes that. */
 enum spd_rc spd_scu_store(struct spd_scu *s, spd_sv sop_class, spd_sv sop_uid, spd_sv transfer, spd_sv data,
                           unsigned *ret_status, spd_sv *ret_comment, struct spd_arena *arena, struct spd_err *err);
 /* answer: called for each match (in an arena of its own) until it returns false, at most max times. */
