@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/problems.h"
+#include "hl7/map/map.h"
 #include "daemon/vendor.h"
 #include "report/report.h"
 #include "result/codes.h"
@@ -32,6 +33,23 @@ static void load_rules(struct spd_problems *p, const struct spd_config *c, struc
                          "no model file: every result will be from an unknown model");
 }
 
+/* A concept of a field map that no code and no text has would be shown by its bare name. */
+static void check_maps(struct spd_problems *p, const struct spd_config *c,
+                       const struct spd_codes *codes, struct spd_arena *arena)
+{
+    for (size_t i = 0; i < c->n_peers; i++) {
+        spd_sv concept;
+        for (size_t k = 0; (concept = hl7_site_concept(c->peers[i].map, k)).len; k++)
+            if (!spd_codes_concept(codes, concept))
+                spd_problems_say(p, false, c->peers[i].map_path.ptr,
+                                 spd_arena_printf(arena,
+                                                  "no code means %.*s: add a row to the site's "
+                                                  "findings, or mind the spelling",
+                                                  SPD_SV_ARG(concept))
+                                     .ptr);
+    }
+}
+
 static void check_codes(struct spd_problems *p, const struct spd_config *c, const struct rules *r,
                         struct spd_arena *arena)
 {
@@ -54,6 +72,7 @@ static void check_codes(struct spd_problems *p, const struct spd_config *c, cons
                                                   SPD_SV_ARG(m->findings[k].concept))
                                      .ptr);
     }
+    check_maps(p, c, codes, arena);
     spd_codes_free(codes);
 }
 

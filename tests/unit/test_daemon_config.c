@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "daemon/config.h"
 #include "daemon/config_table.h"
+#include "hl7/map/map.h"
 
 static char dir[] = "/tmp/spoed-config-XXXXXX";
 
@@ -248,6 +249,57 @@ static void test_peer(void **state)
     spd_config_free(c);
 }
 
+/* A field map is loaded with the configuration, errors stand in the map's own file, and it is part
+ * of the facts. */
+static void test_field_map(void **state)
+{
+    static const char text[] =
+        "site: {name: X}\npeers:\n  ai: {match: {door: hl7}, roles: [results], map: m.yaml}\n";
+    static const char results[] = "map: 1\nresults: {model: {name: {text: X}}, findings: [{when: "
+                                  "{OBX-3: A}, means: present}]}\n";
+    static const struct {
+        const char *name, *config, *map, *place, *text;
+    } bad[] = {
+        {"misspelt", text, "map: 1\nordr: {}\n", "m.yaml:2:1", "did you mean"},
+        {"results without the role",
+         "site: {name: X}\npeers: {ai: {match: {door: hl7}, roles: [orders], map: m.yaml}}\n",
+         results, "spoed.yaml:2:56", "role results"},
+        {"results of a peer that reports",
+         "site: {name: X}\npeers: {ai: {match: {door: hl7}, roles: [results, reports], map: "
+         "m.yaml}}\n",
+         results, "spoed.yaml:2:66", "when:"},
+        {"no such file",
+         "site: {name: X}\npeers: {ai: {match: {door: hl7}, roles: [results], map: gone.yaml}}\n",
+         results, "spoed.yaml:2:57", "cannot be read"},
+        {"something wrong after it",
+         "site: {name: X}\npeers: {ai: {match: {door: hl7}, map: m.yaml, rols: []}}\n", results,
+         "spoed.yaml:2:47", "did you mean"},
+    };
+    struct spd_config *c;
+    struct spd_str shown = SPD_STR_INIT(1 << 20);
+    struct hl7_map_options o;
+    struct spd_arena *arena = spd_arena_new(1 << 16);
+    (void)state;
+    put("m.yaml", results);
+    c = load(text);
+    assert_non_null(c->peers[0].map);
+    spd_config_show(c, &shown);
+    assert_non_null(strstr(shown.ptr, "/m.yaml"));
+    spd_config_hl7_options(c, &c->peers[0], spd_zone_utc(), arena, &o);
+    spd_config_free(c);
+    assert_true(spd_sv_is(hl7_site_text(o.map), results)); /* whoever reads by it keeps it */
+    hl7_site_unref(o.map);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct spd_err err = {0};
+        put("m.yaml", bad[i].map);
+        if (spd_config_load(put("spoed.yaml", bad[i].config), &c, &err) != SPD_INVALID ||
+            !strstr(err.place, bad[i].place) || !strstr(err.text, bad[i].text))
+            fail_msg("%s: %s: %s", bad[i].name, err.place, err.text);
+    }
+    spd_str_done(&shown);
+    spd_arena_free(arena);
+}
+
 static void test_environment(void **state)
 {
     static const char text[] = "site: {name: X, language: nl}\nsend: {ris-1: {type: hl7, to: "
@@ -346,7 +398,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sample),      cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_refused),     cmocka_unit_test(test_lines), cmocka_unit_test(test_peer),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_show),
+        cmocka_unit_test(test_field_map), cmocka_unit_test(test_environment), cmocka_unit_test(test_show),
         cmocka_unit_test(test_reference)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
