@@ -32,6 +32,7 @@ struct spd_peer {
     spd_sv map_path; const struct hl7_site *map; /* field map of its HL7 messages; NULL = the built-in one */
     unsigned quirks; /* enum hl7_quirk */
     int max_connections; /* MLLP; 0 = 256 */
+    struct { spd_sv type, from, calling; spd_usec every; struct spd_channel_tls tls; } poll; /* from "": not polled */
 };
 struct spd_config {
     struct spd_arena *arena;

@@ -1,6 +1,7 @@
 /* src/daemon/config_peers.c: peers: who may send us what (domain §9), and which entry a message is
  * of. */
 #include "daemon/config_table.h"
+#include "scu/scu.h"
 
 enum { MAX_PEERS = 256, KEYS = 7, CERTIFICATE = 2 };
 
@@ -98,6 +99,31 @@ enum spd_rc spd__read_status_map(struct spd__reading *r, const struct spd_yaml *
     for (const struct spd_yaml *c = node->child; c; c = c->next)
         if ((rc = read_status(r, c, &p->status_map[p->n_status_map++]))) return rc;
     return SPD_OK;
+}
+
+enum spd_rc spd__read_poll(struct spd__reading *r, const struct spd_yaml *node, void *base)
+{
+    struct spd_peer *p = base;
+    struct spd_scu_to to = {0};
+    struct spd_err why = {0};
+    enum spd_rc rc = spd__config_read(r, "peers.poll", node, p);
+    if (rc) return rc;
+    if (spd_scu_parse(p->poll.from, &to, &why))
+        return spd_yaml_fail(spd_yaml_get(node, "from"), r->err, "%s", why.text);
+    if (to.tls != (p->poll.tls.ca.len > 0))
+        return spd_yaml_fail(node, r->err, "dicom-tls:// and tls: {ca: …} go together");
+    if (p->poll.calling.len > 16)
+        return spd_yaml_fail(node, r->err, "an AE title is at most 16 characters");
+    if (p->poll.every < SPD_SEC(1))
+        return spd_yaml_fail(node, r->err, "a worklist is asked at most once a second");
+    return SPD_OK;
+}
+
+void spd__show_poll(const void *base, const char *indent, struct spd_str *out)
+{
+    if (!((const struct spd_peer *)base)->poll.from.len) return;
+    spd_str_addf(out, "%spoll:\n", indent);
+    spd__config_show_section("peers.poll", base, "      ", out);
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@ static const char *const modes[] = {"off", "observe", "live", NULL};
 static const char *const doors[] = {"hl7", "dicom", "http", NULL};
 static const char *const proxies[] = {"none", "tls", NULL};
 static const char *const channel_types[] = {"webhook", "smtp", NULL};
+static const char *const poll_types[] = {"mwl", NULL};
 static const char *const send_types[] = {"hl7", "dicom", NULL};
 
 #define AT(type, member) offsetof(struct type, member)
@@ -166,6 +167,14 @@ const struct spd__field spd__config_fields[] = {
     OWN("peers", "quirks", peer_quirks, NULL, "how it departs from MLLP; see the list of quirks"),
     OWN("peers", "max_connections", peer_connections, NULL,
         "MLLP connections from its address; default 256"),
+    OWN("peers", "poll", poll, NULL, "its modality worklist, where no HL7 exists; see peers.poll"),
+    WORD("peers.poll", "type", AT(spd_peer, poll.type), poll_types, "mwl", "mwl"),
+    ROW("peers.poll", "from", TEXT, AT(spd_peer, poll.from), "!",
+        "dicom://AET@host:port or dicom-tls://AET@host:port"),
+    ROW("peers.poll", "every", DURATION, AT(spd_peer, poll.every), "60s", "how often it is asked"),
+    ROW("peers.poll", "ae_title", TEXT, AT(spd_peer, poll.calling), NULL,
+        "as whom we call; default listen.dicom.ae_title"),
+    OWN("peers.poll", "tls", poll_tls, NULL, "the files of dicom-tls://; see tls"),
     WORD("peers.match", "door", AT(spd_peer, match.door), doors, NULL, "hl7, dicom or http"),
     ROW("peers.match", "address", TEXT, AT(spd_peer, match.address), NULL,
         "address that it calls from"),

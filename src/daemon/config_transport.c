@@ -198,6 +198,17 @@ void spd__show_listen_tls(const void *base, const char *indent, struct spd_str *
         spd_str_addf(out, "%stls: off\n", indent);
 }
 
+enum spd_rc spd__read_poll_tls(struct spd__reading *r, const struct spd_yaml *node, void *base)
+{
+    return read_tls(r, node, &((struct spd_peer *)base)->poll.tls);
+}
+
+void spd__show_poll_tls(const void *base, const char *indent, struct spd_str *out)
+{
+    const struct spd_peer *p = base;
+    if (p->poll.tls.ca.len) show_tls(&p->poll.tls, indent, out);
+}
+
 enum spd_rc spd__read_send_tls(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
     return read_tls(r, node, &((struct spd_channel_config *)base)->tls);

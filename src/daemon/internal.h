@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "door/door_dicom.h"
 #include "door/door_hl7.h"
+#include "door/ups.h"
 #include "report/report.h"
 #include "web/web.h"
 
@@ -38,6 +39,8 @@ struct spd_daemon {
     struct spd_web *web;
     struct spd_door_hl7 *hl7;
     struct spd_decoder *decoder;
+    struct spd_ups_door *ups;
+    struct spd_poll *poll; /* worklists that we ask for; NULL: none */
     struct spd_dispatch *dispatch; /* under dispatch_lock: the writer's thread kicks it */
     pthread_mutex_t dispatch_lock;
     struct spd_channel_config *channel_configs; /* channels: and send: together, for dispatch */
@@ -88,6 +91,9 @@ void spd_host_again(void *self, int64_t message, spd_sv bytes, spd_sv peer,
 enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,
                           struct spd_str *out, int64_t *ret_revision, struct spd_err *err);
 spd_usec spd_host_now(void *self);
+/* The sender as its entry in the configuration says; with the site's defaults. Texts in arena. */
+void spd_host_door_peer(struct spd_daemon *d, const struct spd_web_from *from, struct spd_arena *arena,
+                        struct spd_door_peer *ret);
 /* Raises (or ends) a technical alarm through the writer; does not wait. */
 void spd_host_alarm(struct spd_daemon *d, const char *kind, const char *subject, const char *nl,
                     const char *en, bool clear);
@@ -102,6 +108,12 @@ void spd_lines_retune(struct spd_daemon *d, const struct spd_config *c);
 void spd_lines_certificates(struct spd_daemon *d, const struct spd_config *c);
 bool spd_lines_certificates_good(struct spd_daemon *d);
 void spd_lines_metrics(struct spd_daemon *d, struct spd_str *out);
+
+/* ---- ups.c: UPS-RS ---- */
+void spd_host_ups(void *self, const struct spd_web_ups *ask, struct spd_str *out, struct spd_web_ups_said *ret);
+int64_t spd_host_ups_events(void *self, spd_sv ae, int64_t after, size_t max,
+                            bool (*say)(void *ctx, int64_t position, spd_sv json), void *ctx);
+void spd_host_ups_seen(void *self, spd_sv ae, int64_t position);
 
 /* ---- shown.c: health, metrics, models and rules for the pages ---- */
 bool spd_shown_health(void *self, bool dutch, struct spd_str *out);

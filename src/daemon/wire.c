@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "daemon/lock.h"
+#include "daemon/poll.h"
 #include "daemon/vendor.h"
 #include "net/socket.h"
 
@@ -228,6 +229,9 @@ static enum spd_rc start_web(struct spd_daemon *d, struct spd_err *err)
         .policy_json = spd_shown_policy,
         .level_name = spd_shown_level,
         .observing = spd_shown_observing,
+        .ups = spd_host_ups,
+        .ups_events = spd_host_ups_events,
+        .ups_seen = spd_host_ups_seen,
         .destination = spd_shown_destination,
         .again = spd_host_again,
     };
@@ -303,7 +307,8 @@ static enum spd_rc start_dicom(struct spd_daemon *d, struct spd_err *err)
                                          .board = spd_brain_board(d->brain),
                                          .codes = d->codes,
                                          .zone = d->zone,
-                                         .admit = spd_host_dicom_admit};
+                                         .admit = spd_host_dicom_admit,
+                                         .ups = d->ups};
     if (c->dicom_listen.tls_port) {
         const struct spd_channel_tls *t = &c->dicom_listen.tls;
         o.tls_port = c->dicom_listen.tls_port;
@@ -329,6 +334,19 @@ static void start_decoder(struct spd_daemon *d)
     d->decoder = NULL;
     spd_log(SPD_LOG_WARNING, "no DICOM decoder; objects over HTTP are refused",
             SPD_LZ("text", err.text));
+}
+
+/* Workitems, for both of their doors. */
+static void start_ups(struct spd_daemon *d)
+{
+    const struct spd_config *c = d->config;
+    struct spd_ups_host host = {spd_arena_dup(d->arena, c->store_url).ptr,
+                                spd_brain_writer(d->brain),
+                                spd_brain_board(d->brain),
+                                d->zone,
+                                c->settings.site,
+                                spd_sv_is(c->settings.language, "nl")};
+    d->ups = spd_ups_door_new(&host);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */
@@ -396,12 +414,14 @@ enum spd_rc spd_daemon_start(const struct spd_daemon_options *options, struct sp
         struct spd_door_hl7_host host = {d, spd_brain_writer(d->brain), d->codes, spd_host_now,
                                          spd_host_hl7_peer, spd_host_hl7_manner};
         start_decoder(d);
+        start_ups(d);
         d->hl7 = spd_door_hl7_new(&host); /* messages come over HTTP too */
         rc = start_web(d, err);
     }
     if (!rc) rc = start_hl7(d, err);
     if (!rc) spd_lines_certificates(d, d->config);
     if (!rc) rc = start_dicom(d, err);
+    if (!rc) d->poll = spd_poll_start(d);
     if (rc) {
         if (rc == SPD_EXISTS && d->store) rc = SPD_IO; /* a port that is taken is no second brain */
         spd_daemon_stop(d);
@@ -425,10 +445,12 @@ static void stop_dicom(struct spd_daemon *d)
 void spd_daemon_stop(struct spd_daemon *d)
 {
     if (!d) return;
+    spd_poll_stop(d->poll);
     if (d->hl7) spd_door_hl7_stop(d->hl7);
     stop_dicom(d);
     stop_channels(d);
     spd_web_stop(d->web);
+    spd_ups_door_free(d->ups);
     spd_decoder_free(d->decoder);
     spd_brain_free(d->brain);
     spd_door_hl7_free(d->hl7);
@@ -534,9 +556,11 @@ enum spd_rc spd_daemon_reload(struct spd_daemon *d, struct spd_err *err)
         spd_lines_retune(d, c);
         spd_lines_certificates(d, c);
         d->looked_at = 0;
+        spd_poll_stop(d->poll);
         pthread_rwlock_wrlock(&d->config_lock);
         old = d->config, d->config = c, c = old;
         pthread_rwlock_unlock(&d->config_lock);
+        d->poll = spd_poll_start(d);
     }
     spd_config_free(c);
     remember(d, rc, &e);
