@@ -3,8 +3,7 @@
  *   TEXT 111001/DCM/Algorithm Name = Testalgo                IMAGE 260753009/SCT/Source = 1.2.3
  *   IMAGE 121191/DCM/Referenced Segment = 1.2.9 66.4         SCOORD 111030/DCM/Image Region = POLYLINE
  *   REF 1.2.2 (an item by reference)                         (an IMAGE is of CT storage unless its class follows)
- * Explicit little endian, sequences of undefined length, Part 10. Lines "@ggggeeee VR value" set header elements
- * (in order of tag, before the tree). */
+ * Explicit little endian, sequences of undefined length, Part 10. */
 #ifndef SPD_TESTS_SR_BYTES_H
 #define SPD_TESTS_SR_BYTES_H
 
@@ -97,6 +96,8 @@ static void sr_item_head(struct spd_str *s, spd_sv line, bool root)
     }
 }
 
+static const char *sr_study_uid = "1.2.3.4"; /* of the next file */
+
 /* The whole file. sop_class: the last part after …88. ; charset "ISO_IR 192"; text may be UTF-8. */
 __attribute__((unused)) static void sr_file(struct spd_str *out, const char *sop_class, const char *sop_uid, const char *accession,
                     const char *patient_id, const char *completion, const char *lines)
@@ -117,7 +118,7 @@ __attribute__((unused)) static void sr_file(struct spd_str *out, const char *sop
         {0x00080023, "DA", "20260301"}, {0x00080033, "TM", "101500"}, {0x00080050, "SH", accession},
         {0x00080060, "CS", "SR"}, {0x00080070, "LO", "Testmaker"}, {0x00081090, "LO", "Testmodel"},
         {0x00100010, "PN", "ZZCANARY^Test"}, {0x00100020, "LO", patient_id}, {0x00100030, "DA", "19500101"},
-        {0x00100040, "CS", "O"}, {0x0020000D, "UI", "1.2.3.4"}, {0x0020000E, "UI", "1.2.3.5"}, {0x00200011, "IS", "1"}, {0x00200013, "IS", "1"}};
+        {0x00100040, "CS", "O"}, {0x0020000D, "UI", sr_study_uid}, {0x0020000E, "UI", "1.2.3.5"}, {0x00200011, "IS", "1"}, {0x00200013, "IS", "1"}};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) sr_el(out, head[i].tag, head[i].vr, spd_sv_from(head[i].value));
     int open = -1; /* depth of the item that is open */
     const char *after_root = completion; /* (0040,A491) stands before the content sequence */
