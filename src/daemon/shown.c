@@ -148,6 +148,44 @@ static bool in_orthanc_cgroup(void)
     return strstr(text, "orthanc") != NULL;
 }
 
+/* Why the list may lack something, peer by peer; it serves all the same. */
+static void feeds_health(struct spd_daemon *d, bool dutch, bool *first, struct spd_str *out)
+{
+    struct spd_arena *arena = spd_arena_new((size_t)1 << 20);
+    struct spd_brain_feed *f;
+    size_t n;
+    if (!arena) spd_out_of_memory();
+    n = spd_brain_feeds(d->brain, &f, arena);
+    for (size_t i = 0; i < n; i++) {
+        const char *feed = spd_arena_printf(arena, "feed %s", f[i].peer).ptr;
+        const char *compared = spd_arena_printf(arena, "reconcile %s", f[i].peer).ptr;
+        const char *missing_nl = spd_arena_printf(arena, "bij de laatste vergelijking ontbraken er %lld",
+                                                  (long long)f[i].feed.missing)
+                                     .ptr,
+                   *missing_en = spd_arena_printf(arena, "%lld were missing at the last comparison",
+                                                  (long long)f[i].feed.missing)
+                                     .ptr;
+        if (f[i].feed.expect_every)
+            say(out, first, dutch,
+                &(struct said){feed, !f[i].feed.silent, f[i].feed.silent ? "stil" : "spreekt",
+                               f[i].feed.silent ? "silent" : "speaks",
+                               "kijk bij de zender en zijn verbinding",
+                               "look at the sender and its connection"});
+        if (!f[i].feed.orders) continue;
+        bool ok = f[i].feed.reconciled && !f[i].feed.missing;
+        say(out, first, dutch,
+            &(struct said){compared, ok,
+                           ok                     ? "vergeleken met de open lijst"
+                           : f[i].feed.reconciled ? missing_nl
+                                                  : "nog niet vergeleken met de open lijst van het RIS",
+                           ok                     ? "compared with its open list"
+                           : f[i].feed.reconciled ? missing_en
+                                                  : "not yet compared with the RIS's open list",
+                           "spoed reconcile BESTAND", "spoed reconcile FILE"});
+    }
+    spd_arena_free(arena);
+}
+
 bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
 {
     struct spd_daemon *d = self;
@@ -194,6 +232,7 @@ bool spd_shown_health(void *self, bool dutch, struct spd_str *out)
                 "dicom", up, up ? "luistert" : "luistert niet", up ? "listens" : "does not listen",
                 "zie het logboek; is de poort bezet?", "see the log; is the port taken?"});
     }
+    feeds_health(d, dutch, &first, out);
     if (in_orthanc_cgroup())
         say(out, &first, dutch,
             &(struct said){"independence", false,
@@ -253,6 +292,33 @@ static void dicom_metrics(struct spd_daemon *d, struct spd_str *out)
            s.restarts);
 }
 
+static void feed_metric(struct spd_str *out, const char *name, const char *help,
+                        const struct spd_brain_feed *f, size_t n, int which)
+{
+    spd_str_addf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+    for (size_t i = 0; i < n; i++) {
+        const struct spd_feed *x = &f[i].feed;
+        int64_t v[] = {x->silent, x->heard / 1000000, x->reconciled / 1000000, x->missing};
+        bool said = which < 2 ? x->expect_every != 0 : x->orders;
+        if (said) spd_str_addf(out, "%s{peer=\"%s\"} %lld\n", name, f[i].peer, (long long)v[which]);
+    }
+}
+
+static void feed_metrics(struct spd_daemon *d, struct spd_str *out)
+{
+    struct spd_arena *arena = spd_arena_new((size_t)1 << 20);
+    struct spd_brain_feed *f;
+    size_t n;
+    if (!arena) spd_out_of_memory();
+    n = spd_brain_feeds(d->brain, &f, arena);
+    feed_metric(out, "spoed_feed_silent", "1 while nothing has come for expect_every.", f, n, 0);
+    feed_metric(out, "spoed_feed_heard_timestamp_seconds", "When this peer last spoke, about.", f, n, 1);
+    feed_metric(out, "spoed_reconciled_timestamp_seconds",
+                "Last comparison with this peer's open list; 0 never.", f, n, 2);
+    feed_metric(out, "spoed_reconcile_missing", "Orders that it lists and that were not added.", f, n, 3);
+    spd_arena_free(arena);
+}
+
 void spd_shown_metrics(void *self, struct spd_str *out)
 {
     struct spd_daemon *d = self;
@@ -272,6 +338,7 @@ void spd_shown_metrics(void *self, struct spd_str *out)
     metric(out, "spoed_config_last_reload_successful", "gauge",
            "1 when the configuration in the files is the one that runs.", ok);
     if (d->hl7) hl7_metrics(d, out);
+    feed_metrics(d, out);
     spd_lines_metrics(d, out);
     dicom_metrics(d, out);
 }
