@@ -12,6 +12,11 @@ void spd_sha256(spd_sv v, unsigned char ret[32])
     if (!EVP_Digest(v.len ? v.ptr : "", v.len, ret, NULL, EVP_sha256(), NULL)) abort();
 }
 
+void spd_sha1(spd_sv v, unsigned char ret[20])
+{
+    if (!EVP_Digest(v.len ? v.ptr : "", v.len, ret, NULL, EVP_sha1(), NULL)) abort();
+}
+
 void spd_hmac_sha256(spd_sv key, spd_sv v, unsigned char ret[32])
 {
     unsigned n = 32;

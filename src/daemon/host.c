@@ -133,6 +133,13 @@ static struct spd_peer_keys web_keys(const struct spd_web_from *from)
     return (struct spd_peer_keys){.door = "http", .address = from->address, .user = from->user};
 }
 
+void spd_host_door_peer(struct spd_daemon *d, const struct spd_web_from *from,
+                        struct spd_arena *arena, struct spd_door_peer *ret)
+{
+    struct spd_peer_keys keys = web_keys(from);
+    door_peer(d, &keys, arena, ret);
+}
+
 bool spd_host_web_peer(void *self, const struct spd_web_from *from, char ret[64])
 {
     struct spd_daemon *d = self;

@@ -18,6 +18,7 @@
 #define PUBLIC SPD_ROLE_PUBLIC
 #define GET(path, roles, h, doc) {"GET", path, roles, SPD_LANE_READ, SPD_BODY_NONE, h, doc},
 #define POST(path, roles, h, doc) {"POST", path, roles, SPD_LANE_WRITE, SPD_BODY_JSON, h, doc},
+#define UPS(method, path, roles, h, doc) {method, path, roles, SPD_LANE_WRITE, SPD_BODY_DICOM_JSON, h, doc},
 
 /* Roles: a reporter may all that a reader may; admin all but reading acts (design §2). */
 const struct spd_web_route spd_web_routes[] = {
@@ -87,6 +88,23 @@ const struct spd_web_route spd_web_routes[] = {
     POST("/api/v1/reconcile", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, spd_web_h_reconcile, "what a comparison with a RIS's list found")
     GET("/api/v1/users", SPD_ROLE_ADMIN, spd_web_h_users, "accounts")
     {"POST", "/api/v1/users", SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_JSON, spd_web_h_user_post, "add or change one"},
+    {"POST", "/dicom-web/workitems", READER | SPD_ROLE_ADMIN, SPD_LANE_WRITE, SPD_BODY_DICOM_JSON, spd_web_h_ups_create,
+     "create a workitem (UPS-RS)"},
+    {"GET", "/dicom-web/workitems", A, SPD_LANE_SLOW, SPD_BODY_NONE, spd_web_h_ups_search, "search workitems"},
+    {"GET", "/dicom-web/workitems/{uid}", A, SPD_LANE_SLOW, SPD_BODY_NONE, spd_web_h_ups_retrieve, "one workitem"},
+    UPS("POST", "/dicom-web/workitems/{uid}", READER, spd_web_h_ups_update, "update a workitem")
+    UPS("PUT", "/dicom-web/workitems/{uid}/state", READER, spd_web_h_ups_state, "claim, complete or give back a workitem")
+    UPS("PUT", "/dicom-web/workitems/{uid}/state/{requester}", READER, spd_web_h_ups_state, "the same, with the requester")
+    UPS("POST", "/dicom-web/workitems/{uid}/cancelrequest", READER | SPD_ROLE_ADMIN, spd_web_h_ups_cancel, "ask to cancel a workitem")
+    UPS("POST", "/dicom-web/workitems/{uid}/cancelrequest/{requester}", READER | SPD_ROLE_ADMIN, spd_web_h_ups_cancel,
+        "the same, with the requester")
+    UPS("POST", "/dicom-web/workitems/{uid}/subscribers/{aet}", PEOPLE, spd_web_h_ups_subscribe, "subscribe to events")
+    {"DELETE", "/dicom-web/workitems/{uid}/subscribers/{aet}", PEOPLE, SPD_LANE_WRITE, SPD_BODY_NONE, spd_web_h_ups_subscribe,
+     "unsubscribe"},
+    UPS("POST", "/dicom-web/workitems/{uid}/subscribers/{aet}/suspend", PEOPLE, spd_web_h_ups_subscribe,
+        "do not subscribe to new workitems any more")
+    GET("/dicom-web/subscribers/{aet}", A, spd_web_h_socket, "WebSocket of a subscriber's events")
+    GET("/dicom-web/ws/subscribers/{aet}", A, spd_web_h_socket, "the same, where others have it")
     GET("/a/{token}", PUBLIC, spd_web_h_page_link, "the link of a page: shows, never acknowledges")
     {"POST", "/a/{token}", PUBLIC, SPD_LANE_WRITE, SPD_BODY_FORM, spd_web_h_page_ack, "acknowledges"},
     GET("/", PUBLIC, spd_web_h_root, "to the worklist")
@@ -101,7 +119,7 @@ const struct spd_web_route spd_web_routes[] = {
 /* clang-format on */
 const size_t spd_web_n_routes = sizeof spd_web_routes / sizeof *spd_web_routes;
 
-static const int codes[SPD_WEB_CODES] = {200, 302, 303, 304, 400, 401, 403, 404, 405, 409,
+static const int codes[SPD_WEB_CODES] = {101, 200, 201, 202, 204, 302, 303, 304, 400, 401, 403, 404, 405, 409,
                                          412, 413, 415, 422, 428, 429, 431, 500, 503, 507};
 int spd_web_code_at(size_t i)
 {
@@ -250,7 +268,8 @@ static bool matches(const char *pattern, struct spd_web_req *r)
         } else if (spd_sv_is(a, "{token}")) {
             if (!token_chars(b)) return false;
             name = b;
-        } else if (spd_sv_is(a, "{name}")) {
+        } else if (spd_sv_is(a, "{name}") || spd_sv_is(a, "{uid}") || spd_sv_is(a, "{aet}") ||
+                   spd_sv_is(a, "{requester}")) {
             if (!b.len || b.len > 128) return false;
             name = b;
         } else if (!spd_sv_eq(a, b)) {
@@ -349,6 +368,9 @@ static bool body_fits(struct spd_web_req *r)
         spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
     } else if (sends &&
                ((r->route->body == SPD_BODY_JSON && !media_is(type, "application/json")) ||
+                (r->route->body == SPD_BODY_DICOM_JSON &&
+                 !media_is(type, "application/dicom+json") &&
+                 !media_is(type, "application/json")) ||
                 (r->route->body == SPD_BODY_DICOM && !media_is(type, "application/dicom")) ||
                 (r->route->body == SPD_BODY_HL7 && !media_is(type, "application/hl7-v2")) ||
                 (r->route->body == SPD_BODY_FORM && type.len &&

@@ -275,7 +275,9 @@ static enum MHD_Result answer(struct spd_web_req *r)
                 SPD_LZ("route", r->route ? r->route->path : ""));
         spd_web_problem(r, 500, "internal", SPD_SV_NONE);
     }
-    if (r->stream) {
+    if (r->socket) {
+        m = spd_web_socket_response(r);
+    } else if (r->stream) {
         m = spd_web_stream_response(r);
     } else if (r->asset) {
         m = MHD_create_response_from_buffer((size_t)(r->asset->end - r->asset->data),
@@ -294,7 +296,7 @@ static enum MHD_Result answer(struct spd_web_req *r)
     for (size_t i = 0; i < r->n_reply_headers; i++)
         MHD_add_response_header(m, r->reply_headers[i].key.ptr, r->reply_headers[i].value.ptr);
     spd_web_count(r->web, r);
-    conn_state(r->web, r->conn, r->stream ? SPD_CONN_STREAM : SPD_CONN_WORKING);
+    conn_state(r->web, r->conn, r->stream || r->socket ? SPD_CONN_STREAM : SPD_CONN_WORKING);
     enum MHD_Result ok = MHD_queue_response(r->connection, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return ok;
@@ -471,7 +473,8 @@ static enum spd_rc open_listener(struct spd_web *w, size_t i, struct spd_err *er
         (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC)))
         return spd_fail(err, SPD_IO, "listen.http", "the inherited socket is not usable");
     w->daemons[i] = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, may_come,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+            MHD_USE_ERROR_LOG, 0, may_come,
         cls, handle, cls, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * SPD_WEB_CONNECTIONS),
         MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(32 * 1024),
@@ -551,6 +554,7 @@ enum spd_rc spd_web_start(const struct spd_web_host *host, struct spd_web **ret,
     lanes_start(w);
     w->streams = spd_web_streams_start(w, err);
     if (!w->streams) rc = SPD_IO;
+    if (!rc && !(w->sockets = spd_web_sockets_start(w, err))) rc = SPD_IO;
     for (; !rc && w->n_daemons < w->host.n_listen; w->n_daemons += !rc) {
         rc = open_listener(w, w->n_daemons, err);
         if (rc) break;
@@ -572,6 +576,7 @@ void spd_web_stop(struct spd_web *w)
     }
     spd_web_streams_stop(w->streams); /* nothing waits any more ... */
     lanes_stop(w);                    /* ... everything taken is answered ... */
+    spd_web_sockets_stop(w->sockets);
     drain(w);
     for (size_t i = 0; i < w->n_daemons; i++)
         MHD_stop_daemon(w->daemons[i]); /* ... and sent */
@@ -584,6 +589,7 @@ void spd_web_stop(struct spd_web *w)
         pthread_cond_destroy(&w->lanes[i].some);
     }
     spd_web_streams_free(w->streams);
+    spd_web_sockets_free(w->sockets);
     spd_web_auth_free(w->auth);
     spd_free(w->counts);
     pthread_mutex_destroy(&w->conns_lock);

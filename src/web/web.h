@@ -74,6 +74,37 @@ struct spd_web_destination { /* of channels: or send: */
     bool pages;
 };
 
+struct spd_web_ups_key { /* of a query string */
+    spd_sv name, value;
+};
+enum spd_web_ups_act {
+    SPD_WEB_UPS_RETRIEVE,
+    SPD_WEB_UPS_SEARCH,
+    SPD_WEB_UPS_CREATE,
+    SPD_WEB_UPS_UPDATE,
+    SPD_WEB_UPS_STATE,
+    SPD_WEB_UPS_CANCEL,
+    SPD_WEB_UPS_SUBSCRIBE,
+    SPD_WEB_UPS_UNSUBSCRIBE,
+    SPD_WEB_UPS_SUSPEND
+};
+struct spd_web_ups { /* a request of UPS-RS (PS3.18 §11) */
+    enum spd_web_ups_act act;
+    spd_sv uid, transaction, receiver; /* "" = not said in the address */
+    bool lock;
+    spd_sv body; /* application/dicom+json */
+    const struct spd_web_ups_key *keys;
+    size_t n_keys;
+    struct spd_web_from from;
+};
+struct spd_web_ups_said {
+    unsigned status; /* of DICOM: 0, 1 and Bxxx were done */
+    char text[160];  /* a sentence for the Warning header; "" none */
+    char uid[65];    /* create: of the workitem */
+    size_t n;        /* search: how many are in the answer */
+    bool more;       /* search: there are more */
+};
+
 struct spd_web_host {
     size_t size; /* sizeof(struct spd_web_host) */
     void *self;  /* first argument of the callbacks */
@@ -125,6 +156,15 @@ struct spd_web_host {
      * sender. NOTFOUND: no such peer. NULL: no such door. */
     void (*again)(void *self, int64_t message, spd_sv bytes, spd_sv peer,
                   struct spd_web_message *ret);
+    /* A request of UPS-RS; appends the answer's body. May wait for the commit. NULL: no such door. */
+    void (*ups)(void *self, const struct spd_web_ups *ask, struct spd_str *out,
+                struct spd_web_ups_said *ret);
+    /* Events of UPS for an AE title after a position (-1: after what it was handed), oldest first, at
+     * most max, until say returns false. Returns the position reached. NULL together with ups. */
+    int64_t (*ups_events)(void *self, spd_sv ae, int64_t after, size_t max,
+                          bool (*say)(void *ctx, int64_t position, spd_sv json), void *ctx);
+    /* It was handed them up to there; must not wait. */
+    void (*ups_seen)(void *self, spd_sv ae, int64_t position);
 };
 
 struct spd_web;

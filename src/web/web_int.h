@@ -36,11 +36,11 @@ const char *spd_web_role_name(unsigned bit);
 
 /* Logins have a lane of their own: anybody may ask for one, and each takes most of a second. */
 enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_LOGIN, SPD_LANE_N };
-enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM, SPD_BODY_HL7 };
+enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM, SPD_BODY_HL7, SPD_BODY_DICOM_JSON };
 
 struct spd_web_req;
 struct spd_web_route {         /* the one table of what there is: route.c */
-    const char *method, *path; /* {id} a number, {token} base64url, {name} any segment */
+    const char *method, *path; /* {id} a number, {token} base64url, others any segment */
     unsigned roles;
     enum spd_web_lane lane;
     enum spd_web_body body;
@@ -114,6 +114,7 @@ struct spd_web_req {
     const struct spd_web_asset *asset; /* instead of out */
     bool cacheable;                    /* an asset: not no-store */
     bool stream;
+    bool socket; /* 101: it becomes a WebSocket */
     int64_t stream_after; /* -1: from now, with a reset */
     int64_t wait_revision;
     spd_usec wait_until; /* monotonic; 0 = not waiting */
@@ -128,6 +129,7 @@ struct spd_web_req {
 struct spd_web_session;
 struct spd_web_auth;    /* auth.c */
 struct spd_web_streams; /* stream.c */
+struct spd_web_sockets; /* socket.c */
 struct spd_web_lane_queue {
     struct spd_web *web;
     pthread_mutex_t lock;
@@ -137,7 +139,7 @@ struct spd_web_lane_queue {
     pthread_t threads[16];
     size_t n_threads;
 };
-#define SPD_WEB_CODES 24
+#define SPD_WEB_CODES 32
 struct spd_web {
     struct spd_arena *arena;
     struct spd_web_host host;
@@ -154,6 +156,7 @@ struct spd_web {
     size_t bodies;   /* atomic: bytes of bodies that came over TCP and are still here */
     struct spd_web_auth *auth;
     struct spd_web_streams *streams;
+    struct spd_web_sockets *sockets;
     uint64_t (*counts)[SPD_WEB_CODES]; /* [route or n_routes][code]; atomic */
     char (*tags)[24];                  /* strong ETag of each asset, by place in spd_web_assets */
 };
@@ -279,6 +282,12 @@ void spd_web_streams_free(struct spd_web_streams *s);
 struct MHD_Response *spd_web_stream_response(struct spd_web_req *r);
 bool spd_web_wait(struct spd_web_req *r); /* parks it; false: stopping */
 
+/* socket.c */
+struct spd_web_sockets *spd_web_sockets_start(struct spd_web *w, struct spd_err *err);
+void spd_web_sockets_stop(struct spd_web_sockets *s);
+void spd_web_sockets_free(struct spd_web_sockets *s);
+struct MHD_Response *spd_web_socket_response(struct spd_web_req *r);
+
 /* asset.c */
 struct spd_web_asset {
     const char *name;
@@ -330,6 +339,14 @@ void spd_web_h_healthz(struct spd_web_req *r); /* health.c */
 void spd_web_h_readyz(struct spd_web_req *r);
 void spd_web_h_metrics(struct spd_web_req *r);
 void spd_web_h_stream(struct spd_web_req *r);    /* stream.c */
+void spd_web_h_socket(struct spd_web_req *r);    /* socket.c */
+void spd_web_h_ups_search(struct spd_web_req *r); /* ups.c */
+void spd_web_h_ups_create(struct spd_web_req *r);
+void spd_web_h_ups_retrieve(struct spd_web_req *r);
+void spd_web_h_ups_update(struct spd_web_req *r);
+void spd_web_h_ups_state(struct spd_web_req *r);
+void spd_web_h_ups_cancel(struct spd_web_req *r);
+void spd_web_h_ups_subscribe(struct spd_web_req *r);
 void spd_web_h_page_link(struct spd_web_req *r); /* page.c */
 void spd_web_h_page_ack(struct spd_web_req *r);
 void spd_web_h_root(struct spd_web_req *r); /* asset.c */
