@@ -115,9 +115,12 @@ enum spd_rc hl7_charset_of(spd_sv message, spd_sv fallback, const char **ret, st
         struct hl7_value name = hl7_comp(&m, hl7_rep(&m, field, r), 1);
         if (name.is != HL7_VALUE || spd_sv_empty(spd_sv_trim(name.raw))) continue;
         const char *set = hl7_charset_find(name.raw);
-        if (!set)
-            return spd_fail(err, SPD_INVALID, "segment 1, field 18",
+        if (!set) {
+            char place[96];
+            hl7_msg_place(&m, (size_t)(name.raw.ptr - message.ptr), place, sizeof place);
+            return spd_fail(err, SPD_INVALID, place,
                             "MSH-18 names a character set that is not known");
+        }
         if (!declared || !strcmp(declared, "ASCII")) declared = set;
     }
     *ret = declared ? declared : "ASCII";

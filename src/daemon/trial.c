@@ -143,6 +143,8 @@ static void say_event(const struct spd_event *e, struct spd_trial_said *s, struc
             if (e->u.order->orders.v[i].status_word.len)
                 say(s, SPD_SV("A status word that is not known: it changes nothing and is shown."),
                     arena);
+    } else if (e->type == SPD_EVENT_PATIENT && e->u.patient->merges.n) {
+        s->event = SPD_SV("merge");
     } else if (e->type == SPD_EVENT_RESULT) {
         say_result(&e->u.result->result, s, arena);
         for (size_t i = 0; i < e->u.result->more.n; i++)
@@ -195,12 +197,21 @@ static void conclude(struct spd_trial *t, const struct spd_event *e, const struc
     say(s, r->reason_en, arena);
     if (r->did == SPD_DID_DUPLICATE) s->event = SPD_SV("duplicate");
     if (r->did == SPD_DID_STALE) s->event = SPD_SV("stale");
-    if (r->did == SPD_DID_IGNORE && e->type != SPD_EVENT_MESSAGE) s->event = SPD_SV("not-for-us");
+    if (r->did == SPD_DID_IGNORE && e->type == SPD_EVENT_PATIENT)
+        say(s, SPD_SV("No order of this patient is known: nothing changes."), arena);
+    else if (r->did == SPD_DID_IGNORE && e->type != SPD_EVENT_MESSAGE)
+        s->event = SPD_SV("not-for-us");
     if (r->did == SPD_DID_PARK && e->type != SPD_EVENT_MESSAGE)
         say(s, SPD_SV("It is parked: a person assigns or discards it."), arena);
     publish(t, r);
     for (size_t i = 0; i < r->n_items; i++)
         show_item(t, r->items[i], !i, s, arena);
+    if (!s->reasons.n)
+        say(s,
+            r->did == SPD_DID_IGNORE ? SPD_SV("Not meant for this list.")
+            : r->n_items             ? SPD_SV("It is taken; where the item stands does not change.")
+                                     : SPD_SV("It is taken; no item is touched."),
+            arena);
 }
 
 void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer *peer,

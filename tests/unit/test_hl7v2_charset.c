@@ -40,7 +40,7 @@ static void finds_the_set(void **state)
     assert_int_equal(
         hl7_charset_of(SPD_SV("MSH|^~\\&||||||||||||||||KLINGON\r"), SPD_SV_NONE, &set, &err),
         SPD_INVALID);
-    assert_string_equal(err.place, "segment 1, field 18");
+    assert_string_equal(err.place, "segment 1, field 18, byte 25");
     assert_int_equal(hl7_charset_of(SPD_SV("MSH|^~\\&|\xE9\r"), SPD_SV("klingon"), &set, &err),
                      SPD_INVALID);
 }
