@@ -201,19 +201,25 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
     struct spd_message_event message = {0};
     struct spd_event event = {0};
     struct taken t = {ret, SPD_READ_REFUSED};
+    spd_sv door = from->door.len ? from->door : SPD_SV("HTTP");
     struct spd_err err = {0};
     if (!arena) spd_out_of_memory();
     *ret = (struct spd_web_instance){.rc = SPD_OK};
     door_peer(d, &keys, arena, &peer);
     ret->rc = spd_decoder_run(d->decoder, bytes, &doc, arena, &err);
+    if (!ret->rc && from->study_uid.len && !spd_sv_eq(from->study_uid, doc.study_uid)) {
+        ret->rc = SPD_INVALID, ret->other_study = true;
+        spd_arena_free(arena);
+        return;
+    }
     if (!ret->rc) {
-        t.read = spd_door_result_event(&doc, bytes, d->codes, &peer, d->zone, SPD_SV("HTTP"),
+        t.read = spd_door_result_event(&doc, bytes, d->codes, &peer, d->zone, door,
                                        from->ae_title, &result, arena);
         keep_reason(ret, result.why);
         event = (struct spd_event){SPD_EVENT_RESULT, 0, {&result}};
     } else if (ret->rc !=
                SPD_AGAIN) { /* unreadable, or its decoder died of it: kept with the reason */
-        spd_door_unreadable_event(bytes, spd_sv_from(err.text), &peer, SPD_SV("HTTP"),
+        spd_door_unreadable_event(bytes, spd_sv_from(err.text), &peer, door,
                                   from->ae_title, SPD_SV_NONE, &message, arena);
         keep_reason(ret, spd_sv_from(err.text));
         event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {&message}};

@@ -7,7 +7,8 @@
 
 static struct spd_web_from from(const struct spd_web_req *r)
 {
-    return (struct spd_web_from){r->who.name, r->address, spd_web_arg(r, "ae_title")};
+    return (struct spd_web_from){
+        .user = r->who.name, .address = r->address, .ae_title = spd_web_arg(r, "ae_title")};
 }
 
 void spd_web_h_instances(struct spd_web_req *r)

@@ -88,6 +88,10 @@ const struct spd_web_route spd_web_routes[] = {
     POST("/api/v1/reconcile", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, spd_web_h_reconcile, "what a comparison with a RIS's list found")
     GET("/api/v1/users", SPD_ROLE_ADMIN, spd_web_h_users, "accounts")
     {"POST", "/api/v1/users", SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_JSON, spd_web_h_user_post, "add or change one"},
+    {"POST", "/dicom-web/studies", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_MULTIPART, spd_web_h_stow,
+     "hand in DICOM objects (STOW-RS)"},
+    {"POST", "/dicom-web/studies/{uid}", SPD_ROLE_HOOK | SPD_ROLE_ADMIN, SPD_LANE_SLOW, SPD_BODY_MULTIPART, spd_web_h_stow,
+     "the same, of one study"},
     {"POST", "/dicom-web/workitems", READER | SPD_ROLE_ADMIN, SPD_LANE_WRITE, SPD_BODY_DICOM_JSON, spd_web_h_ups_create,
      "create a workitem (UPS-RS)"},
     {"GET", "/dicom-web/workitems", A, SPD_LANE_SLOW, SPD_BODY_NONE, spd_web_h_ups_search, "search workitems"},
@@ -153,6 +157,7 @@ void spd_web_req_free(struct spd_web_req *r)
 {
     if (!r) return;
     __atomic_fetch_sub(&r->web->bodies, r->counted, __ATOMIC_RELAXED);
+    if (r->parts) spd_multipart_done(r->parts);
     spd_str_done(&r->body);
     spd_str_done(&r->out);
     spd_arena_free(r->arena);
@@ -343,6 +348,15 @@ static bool media_is(spd_sv type, const char *want)
     return spd_sv_ieq(spd_sv_trim(type), spd_sv_from(want));
 }
 
+static bool begin_parts(struct spd_web_req *r, spd_sv type)
+{
+    r->parts = SPD_NEW(r->arena, struct spd_multipart);
+    if (!spd_multipart_begin(r->parts, type, &r->body)) return true;
+    spd_multipart_done(r->parts);
+    r->parts = NULL;
+    return false;
+}
+
 static bool body_fits(struct spd_web_req *r)
 {
     spd_sv encoding = spd_web_header(r, "Content-Encoding"),
@@ -358,11 +372,13 @@ static bool body_fits(struct spd_web_req *r)
     }
     r->body.max = r->route->body == SPD_BODY_DICOM || r->route->body == SPD_BODY_HL7
                       ? SPD_WEB_INSTANCE_MAX
-                  : r->route->body == SPD_BODY_FORM ? 16384
-                                                    : SPD_WEB_BODY_MAX;
+                  : r->route->body == SPD_BODY_FORM      ? 16384
+                  : r->route->body == SPD_BODY_MULTIPART ? SPD_WEB_STOW_KEPT
+                                                         : SPD_WEB_BODY_MAX;
+    size_t most = r->route->body == SPD_BODY_MULTIPART ? SPD_WEB_STOW_MAX : r->body.max;
     if (length.len && (!spd_sv_to_i64(length, &n) || n < 0)) {
         spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
-    } else if (n > (int64_t)r->body.max) {
+    } else if (n > (int64_t)most) {
         spd_web_problem(r, 413, "too_large", SPD_SV_NONE);
     } else if (encoding.len && !spd_sv_ieq(encoding, SPD_SV("identity"))) {
         spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
@@ -376,6 +392,8 @@ static bool body_fits(struct spd_web_req *r)
                 (r->route->body == SPD_BODY_FORM && type.len &&
                  !media_is(type, "application/json") &&
                  !media_is(type, "application/x-www-form-urlencoded")))) {
+        spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
+    } else if (r->route->body == SPD_BODY_MULTIPART && !begin_parts(r, type)) {
         spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
     } else {
         return true;

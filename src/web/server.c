@@ -323,9 +323,31 @@ static bool has_room(struct spd_web_req *r, size_t n)
     return false;
 }
 
+/* Only what is kept of it counts: the bulk of objects is never held. */
+static bool keep_parts(struct spd_web_req *r, const char *data, size_t n)
+{
+    size_t had = r->body.len;
+    r->received += n;
+    if (r->no_room || r->received > SPD_WEB_STOW_MAX) {
+        r->too_big = !r->no_room;
+        r->discarded += n;
+        return r->discarded < SPD_WEB_INSTANCE_MAX;
+    }
+    spd_multipart_feed(r->parts, data, n);
+    if (r->body.len > had && !r->local_socket && !has_room(r, r->body.len - had)) {
+        r->no_room = true;
+        spd_multipart_done(r->parts);
+        r->parts = NULL;
+        spd_str_done(&r->body);
+    }
+    return true;
+}
+
 static bool keep(struct spd_web_req *r, const char *data, size_t n)
 {
     size_t max = r->body.max;
+    if (r->parts || (r->no_room && r->route && r->route->body == SPD_BODY_MULTIPART))
+        return keep_parts(r, data, n);
     if (r->no_room || r->too_big || r->body.len + n > max) {
         r->too_big = !r->no_room;
         r->discarded += n; /* so much is thrown away, then the line is cut */

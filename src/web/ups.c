@@ -62,7 +62,7 @@ static bool ask(struct spd_web_req *r, struct spd_web_ups *q, struct spd_web_ups
         spd_web_problem(r, 404, "not_found", SPD_SV_NONE);
         return false;
     }
-    q->from = (struct spd_web_from){r->who.name, r->address, SPD_SV_NONE};
+    q->from = (struct spd_web_from){.user = r->who.name, .address = r->address};
     q->body = spd_str_sv(&r->body);
     h->ups(h->self, q, &r->out, said);
     warn(r, said->text);

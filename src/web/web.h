@@ -47,6 +47,8 @@ struct spd_web_from { /* who hands something in */
     spd_sv user;      /* account, token's account or socket name */
     spd_sv address;   /* of the client, "" over a socket */
     spd_sv ae_title;  /* ?ae_title= : the sender that a hook speaks for; "" = itself */
+    spd_sv door;      /* of an object: "STOW"; "" = HTTP */
+    spd_sv study_uid; /* of an object: it must be of this study; "" any */
 };
 
 enum spd_web_taken {
@@ -60,6 +62,7 @@ struct spd_web_instance { /* answer of instance(); texts by value: no arena is s
     enum spd_web_taken outcome;
     char reason[200]; /* one sentence or key without patient data */
     int64_t id, revision;
+    bool other_study; /* rc is INVALID: it is not of from's study */
 };
 
 struct spd_web_message { /* answer of message() */

@@ -11,10 +11,13 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
+#include "web/multipart.h"
 #include "web/web.h"
 
 #define SPD_WEB_BODY_MAX (1u << 20)     /* JSON */
 #define SPD_WEB_INSTANCE_MAX (4u << 20) /* DICOM, HL7 */
+#define SPD_WEB_STOW_MAX (256u << 20)    /* on the wire */
+#define SPD_WEB_STOW_KEPT (16u << 20)   /* headers and reports of one request */
 #define SPD_WEB_BODIES_MAX (64u << 20)  /* all that is being received over TCP, together */
 #define SPD_WEB_CONNECTIONS 256
 #define SPD_WEB_PER_ADDRESS 16 /* not for loopback: everybody behind the proxy comes from there */
@@ -36,7 +39,7 @@ const char *spd_web_role_name(unsigned bit);
 
 /* Logins have a lane of their own: anybody may ask for one, and each takes most of a second. */
 enum spd_web_lane { SPD_LANE_READ, SPD_LANE_WRITE, SPD_LANE_SLOW, SPD_LANE_LOGIN, SPD_LANE_N };
-enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM, SPD_BODY_HL7, SPD_BODY_DICOM_JSON };
+enum spd_web_body { SPD_BODY_NONE, SPD_BODY_JSON, SPD_BODY_DICOM, SPD_BODY_FORM, SPD_BODY_HL7, SPD_BODY_DICOM_JSON, SPD_BODY_MULTIPART };
 
 struct spd_web_req;
 struct spd_web_route {         /* the one table of what there is: route.c */
@@ -91,6 +94,8 @@ struct spd_web_req {
     spd_sv method, path;
     struct spd_web_args args, headers;
     struct spd_str body;
+    struct spd_multipart *parts; /* SPD_BODY_MULTIPART: what goes into body passes through it */
+    size_t received;             /* by then */
     bool too_big, no_room;
     size_t discarded, counted; /* counted: in web->bodies */
     spd_sv address;
@@ -341,6 +346,7 @@ void spd_web_h_metrics(struct spd_web_req *r);
 void spd_web_h_stream(struct spd_web_req *r);    /* stream.c */
 void spd_web_h_socket(struct spd_web_req *r);    /* socket.c */
 void spd_web_h_ups_search(struct spd_web_req *r); /* ups.c */
+void spd_web_h_stow(struct spd_web_req *r);
 void spd_web_h_ups_create(struct spd_web_req *r);
 void spd_web_h_ups_retrieve(struct spd_web_req *r);
 void spd_web_h_ups_update(struct spd_web_req *r);
