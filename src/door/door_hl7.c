@@ -29,16 +29,15 @@ struct spd_door_hl7 {
     atomic_uint_fast64_t counter, aa, ae, ar, silent, queue_full, unlisted;
 };
 
-struct job { /* one message between its event and its answer; lives in its arena */
-    struct spd_arena *arena;
+struct job { /* one message between its event and its answer; lives in the event's arena */
     struct listener *from;
     struct spd_mllp *mllp;
     struct spd_mllp_ticket ticket;
-    struct spd_message_in envelope; /* with the raw bytes */
+    const struct spd_message_in *envelope; /* of the event; with the raw bytes */
     enum spd_answer on_unusable;
     const struct spd_zone *zone;
     unsigned quirks; /* of the peer: how its answer is written */
-    bool parking; /* the first event failed by itself; this is the second try */
+    bool parking;    /* the first event failed by itself; this is the second try */
 };
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -69,11 +68,10 @@ static void acknowledge(struct spd_door_hl7 *d, spd_sv raw, enum spd_answer with
 static void answer(struct job *j, enum spd_answer with, spd_sv text)
 {
     struct spd_str out = SPD_STR_INIT(ACK_MAX);
-    acknowledge(j->from->door, j->envelope.raw, with, text, j->zone, j->quirks, &out);
+    acknowledge(j->from->door, j->envelope->raw, with, text, j->zone, j->quirks, &out);
     spd_mllp_answer_as(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE,
                        j->quirks);
     spd_str_done(&out);
-    spd_arena_free(j->arena);
 }
 
 static enum spd_answer answer_of(const struct spd_receipt *r, spd_sv *ret_text)
@@ -102,14 +100,25 @@ static void unusable(const struct spd_message_in *in, enum spd_answer on_unusabl
     ret->message.reason = ret->why_en;
 }
 
-static bool park_instead(struct job *j)
+/* In a new arena: the failed event's goes with it. */
+static bool park_instead(const struct job *failed)
 {
-    struct spd_message_event e;
-    struct spd_event event = {SPD_EVENT_MESSAGE, 0, {&e}};
-    if (j->parking) return false;
-    j->parking = true;
-    unusable(&j->envelope, j->on_unusable, &e);
-    return spd_writer_submit(j->from->door->host.writer, &event, completed, j) == SPD_OK;
+    struct spd_writer *w = failed->from->door->host.writer;
+    struct spd_arena *arena = spd_arena_new(ARENA_MAX);
+    struct spd_message_event *e, said;
+    struct job *j;
+    enum spd_rc rc;
+    if (!arena) spd_out_of_memory();
+    j = SPD_NEW(arena, struct job);
+    e = SPD_NEW(arena, struct spd_message_event);
+    unusable(failed->envelope, failed->on_unusable, &said);
+    spd_desc_clone(&spd_message_event_desc, e, &said, arena);
+    *j = *failed;
+    j->parking = true, j->envelope = &e->message;
+    rc = spd_writer_submit_arena(w, &(struct spd_event){SPD_EVENT_MESSAGE, 0, {e}}, arena,
+                                 completed, j);
+    if (rc) spd_arena_free(arena);
+    return rc == SPD_OK; /* the writer itself calls: it looks at its queue again before it sleeps */
 }
 
 /* In the writer's thread, after the commit. */
@@ -118,7 +127,7 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
     struct job *j = ctx;
     enum spd_answer with;
     spd_sv text;
-    if (rc && !spd_rc_is_retryable(rc) && park_instead(j)) return;
+    if (rc && !spd_rc_is_retryable(rc) && !j->parking && park_instead(j)) return;
     if (rc) {
         answer(j, SPD_ANSWER_AE, SPD_SV("not stored, send again"));
         return;
@@ -191,6 +200,16 @@ static struct spd_message_in *decode(struct spd_door_hl7 *d, spd_sv frame, bool 
     return envelope_of(ret);
 }
 
+/* A site's own field map may be gone, with the words in it, before the event is applied. */
+static struct spd_message_in *own(struct spd_event *event, struct spd_arena *arena)
+{
+    const struct spd_desc *desc = spd_event_desc(event->type);
+    void *copy = spd_arena_must(arena, desc->size);
+    spd_desc_clone(desc, copy, event->u.any, arena);
+    event->u.any = copy;
+    return envelope_of(event);
+}
+
 static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
                             const struct spd_mllp_from *speaker, spd_sv frame)
 {
@@ -211,25 +230,26 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
     }
     arena = spd_arena_new(ARENA_MAX);
     if (!arena) spd_out_of_memory();
+    frame = spd_arena_dup(arena, frame); /* the event lives in this arena, with all it points to */
     senders(frame, &msh_3, &msh_4);
     listed = d->host.peer(d->host.self, speaker, msh_3, msh_4, arena, &o, &quirks);
     in = decode(d, frame, listed, &o, &event, arena);
+    if (in && o.map) in = own(&event, arena);
     if (!in) {
         spd_arena_free(arena);
         return SPD_BUG;
     }
     j = SPD_NEW(arena, struct job);
     pthread_mutex_lock(&d->starting); /* the listener may be a moment ahead of its own start */
-    *j = (struct job){.arena = arena,
-                      .from = from,
+    *j = (struct job){.from = from,
+                      .envelope = in,
                       .mllp = from->mllp,
                       .ticket = ticket,
                       .zone = o.zone,
                       .quirks = quirks};
     pthread_mutex_unlock(&d->starting);
     j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
-    spd_desc_clone(&spd_message_in_desc, &j->envelope, in, arena);
-    rc = spd_writer_submit(d->host.writer, &event, completed, j);
+    rc = spd_writer_submit_arena(d->host.writer, &event, arena, completed, j);
     if (!rc && !listed) atomic_fetch_add(&d->unlisted, 1);
     if (!rc) return SPD_OK;
     spd_arena_free(arena);
@@ -311,6 +331,12 @@ static void manner(void *ctx, const struct spd_mllp_from *from, struct spd_mllp_
     if (d->host.manner) d->host.manner(d->host.self, from, ret);
 }
 
+/* What one round of the listener took goes to the writer together: one wake, one batch. */
+static void taken(void *ctx)
+{
+    spd_writer_wake(((struct listener *)ctx)->door->host.writer);
+}
+
 enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
                                 const struct spd_mllp_options *options, struct spd_err *err)
 {
@@ -321,7 +347,7 @@ enum spd_rc spd_door_hl7_listen(struct spd_door_hl7 *d, int fd,
         return spd_fail(err, SPD_LIMIT, "listen.mllp", "at most %d listeners", LISTENERS);
     l = &d->listeners[d->n];
     if (options) o = *options;
-    o.manner = manner;
+    o.manner = manner, o.round = taken;
     l->door = d;
     pthread_mutex_lock(&d->starting);
     rc = spd_mllp_start(fd, &o, on_frame, l, &l->mllp, err);

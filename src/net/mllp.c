@@ -219,6 +219,8 @@ static void *run(void *arg)
             paused = tick(m);
             next_tick = spd_clock_monotonic() + TICK_MS * 1000;
         }
+        if (m->took && m->o.round) m->o.round(m->ctx);
+        m->took = false;
     }
     return NULL;
 }

@@ -58,6 +58,8 @@ struct spd_mllp_options {
     const struct spd_net_range *allow; /* copied */
     size_t n_allow;                    /* 0: everybody */
     spd_mllp_manner_of manner;         /* may be NULL */
+    void (*round)(void *ctx); /* may be NULL; in the listener's thread, after each round in which
+                               * frames were taken: what was put together may start */
 };
 
 /* fd: a listening socket, taken over (also on failure). Owned. */

@@ -154,6 +154,7 @@ static bool hand_over(struct spd_mllp *m, struct spd__conn *c, spd_sv frame)
     c->next++, m->owed++; /* before the call: the answer may come from within it */
     rc = m->on_frame(m->ctx, t, &from, frame);
     if (!rc) {
+        m->took = true;
         if (c->held.cap > SPD__CHUNK) spd_str_done(&c->held); /* a long one is no buffer to keep */
         spd_str_clear(&c->held);
         c->holding = false;

@@ -59,6 +59,7 @@ struct spd_mllp {
     struct spd__conn **conns; /* max_connections */
     size_t n_conns, parts;
     uint64_t generation;
+    bool took;   /* a frame, in this round */
     size_t owed; /* frames taken and not answered yet, whether or not their connection is there */
     spd_usec stop_at;   /* 0: running */
     spd_usec logged_at; /* monotonic: many peers are not many lines; the figures count them all */

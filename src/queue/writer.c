@@ -83,31 +83,52 @@ bool spd_writer_full(struct spd_writer *w)
     return full;
 }
 
-enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
-                              spd_completion done, void *ctx)
+static enum spd_rc enter(struct spd_writer *w, const struct spd_event *event,
+                         struct spd_arena *arena, spd_completion done, void *ctx, bool wake)
 {
-    const struct spd_desc *desc = spd_event_desc(event->type);
-    struct spd_arena *arena;
-    struct entry *e;
+    struct entry *e = SPD_NEW(arena, struct entry);
     enum spd_rc rc;
-    if (!desc || !event->u.any) return SPD_INVALID;
-    arena = spd_arena_new(EVENT_BYTES_MAX);
-    if (!arena) spd_out_of_memory();
-    e = SPD_NEW(arena, struct entry);
-    *e = (struct entry){NULL, arena, {event->type, 0, {NULL}}, done, ctx};
-    e->event.u.any = spd_arena_must(arena, desc->size);
-    spd_desc_clone(desc, e->event.u.any, event->u.any, arena);
-
+    *e = (struct entry){NULL, arena, {event->type, 0, {event->u.any}}, done, ctx};
     pthread_mutex_lock(&w->lock);
     rc = room(w);
     if (!rc) {
         *w->last = e, w->last = &e->next;
         w->waiting++, w->bytes += spd_arena_used(arena);
-        if (w->waiting == 1) pthread_cond_signal(&w->wake);
+        if (wake) pthread_cond_signal(&w->wake);
     }
     pthread_mutex_unlock(&w->lock);
+    return rc;
+}
+
+enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
+                              spd_completion done, void *ctx)
+{
+    const struct spd_desc *desc = spd_event_desc(event->type);
+    struct spd_event copy = {event->type, 0, {NULL}};
+    struct spd_arena *arena;
+    enum spd_rc rc;
+    if (!desc || !event->u.any) return SPD_INVALID;
+    arena = spd_arena_new(EVENT_BYTES_MAX);
+    if (!arena) spd_out_of_memory();
+    copy.u.any = spd_arena_must(arena, desc->size);
+    spd_desc_clone(desc, copy.u.any, event->u.any, arena);
+    rc = enter(w, &copy, arena, done, ctx, true);
     if (rc) spd_arena_free(arena);
     return rc;
+}
+
+enum spd_rc spd_writer_submit_arena(struct spd_writer *w, const struct spd_event *event,
+                                    struct spd_arena *arena, spd_completion done, void *ctx)
+{
+    if (!spd_event_desc(event->type) || !event->u.any) return SPD_INVALID;
+    return enter(w, event, arena, done, ctx, false);
+}
+
+void spd_writer_wake(struct spd_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    if (w->waiting) pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
 }
 
 struct call { /* spd_writer_call's own completion */

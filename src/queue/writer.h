@@ -58,6 +58,13 @@ void spd_writer_stop(struct spd_writer *w);
  * iff OK is returned; done may be NULL. Thread-safe. */
 enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *event,
                               spd_completion done, void *ctx);
+/* The same without the copy, for a door that makes many: arena, in which the event and all it
+ * points to must live, is taken over when OK is returned, and lives until the completion has
+ * returned. The writer is not woken: spd_writer_wake must follow before the caller waits for
+ * anything. */
+enum spd_rc spd_writer_submit_arena(struct spd_writer *w, const struct spd_event *event,
+                                    struct spd_arena *arena, spd_completion done, void *ctx);
+void spd_writer_wake(struct spd_writer *w); /* thread-safe; cheap when nothing waits */
 /* Would a submit be refused now? Cheap: for a door that would have to decode first. Thread-safe. */
 bool spd_writer_full(struct spd_writer *w);
 /* Submits and waits; copy() is called in the writer thread to copy what the caller needs from the
