@@ -223,7 +223,7 @@ void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from
                                   from->ae_title, SPD_SV_NONE, &message, arena);
         keep_reason(ret, spd_sv_from(err.text));
         event = (struct spd_event){SPD_EVENT_MESSAGE, 0, {&message}};
-        ret->rc = SPD_OK;
+        ret->rc = SPD_OK, ret->unreadable = true;
     }
     if (!ret->rc) ret->rc = spd_writer_call(spd_brain_writer(d->brain), &event, copy_receipt, &t);
     spd_arena_free(arena);

@@ -66,7 +66,7 @@ static unsigned one(struct stow *s, spd_sv file, spd_sv sop_class)
     h->instance(h->self, file, &s->from, &i);
     if (i.other_study) return OTHER_STUDY;
     if (i.rc) return s->n_busy++, NOT_COMMITTED;
-    return i.outcome == SPD_TAKEN_REFUSED ? UNREADABLE : 0;
+    return i.outcome == SPD_TAKEN_REFUSED || i.unreadable ? UNREADABLE : 0;
 }
 
 static void answer(struct stow *s)

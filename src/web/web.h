@@ -63,6 +63,7 @@ struct spd_web_instance { /* answer of instance(); texts by value: no arena is s
     char reason[200]; /* one sentence or key without patient data */
     int64_t id, revision;
     bool other_study; /* rc is INVALID: it is not of from's study */
+    bool unreadable;  /* kept for a person, but nothing could be read of it */
 };
 
 struct spd_web_message { /* answer of message() */
