@@ -201,20 +201,19 @@ static void read_status(const struct hl7_read *r, const struct hl7_at *at, enum 
                       SPD_SV("not a known status: changes nothing, is shown"));
 }
 
-void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret)
+/* p, no_modality: what read_imaging has said of the group. */
+static void group_read(struct hl7_read *r, const struct hl7_group *g, const struct hl7_procedure *p,
+                       bool no_modality, struct spd_order_in *ret)
 {
     struct hl7_at at = at_group(g);
-    struct hl7_procedure p;
-    bool nulled;
     hl7_word_control(control_of(r, g), has_ro(r), ret);
     read_status(r, &at, HL7_F_STATUS, false, ret);
     read_status(r, &at, HL7_F_RESULT_STATUS, true, ret);
     if (spd_sv_is(ret->control, "NW"))
         ret->report = 0; /* a new order is no report, whatever OBR-25 says */
     hl7_group_ids(r, g, ret);
-    read_imaging(r, g, &p, &nulled);
-    ret->modality = p.modality, ret->body_part = p.body_part, ret->region = p.region;
-    null_field(r, nulled, "modality", ret);
+    ret->modality = p->modality, ret->body_part = p->body_part, ret->region = p->region;
+    null_field(r, no_modality, "modality", ret);
     read_more(r, &at, ret);
     ret->source_time = hl7_clamp_time(r, hl7_take_time(r, &at, hl7_fact(r, HL7_F_SOURCE_TIME)));
 }
@@ -297,10 +296,10 @@ enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret)
     for (size_t i = 0; i < n; i++) {
         struct spd_order_in one = {0};
         struct hl7_procedure p;
-        bool joined = false, ours = hl7_group_imaging(r, &groups[i], &p);
+        bool no_modality, joined = false, ours = read_imaging(r, &groups[i], &p, &no_modality);
         if (!ours && !may_be_known(r, &groups[i])) continue;
         imaging += ours;
-        hl7_group_read(r, &groups[i], &one);
+        group_read(r, &groups[i], &p, no_modality, &one);
         one.known_only = !ours;
         if (!identified(&one)) continue;
         for (size_t k = 0; k < ret->orders.n && !joined; k++) {

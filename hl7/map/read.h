@@ -56,7 +56,6 @@ void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct s
 /* What the group asks for; false: no sign that it is imaging. modality may be "". */
 bool hl7_group_imaging(const struct hl7_read *r, const struct hl7_group *g,
                        struct hl7_procedure *ret);
-void hl7_group_read(struct hl7_read *r, const struct hl7_group *g, struct spd_order_in *ret);
 
 /* Words. */
 enum spd_priority hl7_word_priority(spd_sv wire);
