@@ -1453,6 +1453,82 @@ static void what_waits_for_an_order_is_once_and_corrected(void **state)
     assert_int_equal(world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8), 0);
 }
 
+/* ---- acquisitions ---------------------------------------------------------------------------- */
+static enum spd_rc world_step(struct world *w, const char *uid, bool create, enum spd_step_state state,
+                              const char *study, const char *patient, const char *image, const char *reason)
+{
+    static int messages;
+    struct spd_step_event e = {.create = create, .known_peer = 1};
+    world_next(w);
+    e.message.peer = sv("ct"), e.message.type = sv("MPPS");
+    e.message.hash = spd_arena_printf(w->a, "%s %d", uid, ++messages);
+    e.message.control_id = e.message.hash;
+    e.step.uid = sv(uid), e.step.state = (int32_t)state;
+    if (study) SPD_LIST_PUSH(&e.requests, w->a)->study_uid = sv(study);
+    if (patient) {
+        struct spd_cx *id = SPD_LIST_PUSH(&e.patient.ids, w->a);
+        id->value = sv(patient), id->authority = sv("ZH");
+    }
+    if (image) *SPD_LIST_PUSH(&e.instances, w->a) = sv(image);
+    if (reason) e.step.reason.code = sv(reason), e.step.reason.scheme = sv("DCM");
+    return world_apply(w, SPD_EVENT_STEP, &e);
+}
+
+static void an_acquisition_is_told(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    assert_true(world_view(w, 1).on_modality_list);
+    world_step(w, "9.1", true, SPD_STEP_IN_PROGRESS, "1.2.1", "P1", NULL, NULL);
+    assert_false(world_view(w, 1).on_modality_list);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ORDERED);
+    world_step(w, "9.1", true, SPD_STEP_IN_PROGRESS, "1.2.1", "P1", NULL, NULL);
+    assert_int_equal(w->r.rc, SPD_EXISTS);
+    world_step(w, "9.2", false, SPD_STEP_COMPLETED, NULL, NULL, NULL, NULL);
+    assert_int_equal(w->r.rc, SPD_NOTFOUND);
+    world_study(w, "1.2.1", "A1", "P1", "i1", false);
+    world_until(w, w->now + SPD_HOUR(1)); /* a scanner that is still at it: quiet completes nothing */
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_PARTIAL);
+    world_step(w, "9.1", false, SPD_STEP_COMPLETED, NULL, NULL, "i2", NULL);
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_PARTIAL);
+    assert_true(world_item(w, 1).exam_done > 0);
+    world_until(w, w->now + SPD_MIN(2));
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_COMPLETE);
+    world_step(w, "9.1", false, SPD_STEP_DISCONTINUED, NULL, NULL, NULL, NULL);
+    assert_int_equal(w->r.rc, SPD_STALE);
+    assert_false(world_view(w, 1).on_modality_list);
+}
+
+static void a_forgotten_step_holds_a_study_for_hours_only(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_step(w, "9.1", true, SPD_STEP_IN_PROGRESS, "1.2.1", "P1", NULL, NULL);
+    world_study(w, "1.2.1", "A1", "P1", "i1", false);
+    world_until(w, w->now + SPD_HOUR(5));
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_COMPLETE);
+}
+
+static void a_step_of_another_patient_is_parked(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_step(w, "9.1", true, SPD_STEP_COMPLETED, "1.2.1", "P9", "i1", NULL);
+    assert_int_equal(w->r.did, SPD_DID_PARK);
+    assert_true(world_view(w, 1).on_modality_list);
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_NONE);
+}
+
+static void a_wrong_entry_goes_back_to_the_scanners(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_step(w, "9.1", true, SPD_STEP_IN_PROGRESS, "1.2.1", "P1", NULL, NULL);
+    world_step(w, "9.1", false, SPD_STEP_DISCONTINUED, NULL, NULL, "i1", "110514");
+    assert_true(world_view(w, 1).on_modality_list);
+    assert_int_equal(world_item(w, 1).images, SPD_IMAGES_NONE);
+}
+
 int main(void)
 {
 #define SCENE(f)                                                                                   \
@@ -1531,6 +1607,10 @@ int main(void)
         SCENE(a_sender_of_one_number_is_heard),
         SCENE(a_normal_result_that_names_a_finding_forbids_a_draft),
         SCENE(what_waits_for_an_order_is_once_and_corrected),
+        SCENE(an_acquisition_is_told),
+        SCENE(a_forgotten_step_holds_a_study_for_hours_only),
+        SCENE(a_step_of_another_patient_is_parked),
+        SCENE(a_wrong_entry_goes_back_to_the_scanners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
