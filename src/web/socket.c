@@ -3,9 +3,9 @@
  *
  * The handshake is a request like any other; then libmicrohttpd hands the socket over. One thread
  * serves them all: after each publication it asks the host what is new for each AE title and writes
- * it; a client that does not take what is sent is closed, and gets it when it comes back, since the
- * host remembers how far each AE title was handed its events. What a client sends is read for
- * control frames only.
+ * it, and a ping that bears the position. The pong to it says that all up to there has come across:
+ * so far the host remembers it for that AE title, and goes on from there when it comes back. What a
+ * client sends is read for control frames only.
  *
  * Threads: opened from libmicrohttpd's thread; everything else in the one thread here. */
 #define _GNU_SOURCE
@@ -20,13 +20,8 @@
 
 #include "web/ws.h"
 
-enum {
-    SOCKETS_MAX = 64,
-    OUT_MAX = 1 << 20,
-    OUT_ENOUGH = 256 << 10,
-    AT_ONCE = 64,
-    SEEN_EVERY = 200
-};
+enum { SOCKETS_MAX = 64, OUT_MAX = 1 << 20, OUT_ENOUGH = 256 << 10, AT_ONCE = 64 };
+#define SEEN_EVERY SPD_SEC(5)
 #define PING_EVERY SPD_SEC(30)
 #define SILENT_MAX SPD_SEC(90)
 
@@ -35,12 +30,12 @@ struct socket {
     struct MHD_UpgradeResponseHandle *upgrade;
     int fd;
     char ae[17], session[80];
-    int64_t position, seen; /* handed over; remembered by the host */
+    int64_t position, asked, heard_of, seen; /* sent; pinged; ponged; remembered by the host */
     unsigned char in[SPD_WS_FRAME_MAX];
     size_t n_in;
     struct spd_str out;
     size_t sent;
-    spd_usec heard, pinged; /* monotonic */
+    spd_usec heard, pinged, remembered; /* monotonic */
     bool closing, gone;
 };
 
@@ -69,19 +64,30 @@ static void gather(struct spd_web_sockets *all, struct socket *s)
 {
     const struct spd_web_host *h = &all->web->host;
     if (s->closing || s->gone || s->out.len >= OUT_ENOUGH) return;
+    if (s->seen < 0) { /* where it left off */
+        s->position = h->ups_events(h->self, spd_sv_from(s->ae), -1, 0, say, s);
+        s->seen = s->heard_of = s->asked = s->position;
+    }
     s->position = h->ups_events(h->self, spd_sv_from(s->ae), s->position, AT_ONCE, say, s);
-    if (s->seen < 0) s->seen = s->position;
+}
+
+/* What was sent may still be lost in somebody's buffer: a pong says that it has come across. */
+static void ask(struct socket *s)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld", (long long)s->position);
+    if (s->closing || s->position <= s->asked) return;
+    spd_ws_write(&s->out, SPD_WS_PING, spd_sv_of(text, (size_t)n));
+    s->asked = s->position;
 }
 
 static void remember(struct spd_web_sockets *all, struct socket *s, bool now)
 {
     const struct spd_web_host *h = &all->web->host;
-    /* What stands in our own buffer was not handed over. */
-    if (s->sent < s->out.len || s->position <= s->seen ||
-        (!now && s->position - s->seen < SEEN_EVERY))
-        return;
-    h->ups_seen(h->self, spd_sv_from(s->ae), s->position);
-    s->seen = s->position;
+    spd_usec at = spd_clock_monotonic();
+    if (s->heard_of <= s->seen || (!now && at - s->remembered < SEEN_EVERY)) return;
+    h->ups_seen(h->self, spd_sv_from(s->ae), s->heard_of);
+    s->seen = s->heard_of, s->remembered = at;
 }
 
 static void end(struct socket *s, unsigned code)
@@ -122,7 +128,11 @@ static void take(struct socket *s)
             return;
         }
         at += f.size;
+        int64_t position;
         if (f.opcode == SPD_WS_PING) spd_ws_write(&s->out, SPD_WS_PONG, f.payload);
+        if (f.opcode == SPD_WS_PONG && spd_sv_to_i64(f.payload, &position) &&
+            position <= s->asked && position > s->heard_of)
+            s->heard_of = position;
         if (f.opcode == SPD_WS_CLOSE) {
             spd_ws_write(&s->out, SPD_WS_CLOSE,
                          f.payload.len >= 2 ? spd_sv_of(f.payload.ptr, 2) : SPD_SV_NONE);
@@ -156,7 +166,6 @@ static void keep_alive(struct spd_web_sockets *all, struct socket *s)
     if (now - s->pinged < PING_EVERY || s->closing) return;
     s->pinged = now;
     spd_ws_write(&s->out, SPD_WS_PING, SPD_SV_NONE);
-    remember(all, s, true);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -195,6 +204,7 @@ static void serve(struct spd_web_sockets *all, bool look)
     for (struct socket *s = all->all; s; s = s->next) {
         hear(s);
         if (look || s->seen < 0 || s->out.len) gather(all, s);
+        ask(s);
         keep_alive(all, s);
         flush(s);
         remember(all, s, false);
@@ -247,7 +257,7 @@ static void opened(void *cls, struct MHD_Connection *connection, void *req_cls, 
     s->upgrade = upgrade, s->fd = fd;
     snprintf(s->ae, sizeof s->ae, "%.*s", SPD_SV_ARG(r->name));
     snprintf(s->session, sizeof s->session, "%.*s", SPD_SV_ARG(r->who.session));
-    s->position = s->seen = -1;
+    s->position = s->seen = s->heard_of = s->asked = -1;
     s->out = SPD_STR_INIT(OUT_MAX + 64);
     s->heard = s->pinged = spd_clock_monotonic();
     if (n_extra > sizeof s->in)
