@@ -1,8 +1,9 @@
-/* hl7/fhir/order.c: ServiceRequests, with the resources that they point at, to order events; see fhir.h.
+/* hl7/fhir/order.c: ServiceRequests, with the resources that they point at, to order events; see
+ * fhir.h.
  *
- * A request is imaging when its category, a known procedure code, an accession number, its words or an
- * ImagingStudy says so; a laboratory's are skipped. "completed" says that the exam was done, never that
- * it was reported. */
+ * A request is imaging when its category, a known procedure code, an accession number, its words or
+ * an ImagingStudy says so; a laboratory's are skipped. "completed" says that the exam was done,
+ * never that it was reported. */
 #include "hl7/fhir/fhir.h"
 
 #include <jansson.h>
@@ -18,7 +19,8 @@ struct read { /* one Bundle, or one resource by itself */
     json_t *studies; /* what an ImagingStudy is based on -> ImagingStudy */
 };
 
-/* ---- JSON -------------------------------------------------------------------------------------- */
+/* ---- JSON --------------------------------------------------------------------------------------
+ */
 static enum spd_rc depth(spd_sv t, struct spd_err *err)
 {
     size_t n = 0;
@@ -77,7 +79,8 @@ static spd_usec time_of(const struct read *r, const json_t *o, const char *key)
     return v.len && spd_time_parse_iso(v, &t) ? t : 0;
 }
 
-/* ---- references -------------------------------------------------------------------------------- */
+/* ---- references --------------------------------------------------------------------------------
+ */
 static void index_one(struct read *r, json_t *resource, const char *url)
 {
     const char *type = json_string_value(json_object_get(resource, "resourceType"));
@@ -107,7 +110,8 @@ static const json_t *follow(const struct read *r, const json_t *within, const js
     return found ? found : json_object_get(r->index, slash);
 }
 
-/* ---- identifiers and people -------------------------------------------------------------------- */
+/* ---- identifiers and people --------------------------------------------------------------------
+ */
 static bool typed(const json_t *identifier, const char *code)
 {
     const json_t *codings = json_object_get(json_object_get(identifier, "type"), "coding");
@@ -140,8 +144,8 @@ static void number(const struct read *r, const json_t *list, const char *type, s
     }
 }
 
-/* The house's own number of a patient is the medical record's, or the only one; others (a national one)
- * belong to the system that they name. */
+/* The house's own number of a patient is the medical record's, or the only one; others (a national
+ * one) belong to the system that they name. */
 static void patient_ids(const struct read *r, const json_t *list, struct spd_patient *ret)
 {
     bool marked = false;
@@ -165,8 +169,9 @@ static spd_sv person(const struct read *r, const json_t *resource)
     if (json_is_string(g))
         given = spd_arena_dup(r->arena, spd_sv_of(json_string_value(g), json_string_length(g)));
     if (!family.len) return text(r, name, "text");
-    return given.len ? spd_arena_printf(r->arena, "%.*s, %.*s", SPD_SV_ARG(family), SPD_SV_ARG(given))
-                     : family;
+    return given.len
+               ? spd_arena_printf(r->arena, "%.*s, %.*s", SPD_SV_ARG(family), SPD_SV_ARG(given))
+               : family;
 }
 
 static void read_patient(const struct read *r, const json_t *request, struct spd_order_event *e)
@@ -199,15 +204,16 @@ static void read_patient(const struct read *r, const json_t *request, struct spd
                                                 : SPD_SV_NONE;
 }
 
-/* ---- what is asked for ------------------------------------------------------------------------- */
+/* ---- what is asked for -------------------------------------------------------------------------
+ */
 /* Words that stand for imaging, as parts of a text between blanks; with the modality they mean. */
 static const struct {
     const char *word, *modality;
-} words[] = {{"CT", "CT"},         {"MR", "MR"},          {"MRI", "MR"},        {"PET", "PT"},
-             {"X-RAY", ""},        {"XRAY", ""},          {"XR", ""},           {"RADIOGRAPH", ""},
-             {"RADIOGRAPHY", ""},  {"ULTRASOUND", "US"},  {"ECHOGRAFIE", "US"}, {"ECHO", "US"},
-             {"MAMMOGRAPHY", "MG"},{"MAMMOGRAFIE", "MG"}, {"X-THORAX", ""},     {"RONTGEN", ""},
-             {"DX", "DX"},         {"CR", "CR"},          {"ANGIOGRAPHY", "XA"}};
+} words[] = {{"CT", "CT"},          {"MR", "MR"},          {"MRI", "MR"},        {"PET", "PT"},
+             {"X-RAY", ""},         {"XRAY", ""},          {"XR", ""},           {"RADIOGRAPH", ""},
+             {"RADIOGRAPHY", ""},   {"ULTRASOUND", "US"},  {"ECHOGRAFIE", "US"}, {"ECHO", "US"},
+             {"MAMMOGRAPHY", "MG"}, {"MAMMOGRAFIE", "MG"}, {"X-THORAX", ""},     {"RONTGEN", ""},
+             {"DX", "DX"},          {"CR", "CR"},          {"ANGIOGRAPHY", "XA"}};
 
 static bool speaks(spd_sv t, spd_sv *ret_modality)
 {
@@ -228,7 +234,8 @@ static bool speaks(spd_sv t, spd_sv *ret_modality)
 /* 1 imaging, -1 something else, 0 not said. */
 static int category(const json_t *request)
 {
-    static const char *const imaging[] = {"363679005", "RAD", "imaging", "CT", "NMR", "RUS", "CUS", "NMS"};
+    static const char *const imaging[] = {"363679005", "RAD", "imaging", "CT",
+                                          "NMR",       "RUS", "CUS",     "NMS"};
     const json_t *list = json_object_get(request, "category");
     int found = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -253,7 +260,8 @@ static bool read_code(const struct read *r, const json_t *request, struct spd_or
         spd_sv modality, body_part, region;
         if (!x.text.len) x.text = whole;
         if (!x.code.len && !x.text.len) continue;
-        if (!o->procedures.n) *SPD_LIST_ADD(&o->procedures, r->arena) = x; /* the others say the same */
+        if (!o->procedures.n)
+            *SPD_LIST_ADD(&o->procedures, r->arena) = x; /* the others say the same */
         if (speaks(x.text, &said)) {
             imaging = true;
             if (!o->modality.len) o->modality = said;
@@ -303,7 +311,8 @@ static void read_state(const struct read *r, const json_t *request, struct spd_o
         o->order = SPD_ORDER_CANCELLED, o->cancel = 1;
     o->exam_done = spd_sv_is(status, "completed");
     o->scheduled = time_of(r, request, "occurrenceDateTime");
-    if (!o->scheduled) o->scheduled = time_of(r, json_object_get(request, "occurrencePeriod"), "start");
+    if (!o->scheduled)
+        o->scheduled = time_of(r, json_object_get(request, "occurrencePeriod"), "start");
     o->source_time = changed > r->o->now ? r->o->now : changed;
 }
 
@@ -324,13 +333,14 @@ static void read_people(const struct read *r, const json_t *request, struct spd_
     if (!e->location.len)
         e->location = text(
             r, json_object_get(first(json_object_get(visit, "location")), "location"), "display");
-    e->patient_class = spd_sv_is(class, "EMER")                              ? SPD_SV("E")
+    e->patient_class = spd_sv_is(class, "EMER")                               ? SPD_SV("E")
                        : spd_sv_is(class, "IMP") || spd_sv_is(class, "ACUTE") ? SPD_SV("I")
-                       : spd_sv_is(class, "AMB")                             ? SPD_SV("O")
-                                                                             : SPD_SV_NONE;
+                       : spd_sv_is(class, "AMB")                              ? SPD_SV("O")
+                                                                              : SPD_SV_NONE;
 }
 
-/* ---- the images -------------------------------------------------------------------------------- */
+/* ---- the images --------------------------------------------------------------------------------
+ */
 static spd_sv study_uid(const struct read *r, const json_t *study)
 {
     const json_t *list = json_object_get(study, "identifier");
@@ -358,7 +368,8 @@ static void read_study(const struct read *r, const json_t *study, struct spd_ord
 
 static void index_study(struct read *r, json_t *study)
 {
-    const json_t *based = json_object_get(study, "basedOn"), *ids = json_object_get(study, "identifier");
+    const json_t *based = json_object_get(study, "basedOn"),
+                 *ids = json_object_get(study, "identifier");
     for (size_t i = 0; i < json_array_size(based); i++) {
         const char *to = json_string_value(json_object_get(json_array_get(based, i), "reference"));
         if (to) json_object_set(r->studies, to, study);
@@ -376,19 +387,21 @@ static const json_t *study_of(const struct read *r, const json_t *request, const
     const char *id = json_string_value(json_object_get(request, "id"));
     const json_t *found = url ? json_object_get(r->studies, url) : NULL;
     if (!found && id && strlen(id) < 200)
-        found = json_object_get(r->studies, spd_arena_printf(r->arena, "ServiceRequest/%s", id).ptr);
+        found =
+            json_object_get(r->studies, spd_arena_printf(r->arena, "ServiceRequest/%s", id).ptr);
     if (!found && o->accession.value.len && o->accession.value.len < 200)
         found = json_object_get(
-            r->studies,
-            spd_arena_printf(r->arena, "|%.*s", SPD_SV_ARG(o->accession.value)).ptr);
+            r->studies, spd_arena_printf(r->arena, "|%.*s", SPD_SV_ARG(o->accession.value)).ptr);
     return found;
 }
 
-/* ---- a request --------------------------------------------------------------------------------- */
+/* ---- a request ---------------------------------------------------------------------------------
+ */
 static bool is_order(const json_t *request)
 {
     const char *s = json_string_value(json_object_get(request, "intent"));
-    return !s || strstr(s, "order"); /* order, original-order, filler-order ...; no plan or proposal */
+    return !s ||
+           strstr(s, "order"); /* order, original-order, filler-order ...; no plan or proposal */
 }
 
 static void read_request(const struct read *r, const json_t *request, const char *url, spd_sv place)

@@ -39,8 +39,8 @@ static int either(void *ctx, bool last)
     return code == SPD_API_NOBODY ? by_store(j, last) : code;
 }
 
-int spd_act(const struct spd_config *c, const char *path, const json_t *body, struct spd_action_event *a,
-            const char *role, json_t **ret)
+int spd_act(const struct spd_config *c, const char *path, const json_t *body,
+            struct spd_action_event *a, const char *role, json_t **ret)
 {
     spd_sv roles = spd_sv_from(role);
     a->by = SPD_SV("command line");

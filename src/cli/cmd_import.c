@@ -1,5 +1,5 @@
-/* src/cli/cmd_import.c: `spoed import hl7|csv|mwl|fhir FILE…|URL [--peer NAME] [--dry-run]`: loads open
- * orders without any effect outward (domain §11). docs/go-live.md. */
+/* src/cli/cmd_import.c: `spoed import hl7|csv|mwl|fhir FILE…|URL [--peer NAME] [--dry-run]`: loads
+ * open orders without any effect outward (domain §11). docs/go-live.md. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,10 @@ struct counts {
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: spoed import hl7|csv|mwl|fhir FILE…|FOLDER|URL [--peer NAME] [--dry-run]\n"
-                    "       URL: https://… (FHIR, CSV …), dicom://AET@host:port (mwl); - is standard input\n");
+    fprintf(
+        stderr,
+        "usage: spoed import hl7|csv|mwl|fhir FILE…|FOLDER|URL [--peer NAME] [--dry-run]\n"
+        "       URL: https://… (FHIR, CSV …), dicom://AET@host:port (mwl); - is standard input\n");
     return SPD_EXIT_USAGE;
 }
 
@@ -62,14 +64,15 @@ static void say_refused(const struct spd_cli *cli, json_t *list, spd_sv place, s
         fprintf(stderr, "%.*s: %.*s\n", SPD_SV_ARG(place), SPD_SV_ARG(why));
 }
 
-static void print(const struct spd_import_list *l, const struct counts *n, bool dry, json_t *refused)
+static void print(const struct spd_import_list *l, const struct counts *n, bool dry,
+                  json_t *refused)
 {
     if (l->cli->json) {
         json_t *v = json_pack(
             "{s:s#, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "peer", l->peer.peer.ptr,
             (int)l->peer.peer.len, "dry_run", dry, "read", (json_int_t)n->read, "new",
-            (json_int_t)n->by[SPD_IMPORT_NEW], "changed", (json_int_t)n->by[SPD_IMPORT_CHANGED], "same",
-            (json_int_t)(n->by[SPD_IMPORT_SAME] + n->by[SPD_IMPORT_OLDER]), "closed",
+            (json_int_t)n->by[SPD_IMPORT_NEW], "changed", (json_int_t)n->by[SPD_IMPORT_CHANGED],
+            "same", (json_int_t)(n->by[SPD_IMPORT_SAME] + n->by[SPD_IMPORT_OLDER]), "closed",
             (json_int_t)n->by[SPD_IMPORT_CLOSED], "skipped", (json_int_t)l->skipped, "refused",
             (json_int_t)n->by[SPD_IMPORT_REFUSED], "problems", refused);
         spd_api_print(v);
@@ -78,7 +81,8 @@ static void print(const struct spd_import_list *l, const struct counts *n, bool 
     }
     json_decref(refused);
     if (l->cli->quiet) return;
-    printf("%s%zu read: %zu new, %zu changed, %zu the same, %zu closed already, %zu not for us, %zu refused\n",
+    printf("%s%zu read: %zu new, %zu changed, %zu the same, %zu closed already, %zu not for us, "
+           "%zu refused\n",
            dry ? "would be, of " : "", n->read, n->by[SPD_IMPORT_NEW], n->by[SPD_IMPORT_CHANGED],
            n->by[SPD_IMPORT_SAME] + n->by[SPD_IMPORT_OLDER], n->by[SPD_IMPORT_CLOSED], l->skipped,
            n->by[SPD_IMPORT_REFUSED]);
@@ -127,8 +131,10 @@ int cmd_import(const struct spd_cli *cli, int argc, char **argv)
             argv[n++] = argv[i];
     }
     for (size_t i = 0; format && spd_import_formats[i]; i++)
-        if (!strcmp(spd_import_formats[i], format)) break;
-        else if (!spd_import_formats[i + 1]) format = NULL;
+        if (!strcmp(spd_import_formats[i], format))
+            break;
+        else if (!spd_import_formats[i + 1])
+            format = NULL;
     if (!format || !n) return usage();
     code = spd_import_list_open(cli, peer, &l);
     l.format = format;

@@ -1,9 +1,9 @@
-/* src/cli/cmd_reconcile.c: `spoed reconcile FILE…|URL [--format F] [--peer NAME] [--apply]`: the RIS's open
- * list against what is open here: missing, extra, different (domain §11).
+/* src/cli/cmd_reconcile.c: `spoed reconcile FILE…|URL [--format F] [--peer NAME] [--apply]`: the
+ * RIS's open list against what is open here: missing, extra, different (domain §11).
  *
- * --apply adds what is missing as an import does, and marks what the RIS does not list, for a person:
- * nothing is ever closed or hidden by a list. Either way it is recorded that lists were compared, and how
- * many are still missing: with none the worklist is called complete. */
+ * --apply adds what is missing as an import does, and marks what the RIS does not list, for a
+ * person: nothing is ever closed or hidden by a list. Either way it is recorded that lists were
+ * compared, and how many are still missing: with none the worklist is called complete. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +29,26 @@ struct extra {
 };
 struct comparison {
     struct spd_import_list *l;
-    struct { struct one *v; size_t n; } all;
+    struct {
+        struct one *v;
+        size_t n;
+    } all;
     json_t *by_key; /* key of an order -> index in all */
-    struct { struct extra *v; size_t n; } extra;
-    struct { int64_t *v; size_t n; } found; /* marked, and listed again */
+    struct {
+        struct extra *v;
+        size_t n;
+    } extra;
+    struct {
+        int64_t *v;
+        size_t n;
+    } found; /* marked, and listed again */
     size_t listed, missing, different, refused;
 };
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: spoed reconcile FILE…|FOLDER|URL [--format hl7|csv|mwl|fhir] [--peer NAME] [--apply]\n");
+    fprintf(stderr, "usage: spoed reconcile FILE…|FOLDER|URL [--format hl7|csv|mwl|fhir] [--peer "
+                    "NAME] [--apply]\n");
     return SPD_EXIT_USAGE;
 }
 
@@ -49,11 +58,14 @@ static spd_sv key_of(const struct comparison *c, const struct spd_order_in *o)
                               : o->filler.value.len  ? &o->filler
                                                      : &o->placer;
     return spd_arena_printf(c->l->arena, "%c%.*s|%.*s",
-                            cx == &o->accession ? 'a' : cx == &o->filler ? 'f' : 'p',
+                            cx == &o->accession ? 'a'
+                            : cx == &o->filler  ? 'f'
+                                                : 'p',
                             SPD_SV_ARG(cx->value), SPD_SV_ARG(cx->authority));
 }
 
-/* ---- the list ------------------------------------------------------------------------------------- */
+/* ---- the list
+ * ------------------------------------------------------------------------------------- */
 static void hear(struct comparison *c, const struct spd_listed *r, const struct spd_order_in *o)
 {
     bool open = !o->cancel && o->order != SPD_ORDER_CANCELLED && o->report < SPD_REPORT_FINAL;
@@ -94,7 +106,8 @@ static int compare(struct comparison *c, struct spd_store *store)
         c->listed += x->open;
         if (x->open && !x->look->item) c->missing++;
         for (size_t k = 0; k < x->look->n; k++)
-            if (counts_as(&x->look->differences[k])) x->look->differences[n++] = x->look->differences[k];
+            if (counts_as(&x->look->differences[k]))
+                x->look->differences[n++] = x->look->differences[k];
         x->look->n = x->look->item && (x->open || x->look->open) ? n : 0;
         c->different += x->look->n > 0;
         if (i % 500 == 499 || i + 1 == c->all.n)
@@ -103,23 +116,26 @@ static int compare(struct comparison *c, struct spd_store *store)
     return SPD_EXIT_OK;
 }
 
-/* ---- what is open here and not there ---------------------------------------------------------------- */
+/* ---- what is open here and not there
+ * ---------------------------------------------------------------- */
 static int by_value(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
 }
 
-static void look_at(struct comparison *c, const struct spd_item *item, const int64_t *listed, size_t n)
+static void look_at(struct comparison *c, const struct spd_item *item, const int64_t *listed,
+                    size_t n)
 {
     bool there = bsearch(&item->id, listed, n, sizeof *listed, by_value) != NULL;
     if (item->unmatched || !spd_sv_eq(item->peer, c->l->peer.peer)) return;
     if (there && item->extra_since) *SPD_LIST_ADD(&c->found, c->l->arena) = item->id;
     /* A preliminary report may well be off the RIS's list: the reading is done. */
     if (there || item->report > SPD_REPORT_NONE) return;
-    *SPD_LIST_ADD(&c->extra, c->l->arena) = (struct extra){
-        item->id, spd_arena_dup(c->l->arena, item->accession.value),
-        spd_sv_from(spd_enum_name(spd_status_names, (int)spd_item_status(item))), item->extra_since != 0};
+    *SPD_LIST_ADD(&c->extra, c->l->arena) =
+        (struct extra){item->id, spd_arena_dup(c->l->arena, item->accession.value),
+                       spd_sv_from(spd_enum_name(spd_status_names, (int)spd_item_status(item))),
+                       item->extra_since != 0};
 }
 
 static int find_extra(struct comparison *c, struct spd_store *store)
@@ -150,7 +166,8 @@ static int find_extra(struct comparison *c, struct spd_store *store)
     return SPD_EXIT_FAILURE;
 }
 
-/* ---- what follows ----------------------------------------------------------------------------------- */
+/* ---- what follows
+ * ----------------------------------------------------------------------------------- */
 static int add_missing(struct comparison *c)
 {
     struct spd_listed *v = SPD_NEW_N(c->l->arena, struct spd_listed, c->all.n + 1);
@@ -158,14 +175,16 @@ static int add_missing(struct comparison *c)
     size_t n = 0;
     int code;
     for (size_t i = 0; i < c->all.n; i++)
-        if (c->all.v[i].open && !c->all.v[i].look->item && c->all.v[i].from->type == SPD_EVENT_ORDER)
+        if (c->all.v[i].open && !c->all.v[i].look->item &&
+            c->all.v[i].from->type == SPD_EVENT_ORDER)
             v[n++] = *c->all.v[i].from;
     code = spd_import_send(c->l, v, n, sent);
     for (size_t i = 0; !code && i < n; i++) {
         if (sent[i].says != SPD_IMPORT_REFUSED && sent[i].says != SPD_IMPORT_CLOSED)
             c->missing--;
         else
-            *SPD_LIST_ADD(&c->l->refused, c->l->arena) = (struct spd_unlisted){v[i].place, sent[i].reason};
+            *SPD_LIST_ADD(&c->l->refused, c->l->arena) =
+                (struct spd_unlisted){v[i].place, sent[i].reason};
     }
     return code;
 }
@@ -192,7 +211,8 @@ static int tell(struct comparison *c, bool apply)
     return code;
 }
 
-/* ---- saying so -------------------------------------------------------------------------------------- */
+/* ---- saying so
+ * -------------------------------------------------------------------------------------- */
 static json_t *text(spd_sv v)
 {
     json_t *t = json_stringn(v.ptr ? v.ptr : "", v.len);
@@ -201,35 +221,38 @@ static json_t *text(spd_sv v)
 
 static json_t *json_of(const struct comparison *c, bool apply)
 {
-    json_t *missing = json_array(), *extra = json_array(), *different = json_array(), *refused = json_array();
+    json_t *missing = json_array(), *extra = json_array(), *different = json_array(),
+           *refused = json_array();
     for (size_t i = 0; i < c->all.n; i++) {
         const struct one *x = &c->all.v[i];
         json_t *d = json_array();
         for (size_t k = 0; k < x->look->n; k++)
-            json_array_append_new(d, json_pack("{s:s, s:o, s:o}", "field", x->look->differences[k].field, "here",
+            json_array_append_new(d, json_pack("{s:s, s:o, s:o}", "field",
+                                               x->look->differences[k].field, "here",
                                                text(x->look->differences[k].here), "there",
                                                text(x->look->differences[k].there)));
         if (x->open && !x->look->item)
-            json_array_append_new(missing, json_pack("{s:o, s:o}", "place", text(x->from->place), "accession",
-                                                     text(x->order->accession.value)));
+            json_array_append_new(missing, json_pack("{s:o, s:o}", "place", text(x->from->place),
+                                                     "accession", text(x->order->accession.value)));
         if (x->look->n)
             json_array_append_new(different,
-                                  json_pack("{s:o, s:I, s:o, s:O}", "place", text(x->from->place), "item",
-                                            (json_int_t)x->look->item, "accession",
+                                  json_pack("{s:o, s:I, s:o, s:O}", "place", text(x->from->place),
+                                            "item", (json_int_t)x->look->item, "accession",
                                             text(x->order->accession.value), "differences", d));
         json_decref(d);
     }
     for (size_t i = 0; i < c->extra.n; i++)
-        json_array_append_new(extra, json_pack("{s:I, s:o, s:o}", "item", (json_int_t)c->extra.v[i].item,
-                                               "accession", text(c->extra.v[i].accession), "status",
-                                               text(c->extra.v[i].status)));
+        json_array_append_new(
+            extra, json_pack("{s:I, s:o, s:o}", "item", (json_int_t)c->extra.v[i].item, "accession",
+                             text(c->extra.v[i].accession), "status", text(c->extra.v[i].status)));
     for (size_t i = 0; i < c->l->refused.n; i++)
-        json_array_append_new(refused, json_pack("{s:o, s:o}", "place", text(c->l->refused.v[i].place), "reason",
-                                                 text(c->l->refused.v[i].why)));
-    return json_pack("{s:o, s:b, s:b, s:I, s:I, s:o, s:o, s:o, s:o}", "peer", text(c->l->peer.peer), "applied", apply,
-                     "complete", c->missing == 0, "listed", (json_int_t)c->listed, "still_missing",
-                     (json_int_t)c->missing, "missing", missing, "extra", extra, "different", different, "problems",
-                     refused);
+        json_array_append_new(refused,
+                              json_pack("{s:o, s:o}", "place", text(c->l->refused.v[i].place),
+                                        "reason", text(c->l->refused.v[i].why)));
+    return json_pack("{s:o, s:b, s:b, s:I, s:I, s:o, s:o, s:o, s:o}", "peer", text(c->l->peer.peer),
+                     "applied", apply, "complete", c->missing == 0, "listed", (json_int_t)c->listed,
+                     "still_missing", (json_int_t)c->missing, "missing", missing, "extra", extra,
+                     "different", different, "problems", refused);
 }
 
 struct rows {
@@ -260,7 +283,8 @@ static void print(const struct comparison *c, bool apply)
     for (size_t i = 0; i < c->all.n; i++) {
         const struct one *x = &c->all.v[i];
         if (x->open && !x->look->item)
-            row(&r, apply ? "missing, added" : "missing", x->order->accession.value, x->from->place);
+            row(&r, apply ? "missing, added" : "missing", x->order->accession.value,
+                x->from->place);
         for (size_t k = 0; k < x->look->n; k++)
             difference(&r, x->order->accession.value, &x->look->differences[k]);
     }
@@ -269,11 +293,13 @@ static void print(const struct comparison *c, bool apply)
             c->extra.v[i].status);
     spd_rows_print(r.v, r.n);
     for (size_t i = 0; i < c->l->refused.n; i++)
-        fprintf(stderr, "%.*s: %.*s\n", SPD_SV_ARG(c->l->refused.v[i].place), SPD_SV_ARG(c->l->refused.v[i].why));
+        fprintf(stderr, "%.*s: %.*s\n", SPD_SV_ARG(c->l->refused.v[i].place),
+                SPD_SV_ARG(c->l->refused.v[i].why));
     if (c->l->cli->quiet) return;
-    printf("%zu listed: %zu %smissing, %zu extra, %zu different, %zu refused\n", c->listed, c->missing,
-           apply ? "still " : "", c->extra.n, c->different, c->l->refused.n);
-    if (c->missing && !apply) printf("--apply adds what is missing, and marks what is extra for a person\n");
+    printf("%zu listed: %zu %smissing, %zu extra, %zu different, %zu refused\n", c->listed,
+           c->missing, apply ? "still " : "", c->extra.n, c->different, c->l->refused.n);
+    if (c->missing && !apply)
+        printf("--apply adds what is missing, and marks what is extra for a person\n");
     if (c->missing) printf("The worklist goes on being called possibly incomplete.\n");
 }
 
@@ -330,7 +356,8 @@ int cmd_reconcile(const struct spd_cli *cli, int argc, char **argv)
         spd_import_list_add(&l, argv[i]);
     if (!code && l.failed) { /* half a list would call what it does not name extra */
         for (size_t i = 0; i < l.refused.n; i++)
-            fprintf(stderr, "%.*s: %.*s\n", SPD_SV_ARG(l.refused.v[i].place), SPD_SV_ARG(l.refused.v[i].why));
+            fprintf(stderr, "%.*s: %.*s\n", SPD_SV_ARG(l.refused.v[i].place),
+                    SPD_SV_ARG(l.refused.v[i].why));
         code = SPD_EXIT_FAILURE;
     }
     if (!code) code = run(&l, apply);

@@ -18,7 +18,8 @@ enum { PAGES_MAX = 1000, ANSWERS_MAX = 100000 };
 #define ARENA_BYTES ((size_t)4 << 30)
 #define MODALITY_WORKLIST "1.2.840.10008.5.1.4.31"
 
-/* ---- who ---------------------------------------------------------------------------------------- */
+/* ---- who ----------------------------------------------------------------------------------------
+ */
 static bool known_procedure(void *ctx, spd_sv code, struct hl7_procedure *ret)
 {
     const struct spd_procedure *p = spd_codes_procedure(ctx, code);
@@ -41,7 +42,8 @@ static const struct spd_peer *find_peer(const struct spd_config *c, const char *
     else if (!n)
         fprintf(stderr, "spoed: no peer in the configuration has the role orders\n");
     else if (n > 1)
-        fprintf(stderr, "spoed: several peers have the role orders: say whose they are with --peer\n");
+        fprintf(stderr,
+                "spoed: several peers have the role orders: say whose they are with --peer\n");
     else if (!found->orders)
         fprintf(stderr, "spoed: the peer \"%s\" does not have the role orders\n", name);
     return n == 1 && found->orders ? found : NULL;
@@ -83,7 +85,8 @@ void spd_import_list_close(struct spd_import_list *l)
     spd_arena_free(l->arena);
 }
 
-/* ---- records ------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------
+ */
 static void record(void *self, spd_sv place, const struct spd_event *e)
 {
     struct spd_import_list *l = self;
@@ -125,9 +128,11 @@ static void read_bytes(struct spd_import_list *l, spd_sv name, spd_sv bytes)
     if (!format)
         no_source(l, name, "", "cannot tell its format: say hl7, csv, mwl or fhir");
     else if (spd_import_read(format, &in, &err))
-        l->failed = true, refused(l, strstr(err.place, ":") ? spd_arena_dup(l->arena, spd_sv_from(err.place))
-                   : err.place[0] ? spd_arena_printf(l->arena, "%.*s:%s", SPD_SV_ARG(name), err.place)
-                                  : name,
+        l->failed = true,
+        refused(l,
+                strstr(err.place, ":") ? spd_arena_dup(l->arena, spd_sv_from(err.place))
+                : err.place[0] ? spd_arena_printf(l->arena, "%.*s:%s", SPD_SV_ARG(name), err.place)
+                               : name,
                 spd_arena_dup(l->arena, spd_sv_from(err.text)));
 }
 
@@ -177,7 +182,8 @@ static void read_folder(struct spd_import_list *l, const char *path)
     spd_free(found);
 }
 
-/* ---- http --------------------------------------------------------------------------------------- */
+/* ---- http ---------------------------------------------------------------------------------------
+ */
 static size_t sink(char *p, size_t size, size_t n, void *ctx)
 {
     struct spd_str *s = ctx;
@@ -206,8 +212,8 @@ static spd_sv origin(const char *url)
 static bool get(struct spd_import_list *l, CURL *curl, const char *url, spd_sv *ret)
 {
     struct spd_str s = SPD_STR_INIT(SPD_IMPORT_FILE_MAX);
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Accept: application/fhir+json, application/json, text/csv, */*;q=0.1");
+    struct curl_slist *headers = curl_slist_append(
+        NULL, "Accept: application/fhir+json, application/json, text/csv, */*;q=0.1");
     const char *token = getenv("SPOED_IMPORT_TOKEN");
     CURLcode rc;
     long status = 0;
@@ -235,13 +241,14 @@ static bool get(struct spd_import_list *l, CURL *curl, const char *url, spd_sv *
     if (rc)
         no_source(l, origin(url), "", curl_easy_strerror(rc));
     else if (status != 200)
-        no_source(l, origin(url), "", spd_arena_printf(l->arena, "the answer was HTTP %ld", status).ptr);
+        no_source(l, origin(url), "",
+                  spd_arena_printf(l->arena, "the answer was HTTP %ld", status).ptr);
     spd_str_done(&s);
     return !rc && status == 200;
 }
 
-/* Only the place that was named is asked, however the pages are linked. Places on the screen have no
- * query: a name or number may stand in it. */
+/* Only the place that was named is asked, however the pages are linked. Places on the screen have
+ * no query: a name or number may stand in it. */
 static void read_url(struct spd_import_list *l, const char *url)
 {
     CURL *curl = curl_easy_init();
@@ -249,7 +256,8 @@ static void read_url(struct spd_import_list *l, const char *url)
     spd_sv bytes, from = origin(url);
     if (!curl) spd_out_of_memory();
     if (spd_sv_find(from, SPD_SV("@"), NULL)) {
-        no_source(l, SPD_SV("https"), "", "no user or password in an address: set SPOED_IMPORT_TOKEN");
+        no_source(l, SPD_SV("https"), "",
+                  "no user or password in an address: set SPOED_IMPORT_TOKEN");
         next = NULL;
     } else if (!strncmp(url, "http://", 7) && !loopback(url)) {
         no_source(l, from, "", "plain http only to this machine itself: use https");
@@ -268,7 +276,8 @@ static void read_url(struct spd_import_list *l, const char *url)
     curl_easy_cleanup(curl);
 }
 
-/* ---- DICOM --------------------------------------------------------------------------------------- */
+/* ---- DICOM
+ * --------------------------------------------------------------------------------------- */
 struct asking {
     struct spd_import_list *l;
     spd_sv from;
@@ -331,7 +340,8 @@ void spd_import_list_add(struct spd_import_list *l, const char *source)
         read_file(l, source);
 }
 
-/* ---- looking at records -------------------------------------------------------------------------- */
+/* ---- looking at records
+ * -------------------------------------------------------------------------- */
 const struct spd_order_in *spd_listed_order(const struct spd_listed *r, size_t i)
 {
     const struct spd_order_event *o = r->event;
@@ -344,7 +354,8 @@ const struct spd_order_event *spd_listed_event(const struct spd_listed *r,
                                                struct spd_order_event *scratch)
 {
     if (r->type == SPD_EVENT_ORDER) return r->event;
-    *scratch = (struct spd_order_event){.patient = ((const struct spd_report_event *)r->event)->patient};
+    *scratch =
+        (struct spd_order_event){.patient = ((const struct spd_report_event *)r->event)->patient};
     return scratch;
 }
 

@@ -1,6 +1,7 @@
-/* src/cli/import_send.c: see import_send.h. A brain that runs is asked through its API, with what one
- * request may hold; otherwise the same events go through the same core under its lock. Sending twice is
- * sending once, so a connection that breaks is no question: the command is called again. */
+/* src/cli/import_send.c: see import_send.h. A brain that runs is asked through its API, with what
+ * one request may hold; otherwise the same events go through the same core under its lock. Sending
+ * twice is sending once, so a connection that breaks is no question: the command is called again.
+ */
 #define _GNU_SOURCE
 #include "cli/import_send.h"
 
@@ -20,7 +21,8 @@ struct job {
     const struct spd_reconcile_event *reconcile;
 };
 
-/* ---- through the brain --------------------------------------------------------------------------- */
+/* ---- through the brain
+ * --------------------------------------------------------------------------- */
 /* A record as the API wants it; 0 when it is larger than a request may be. */
 static size_t add_record(struct spd_str *out, const struct spd_listed *r, size_t *ret_values)
 {
@@ -33,7 +35,8 @@ static size_t add_record(struct spd_str *out, const struct spd_listed *r, size_t
         *ret_values += e.ptr[i] == ',';
     if (spd_str_ok(&e) && e.len < BYTES && *ret_values < VALUES) {
         spd_str_addz(out, before && out->ptr[before - 1] != '[' ? ",{\"place\":" : "{\"place\":");
-        spd_str_json(out, r->place.len > 300 ? spd_sv_of(r->place.ptr + r->place.len - 300, 300) : r->place);
+        spd_str_json(out, r->place.len > 300 ? spd_sv_of(r->place.ptr + r->place.len - 300, 300)
+                                             : r->place);
         spd_str_addf(out, ",\"type\":\"%s\",\"event\":", report ? "report" : "order");
         spd_str_add(out, spd_str_sv(&e));
         spd_str_addc(out, '}');
@@ -51,7 +54,8 @@ static void take_answer(struct job *j, size_t at, const json_t *answer)
         while (at < j->n && j->ret[at].says) /* refused here: never sent */
             at++;
         if (at == j->n) return;
-        j->ret[at].says = spd_enum_from(spd_import_says_names, spd_sv_from(spd_api_text(x, "says")));
+        j->ret[at].says =
+            spd_enum_from(spd_import_says_names, spd_sv_from(spd_api_text(x, "says")));
         if (j->ret[at].says < 1) j->ret[at].says = SPD_IMPORT_REFUSED;
         j->ret[at].reason = spd_arena_dup(j->l->arena, spd_sv_from(spd_api_text(x, "reason")));
         j->ret[at].item = json_integer_value(json_object_get(x, "item"));
@@ -79,8 +83,8 @@ static int by_api(struct job *j)
             }
             values += more, in_it += got > 0;
             if (!got)
-                j->ret[at] = (struct spd_sent_record){
-                    SPD_IMPORT_REFUSED, SPD_SV("larger than a request may be"), 0};
+                j->ret[at] = (struct spd_sent_record){SPD_IMPORT_REFUSED,
+                                                      SPD_SV("larger than a request may be"), 0};
         }
         spd_str_addz(&body, "]}");
         v = json_loadb(body.ptr, body.len, 0, NULL);
@@ -118,7 +122,8 @@ static int reconcile_by_api(struct job *j)
     return code;
 }
 
-/* ---- without one ---------------------------------------------------------------------------------- */
+/* ---- without one
+ * ---------------------------------------------------------------------------------- */
 static int says_of(const struct spd_receipt *r)
 {
     if (r->says) return r->says;
@@ -187,7 +192,8 @@ int spd_reconcile_send(struct spd_import_list *l, const struct spd_reconcile_eve
 int spd_import_store(struct spd_import_list *l, struct spd_store **ret)
 {
     struct spd_err err = {0};
-    enum spd_rc rc = spd_store_open(spd_arena_dup(l->arena, l->c->store_url).ptr, SPD_STORE_READ, ret, &err);
+    enum spd_rc rc =
+        spd_store_open(spd_arena_dup(l->arena, l->c->store_url).ptr, SPD_STORE_READ, ret, &err);
     if (!rc) return SPD_EXIT_OK;
     *ret = NULL;
     if (rc == SPD_NOTFOUND) return SPD_EXIT_OK; /* nothing is known yet */

@@ -1,10 +1,10 @@
 /* src/core/feed.c: does the list hold everything? When each peer last spoke, whether that is too
  * long ago, and what the last comparison with the RIS's open list found (domain §9, §11).
  *
- * A peer with expect_every has a mark, the setting "heard:NAME": the time of a message, and the word
- * "silent" while its alarm stands. The mark is moved at most sixteen times per expect_every, so that
- * a busy feed costs a comparison in memory and not a row per message; it may be behind by that
- * sixteenth, which the timer adds. So an alarm comes between one and one and an eighth of
+ * A peer with expect_every has a mark, the setting "heard:NAME": the time of a message, and the
+ * word "silent" while its alarm stands. The mark is moved at most sixteen times per expect_every,
+ * so that a busy feed costs a comparison in memory and not a row per message; it may be behind by
+ * that sixteenth, which the timer adds. So an alarm comes between one and one and an eighth of
  * expect_every after the last message, and the next message ends it. The core's copy of the marks
  * is only a copy: it is read again after anything was rolled back. */
 #include "core/internal.h"
@@ -32,8 +32,8 @@ static spd_usec time_of(spd_sv value, spd_sv *ret_rest)
     return spd_sv_to_i64(spd_sv_of(value.ptr, n), &t) ? t : 0;
 }
 
-static enum spd_rc read_setting(struct spd_store *st, spd_sv name, spd_sv *ret,
-                                struct spd_arena *a, struct spd_err *err)
+static enum spd_rc read_setting(struct spd_store *st, spd_sv name, spd_sv *ret, struct spd_arena *a,
+                                struct spd_err *err)
 {
     struct spd_setting s;
     int64_t id;
@@ -204,8 +204,9 @@ enum spd_rc spd_reconcile_in(struct spd_tx *tx, const struct spd_reconcile_event
         TRY(mark_extra(tx, e->peer, e->found.v[i], false));
     if (!e->last) return SPD_OK;
     TRY(spd_tx_audit(tx, e->by, "reconcile", 0, 0,
-                     spd_arena_printf(tx->a, "%.*s: listed %lld, missing %lld, extra %lld, "
-                                             "different %lld",
+                     spd_arena_printf(tx->a,
+                                      "%.*s: listed %lld, missing %lld, extra %lld, "
+                                      "different %lld",
                                       SPD_SV_ARG(e->peer), (long long)e->listed,
                                       (long long)e->missing, (long long)e->extra,
                                       (long long)e->different)));

@@ -7,8 +7,8 @@
  * is, and one that is closed already and not known here makes nothing. Nothing here writes. */
 #include "core/internal.h"
 
-const char *const spd_import_says_names[] = {"",       "new",    "changed", "same",
-                                             "older",  "closed", "refused", NULL};
+const char *const spd_import_says_names[] = {"",      "new",    "changed", "same",
+                                             "older", "closed", "refused", NULL};
 
 /* Texts that an order and an item both have. event: the text is in spd_order_event. */
 static const struct same_text {
@@ -19,16 +19,14 @@ static const struct same_text {
 #define IN_ORDER(f) {#f, offsetof(struct spd_item, f), offsetof(struct spd_order_in, f), false},
 #define IN_EVENT(f) {#f, offsetof(struct spd_item, f), offsetof(struct spd_order_event, f), true},
     IN_ORDER(modality) IN_ORDER(body_part) IN_ORDER(requester) IN_ORDER(callback)
-    IN_ORDER(clinical_info) IN_ORDER(procedure_id) IN_ORDER(step_id) IN_ORDER(station_ae)
-    IN_EVENT(location) IN_EVENT(patient_class)
-};
+        IN_ORDER(clinical_info) IN_ORDER(procedure_id) IN_ORDER(step_id) IN_ORDER(station_ae)
+            IN_EVENT(location) IN_EVENT(patient_class)};
 static const struct same_number {
     const char *name;
     size_t item, order;
 } numbers[] = {
 #define NUMBER(f) {#f, offsetof(struct spd_item, f), offsetof(struct spd_order_in, f)},
-    NUMBER(accession) NUMBER(placer) NUMBER(filler)
-};
+    NUMBER(accession) NUMBER(placer) NUMBER(filler)};
 /* Of the patient: that they differ is said, never what they are. */
 static const struct same_person {
     const char *name;
@@ -144,7 +142,8 @@ size_t spd_order_compare(const struct spd_item *item, const struct spd_order_eve
         differs(&f, "scheduled", iso(a, item->scheduled), iso(a, o->scheduled), true);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const struct spd_cx *x = cx_of(item, numbers[i].item), *y = cx_of(o, numbers[i].order);
-        if (y->value.len && !spd_cx_eq(x, y)) differs(&f, numbers[i].name, x->value, y->value, true);
+        if (y->value.len && !spd_cx_eq(x, y))
+            differs(&f, numbers[i].name, x->value, y->value, true);
     }
     procedures(item, o, &f);
     studies(item, o, &f);
@@ -186,8 +185,7 @@ enum spd_rc spd_import_judge(struct spd_tx *tx, const struct spd_order_event *e,
     ret->peer = item->peer, ret->extra_since = item->extra_since;
     ret->open = spd_item_open(item);
     ret->n = spd_order_compare(item, e, o, ret->differences, tx->a);
-    if (item->patient.ids.n && e->patient.ids.n)
-        TRY(spd_item_is_of(tx, item, &e->patient, &same));
+    if (item->patient.ids.n && e->patient.ids.n) TRY(spd_item_is_of(tx, item, &e->patient, &same));
     ret->says = same ? judge(item, o, ret->differences, ret->n) : SPD_IMPORT_REFUSED;
     if (!same && ret->n < SPD_DIFFERENCES_MAX)
         ret->differences[ret->n++] =

@@ -1,13 +1,14 @@
-/* src/import/csv.c: comma-separated open lists (RFC 4180; also ';' and tabs), strict: every column is
- * known by name, every value is read or refused with line and column.
+/* src/import/csv.c: comma-separated open lists (RFC 4180; also ';' and tabs), strict: every column
+ * is known by name, every value is read or refused with line and column.
  *
- * UTF-8, or ISO 8859-1 where the bytes are no UTF-8. A column whose name begins with '#' is left out.
- * Several procedures or studies in one field are parted by '|'. */
+ * UTF-8, or ISO 8859-1 where the bytes are no UTF-8. A column whose name begins with '#' is left
+ * out. Several procedures or studies in one field are parted by '|'. */
 #include "import/import.h"
 
 enum { COLUMNS_MAX = 100, FIELD_MAX = 65536 };
 
-/* ---- cutting ----------------------------------------------------------------------------------- */
+/* ---- cutting -----------------------------------------------------------------------------------
+ */
 struct cut { /* where the reader is */
     spd_sv rest;
     char delimiter;
@@ -37,7 +38,8 @@ static bool at(const struct cut *c, char x)
 
 static bool at_end(const struct cut *c)
 {
-    return !c->rest.len || at(c, '\n') || (at(c, '\r') && (c->rest.len == 1 || c->rest.ptr[1] == '\n'));
+    return !c->rest.len || at(c, '\n') ||
+           (at(c, '\r') && (c->rest.len == 1 || c->rest.ptr[1] == '\n'));
 }
 
 static enum spd_rc quoted(struct cut *c, struct field *f, const char **why)
@@ -77,8 +79,8 @@ static enum spd_rc plain(struct cut *c, struct field *f, const char **why)
     return f->text.len > FIELD_MAX ? SPD_LIMIT : SPD_OK;
 }
 
-/* One line's fields. NOTFOUND at the end of the file; INVALID or LIMIT: *bad is where, and the rest of the
- * line was passed over. */
+/* One line's fields. NOTFOUND at the end of the file; INVALID or LIMIT: *bad is where, and the rest
+ * of the line was passed over. */
 static enum spd_rc line(struct cut *c, struct field *f, size_t *ret_n, struct field *bad,
                         const char **why)
 {
@@ -137,7 +139,8 @@ static spd_sv to_utf8(struct spd_arena *arena, spd_sv v)
     return spd_sv_of(p, n);
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------
+ */
 struct row {
     const struct spd_import_in *in;
     struct spd_order_event *e;
@@ -197,13 +200,15 @@ static const char *read_status(struct row *r, spd_sv v)
         r->o->cancel = states[i].order == SPD_ORDER_CANCELLED;
         return NULL;
     }
-    return "not a status: ordered, arrived, in_progress, preliminary, final, held or cancelled, or a "
+    return "not a status: ordered, arrived, in_progress, preliminary, final, held or cancelled, or "
+           "a "
            "word of the peer's status_map";
 }
 
 static const char *time_into(struct row *r, spd_sv v, int64_t *ret)
 {
-    return spd_import_time(r->in, v, ret) ? NULL : "not a time: 2026-11-22 14:05, or with an offset";
+    return spd_import_time(r->in, v, ret) ? NULL
+                                          : "not a time: 2026-11-22 14:05, or with an offset";
 }
 
 static const char *read_scheduled(struct row *r, spd_sv v)
@@ -373,7 +378,8 @@ static const struct column {
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-/* ---- the file ---------------------------------------------------------------------------------- */
+/* ---- the file ----------------------------------------------------------------------------------
+ */
 static spd_sv place(const struct spd_import_in *in, const struct field *f)
 {
     return spd_arena_printf(in->arena, "%.*s:%zu:%zu", SPD_SV_ARG(in->name), f->line, f->column);
@@ -398,8 +404,8 @@ static void finish(struct row *r)
     }
 }
 
-static void read_row(const struct spd_import_in *in, const struct column *const *heads, size_t n_heads,
-                     const struct field *f, size_t n)
+static void read_row(const struct spd_import_in *in, const struct column *const *heads,
+                     size_t n_heads, const struct field *f, size_t n)
 {
     struct row r = {.in = in, .e = SPD_NEW(in->arena, struct spd_order_event)};
     const char *why = NULL;
@@ -417,9 +423,8 @@ static void read_row(const struct spd_import_in *in, const struct column *const 
             *(spd_sv *)(void *)((heads[i]->event ? (char *)r.e : (char *)r.o) + heads[i]->at) =
                 f[i].text;
         if (why)
-            in->out->refused(
-                in->out->self, place(in, &f[i]),
-                spd_arena_printf(in->arena, "%s: %s", heads[i]->name, why));
+            in->out->refused(in->out->self, place(in, &f[i]),
+                             spd_arena_printf(in->arena, "%s: %s", heads[i]->name, why));
     }
     if (why) return;
     finish(&r);
@@ -437,10 +442,11 @@ static enum spd_rc read_heads(const struct spd_import_in *in, const struct field
         for (size_t k = 0; k < COLUMNS && !heads[i]; k++)
             if (spd_sv_ieq(name, spd_sv_from(columns[k].name))) heads[i] = &columns[k];
         if (!heads[i])
-            return spd_fail(err, SPD_INVALID, place(in, &f[i]).ptr,
-                            "no such column: \"%.*s\" (docs/go-live.md has them; # in front leaves one "
-                            "out)",
-                            SPD_SV_ARG(name));
+            return spd_fail(
+                err, SPD_INVALID, place(in, &f[i]).ptr,
+                "no such column: \"%.*s\" (docs/go-live.md has them; # in front leaves one "
+                "out)",
+                SPD_SV_ARG(name));
         for (size_t k = 0; k < i; k++)
             if (heads[k] == heads[i])
                 return spd_fail(err, SPD_INVALID, place(in, &f[i]).ptr, "this column comes twice");

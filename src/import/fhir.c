@@ -41,7 +41,7 @@ enum spd_rc spd_import_fhir(const struct spd_import_in *in, struct spd_err *err)
 {
     struct way w = {in};
     struct fhir_out out = {&w, order, refused, skipped};
-    struct fhir_options o = {in->peer->patient_authority, in->peer->accession_issuer,
-                             in->peer->now, procedure, (void *)(uintptr_t)in->peer};
+    struct fhir_options o = {in->peer->patient_authority, in->peer->accession_issuer, in->peer->now,
+                             procedure, (void *)(uintptr_t)in->peer};
     return fhir_read_orders(in->bytes, &o, &out, in->arena, err);
 }

@@ -1,6 +1,6 @@
-/* src/import/hl7.c: files of HL7 v2 messages, framed or not, single or in batches, by the peer's own
- * map. Orders, and reports that say that they are closed. What else there is (ADT, appointments, AI
- * results) belongs to the feed and is left to it. */
+/* src/import/hl7.c: files of HL7 v2 messages, framed or not, single or in batches, by the peer's
+ * own map. Orders, and reports that say that they are closed. What else there is (ADT,
+ * appointments, AI results) belongs to the feed and is left to it. */
 #include "import/import.h"
 
 static void take(const struct spd_import_in *in, spd_sv place, struct spd_event *e)

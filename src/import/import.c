@@ -55,7 +55,8 @@ void spd_import_order(const struct spd_import_in *in, spd_sv place, struct spd_o
     in->out->record(in->out->self, place, &event);
 }
 
-/* ---- times ------------------------------------------------------------------------------------ */
+/* ---- times ------------------------------------------------------------------------------------
+ */
 static bool digits(spd_sv *v, size_t n, int *ret)
 {
     *ret = 0;

@@ -1,5 +1,5 @@
-/* src/import/mwl.c: the scheduled steps of a modality worklist (DICOM PS3.4 K.6): worklist files, answers
- * to a C-FIND, DICOM JSON. A step says what is to be done, never that it was. */
+/* src/import/mwl.c: the scheduled steps of a modality worklist (DICOM PS3.4 K.6): worklist files,
+ * answers to a C-FIND, DICOM JSON. A step says what is to be done, never that it was. */
 #include "import/import.h"
 
 #include <jansson.h>
@@ -7,15 +7,37 @@
 #include "result/dcm_write.h"
 
 enum { /* (gggg,eeee) */
-    ACCESSION = 0x00080050, ISSUER_SQ = 0x00080051, PATIENT_NAME = 0x00100010, PATIENT_ID = 0x00100020,
-    PATIENT_ISSUER = 0x00100021, BIRTH_DATE = 0x00100030, SEX = 0x00100040, STUDY_UID = 0x0020000D,
-    REQUESTER = 0x00321032, PROCEDURE_TEXT = 0x00321060, PROCEDURE_SQ = 0x00321064,
-    LOCATION = 0x00380300, STEP_SQ = 0x00400100, STEP_AE = 0x00400001, STEP_DATE = 0x00400002,
-    STEP_TIME = 0x00400003, STEP_TEXT = 0x00400007, PROTOCOL_SQ = 0x00400008, STEP_ID = 0x00400009,
-    STEP_STATUS = 0x00400020, ENTITY_LOCAL = 0x00400031, ENTITY_UNIVERSAL = 0x00400032,
-    PROCEDURE_ID = 0x00401001, PRIORITY = 0x00401003, REASON = 0x00401002, PLACER = 0x00402016,
-    FILLER = 0x00402017, CODE = 0x00080100, SCHEME = 0x00080102, MEANING = 0x00080104,
-    MODALITY = 0x00080060
+       ACCESSION = 0x00080050,
+       ISSUER_SQ = 0x00080051,
+       PATIENT_NAME = 0x00100010,
+       PATIENT_ID = 0x00100020,
+       PATIENT_ISSUER = 0x00100021,
+       BIRTH_DATE = 0x00100030,
+       SEX = 0x00100040,
+       STUDY_UID = 0x0020000D,
+       REQUESTER = 0x00321032,
+       PROCEDURE_TEXT = 0x00321060,
+       PROCEDURE_SQ = 0x00321064,
+       LOCATION = 0x00380300,
+       STEP_SQ = 0x00400100,
+       STEP_AE = 0x00400001,
+       STEP_DATE = 0x00400002,
+       STEP_TIME = 0x00400003,
+       STEP_TEXT = 0x00400007,
+       PROTOCOL_SQ = 0x00400008,
+       STEP_ID = 0x00400009,
+       STEP_STATUS = 0x00400020,
+       ENTITY_LOCAL = 0x00400031,
+       ENTITY_UNIVERSAL = 0x00400032,
+       PROCEDURE_ID = 0x00401001,
+       PRIORITY = 0x00401003,
+       REASON = 0x00401002,
+       PLACER = 0x00402016,
+       FILLER = 0x00402017,
+       CODE = 0x00080100,
+       SCHEME = 0x00080102,
+       MEANING = 0x00080104,
+       MODALITY = 0x00080060
 };
 
 struct step {
@@ -39,8 +61,9 @@ static spd_sv name_of(const struct step *s, const struct spd_dcm_set *set, uint3
     given = spd_sv_of(v.ptr + at + 1, v.len - at - 1), v.len = at;
     if (spd_sv_find(given, SPD_SV("^"), &at)) given.len = at;
     given = spd_sv_trim(given);
-    return given.len ? spd_arena_printf(s->in->arena, "%.*s, %.*s", SPD_SV_ARG(v), SPD_SV_ARG(given))
-                     : v;
+    return given.len
+               ? spd_arena_printf(s->in->arena, "%.*s, %.*s", SPD_SV_ARG(v), SPD_SV_ARG(given))
+               : v;
 }
 
 static spd_sv issuer_of(const struct step *s)
@@ -96,9 +119,9 @@ static void when_and_what(const struct step *s)
     if (spd_sv_find(hour, SPD_SV("."), &dot)) hour.len = dot;
     if (hour.len == 2) hour = spd_arena_printf(s->in->arena, "%.*s00", SPD_SV_ARG(hour));
     if (day.len == 8 &&
-        spd_import_time(s->in, spd_arena_printf(s->in->arena, "%.*s%.*s", SPD_SV_ARG(day),
-                                                SPD_SV_ARG(hour)),
-                        &t))
+        spd_import_time(
+            s->in, spd_arena_printf(s->in->arena, "%.*s%.*s", SPD_SV_ARG(day), SPD_SV_ARG(hour)),
+            &t))
         s->o->scheduled = t;
     s->o->modality = text(s, step, MODALITY);
     s->o->station_ae = text(s, step, STEP_AE);
@@ -152,10 +175,11 @@ void spd_import_step_keys(struct spd_dcm_set *keys, struct spd_arena *arena)
     static const struct {
         uint32_t tag;
         const char *vr;
-    } whole[] = {{ACCESSION, "SH"},    {PATIENT_NAME, "PN"}, {PATIENT_ID, "LO"},   {PATIENT_ISSUER, "LO"},
-                 {BIRTH_DATE, "DA"},   {SEX, "CS"},          {STUDY_UID, "UI"},    {REQUESTER, "PN"},
-                 {PROCEDURE_TEXT, "LO"}, {LOCATION, "LO"},   {PROCEDURE_ID, "SH"}, {PRIORITY, "SH"},
-                 {REASON, "LO"},       {PLACER, "LO"},       {FILLER, "LO"}},
+    } whole[] = {{ACCESSION, "SH"},      {PATIENT_NAME, "PN"}, {PATIENT_ID, "LO"},
+                 {PATIENT_ISSUER, "LO"}, {BIRTH_DATE, "DA"},   {SEX, "CS"},
+                 {STUDY_UID, "UI"},      {REQUESTER, "PN"},    {PROCEDURE_TEXT, "LO"},
+                 {LOCATION, "LO"},       {PROCEDURE_ID, "SH"}, {PRIORITY, "SH"},
+                 {REASON, "LO"},         {PLACER, "LO"},       {FILLER, "LO"}},
       step[] = {{MODALITY, "CS"},  {STEP_AE, "AE"}, {STEP_DATE, "DA"},  {STEP_TIME, "TM"},
                 {STEP_TEXT, "LO"}, {STEP_ID, "SH"}, {STEP_STATUS, "CS"}};
     static const uint32_t codes[] = {CODE, SCHEME, MEANING};

@@ -1,8 +1,8 @@
-/* src/web/import.c: open orders from a list, and what a comparison with a RIS's list found (domain §11):
- * what `spoed import` and `spoed reconcile` send while a brain runs.
+/* src/web/import.c: open orders from a list, and what a comparison with a RIS's list found (domain
+ * §11): what `spoed import` and `spoed reconcile` send while a brain runs.
  *
- * A record is an order or report event as `spoed export journal` shows them. All of a request's records
- * go to the writer together and come back one by one: a bad one fails alone. */
+ * A record is an order or report event as `spoed export journal` shows them. All of a request's
+ * records go to the writer together and come back one by one: a bad one fails alone. */
 #include "web/web_int.h"
 
 #include <stdio.h>
@@ -131,8 +131,8 @@ static void answer(struct spd_web_req *r, const struct batch *b, const struct re
 void spd_web_h_import(struct spd_web_req *r)
 {
     static const char *const fields[] = {"peer", "records", NULL};
-    struct batch b = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER,
-                      .dutch = r->dutch};
+    struct batch b = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER, .dutch = r->dutch};
     spd_sv peer;
     json_t *o = spd_web_body(r);
     const json_t *list = o ? json_object_get(o, "records") : NULL;
@@ -187,7 +187,7 @@ static bool count(struct spd_web_req *r, const json_t *o, const char *field, int
 
 void spd_web_h_reconcile(struct spd_web_req *r)
 {
-    static const char *const fields[] = {"peer",      "listed", "missing", "extra", "different",
+    static const char *const fields[] = {"peer",   "listed", "missing", "extra", "different",
                                          "extras", "found",  "last",    NULL};
     struct spd_reconcile_event e = {.by = r->who.name};
     struct spd_event event = {.type = SPD_EVENT_RECONCILE, .u.reconcile = &e};

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spd_arena *arena = spd_arena_new((size_t)400 << 20);
-    struct fhir_options o = {.patient_authority = SPD_SV("ZH"), .accession_issuer = SPD_SV("ZH"),
+    struct fhir_options o = {.patient_authority = SPD_SV("ZH"),
+                             .accession_issuer = SPD_SV("ZH"),
                              .now = 1764000000LL * 1000000};
     struct fhir_out out = {NULL, order, said, said};
     spd_sv text = spd_sv_of((const char *)data, size);

@@ -1,10 +1,10 @@
-/* tests/unit/test_core_import.c: going live and going on: import without effect outward, comparison with
- * the RIS's list, feeds that fall silent, messages flushed after a downtime, floods and strangers (domain
- * §8, §9, §11). */
+/* tests/unit/test_core_import.c: going live and going on: import without effect outward, comparison
+ * with the RIS's list, feeds that fall silent, messages flushed after a downtime, floods and
+ * strangers (domain §8, §9, §11). */
 #include "core_world.h"
 
-
-/* ---- the world, and what a test changes of its configuration --------------------------------------- */
+/* ---- the world, and what a test changes of its configuration
+ * --------------------------------------- */
 static void config_as(struct world *w, void (*change)(struct spd_settings *s, struct spd_arena *a))
 {
     struct spd_arena *a = spd_arena_new(1 << 20);
@@ -95,7 +95,8 @@ static size_t alarms(struct world *w, const char *kind_and_subject)
     return world_count(w, SPD_KEY_ALARM_OPEN, kind_and_subject);
 }
 
-/* ---- import --------------------------------------------------------------------------------------- */
+/* ---- import
+ * --------------------------------------------------------------------------------------- */
 static void an_import_has_no_effect_outward(void **state)
 {
     struct world *w = *state;
@@ -117,7 +118,7 @@ static void an_import_has_no_effect_outward(void **state)
     assert_true(world_reason(&overdue, "max_wait")); /* it has waited that long, and shows it */
     assert_int_equal(overdue.images_first, 0);
     assert_int_equal(overdue.arrived, w->now - SPD_HOUR(30)); /* not the time of the import */
-    world_until(w, w->now + SPD_SEC(30)); /* the timers that it left behind */
+    world_until(w, w->now + SPD_SEC(30));                     /* the timers that it left behind */
     assert_int_equal(going_out(w), 0);
     config_as(w, NULL); /* deciding anew is no reason either */
     world_until(w, w->now + SPD_SEC(30));
@@ -160,7 +161,9 @@ static void a_result_before_the_import(void **state)
     assert_int_equal(world_result(w, (struct airesult){.accession = "A1"}), SPD_OK);
     assert_int_equal(w->r.did, SPD_DID_PARK);
     world_until(w, w->now + SPD_SEC(20));
-    assert_int_equal(import(w, (struct listed){.accession = "A1", .study = "1.2.1", .exam = w->now}), SPD_IMPORT_NEW);
+    assert_int_equal(
+        import(w, (struct listed){.accession = "A1", .study = "1.2.1", .exam = w->now}),
+        SPD_IMPORT_NEW);
     assert_int_equal(going_out(w), 0); /* the import pages nobody … */
     world_until(w, w->now + SPD_SEC(45));
     assert_int_equal(world_count(w, SPD_KEY_ALERT_OPEN, "1"), 1); /* … and takes no page away */
@@ -196,11 +199,13 @@ static void a_list_does_not_undo_the_feed(void **state)
         {"without a time: only what is empty",
          {.accession = "A1", .priority = SPD_PRIORITY_ROUTINE, .wire = "R", .body_part = "ABDOMEN"},
          SPD_IMPORT_SAME},
-        {"older", {.accession = "A1", .priority = SPD_PRIORITY_ROUTINE, .wire = "R", .changed = 1},
+        {"older",
+         {.accession = "A1", .priority = SPD_PRIORITY_ROUTINE, .wire = "R", .changed = 1},
          SPD_IMPORT_OLDER},
         {"another patient", {.accession = "A1", .patient = "P9"}, SPD_IMPORT_REFUSED},
         {"closed, and never heard of", {.accession = "X9", .cancel = true}, SPD_IMPORT_CLOSED},
-        {"reported, and never heard of", {.accession = "X8", .report = SPD_REPORT_FINAL},
+        {"reported, and never heard of",
+         {.accession = "X8", .report = SPD_REPORT_FINAL},
          SPD_IMPORT_CLOSED},
         {"of nobody who sends orders", {.accession = "X7", .peer = "ai"}, SPD_IMPORT_REFUSED},
         {"fills in the study", {.accession = "A1", .study = "1.2.77"}, SPD_IMPORT_CHANGED},
@@ -236,17 +241,20 @@ static void priority_known_and_not_told(void **state)
     while (world_item(w, item).level > 2) /* waiting raises it to a level with a word on the wire */
         world_until(w, w->now + SPD_HOUR(1));
     world_deliver(w, "ris", SPD_OUTCOME_OK, NULL, 0);
-    assert_int_equal(world_order(w, (struct order){.accession = "A1", .control = "XO", .wire = "A",
+    assert_int_equal(world_order(w, (struct order){.accession = "A1",
+                                                   .control = "XO",
+                                                   .wire = "A",
                                                    .priority = SPD_PRIORITY_URGENT}),
                      SPD_OK); /* now it is an echo, since it was told */
     assert_int_equal(world_item(w, item).order_priority, SPD_PRIORITY_ROUTINE);
 }
 
-/* ---- the RIS's list ------------------------------------------------------------------------------- */
+/* ---- the RIS's list
+ * ------------------------------------------------------------------------------- */
 static void reconcile(struct world *w, int64_t missing, int64_t extra, int64_t found)
 {
-    struct spd_reconcile_event e = {.peer = sv("ris"), .by = sv("admin"), .listed = 1,
-                                    .missing = missing, .last = 1};
+    struct spd_reconcile_event e = {
+        .peer = sv("ris"), .by = sv("admin"), .listed = 1, .missing = missing, .last = 1};
     world_next(w);
     if (extra) *SPD_LIST_PUSH(&e.extras, w->a) = extra;
     if (found) *SPD_LIST_PUSH(&e.found, w->a) = found;
@@ -289,7 +297,8 @@ static void complete_after_a_comparison(void **state)
     assert_int_equal(w->r.rc, SPD_NOTFOUND);
 }
 
-/* ---- feeds ---------------------------------------------------------------------------------------- */
+/* ---- feeds
+ * ---------------------------------------------------------------------------------------- */
 static void expect_ten_minutes(struct spd_settings *s, struct spd_arena *a)
 {
     (void)a;
@@ -325,7 +334,8 @@ static void a_feed_falls_silent(void **state)
     assert_int_equal(alarms(w, "feed-silent|ris"), 0);
 }
 
-/* A message that comes twice has no second effect, but somebody is there; and an import is no feed. */
+/* A message that comes twice has no second effect, but somebody is there; and an import is no feed.
+ */
 static void who_is_heard(void **state)
 {
     struct world *w = *state;
@@ -342,9 +352,10 @@ static void who_is_heard(void **state)
     assert_true(w->r.revision > revision); /* a replay must hear it too */
 }
 
-/* ---- flushed after a downtime --------------------------------------------------------------------- */
-static enum spd_rc report(struct world *w, const char *accession, enum spd_report_axis axis, const char *text,
-                          spd_usec at)
+/* ---- flushed after a downtime
+ * --------------------------------------------------------------------- */
+static enum spd_rc report(struct world *w, const char *accession, enum spd_report_axis axis,
+                          const char *text, spd_usec at)
 {
     struct spd_report_event e = {.text = sv(text)};
     struct spd_order_in *o;
@@ -363,8 +374,11 @@ static void a_flush_changes_nothing_newer(void **state)
     for (int i = 0; i < 250; i++) { /* what came by hand, or by another way, during the downtime */
         char accession[16];
         snprintf(accession, sizeof accession, "A%d", i);
-        world_order(w, (struct order){.accession = accession, .priority = SPD_PRIORITY_STAT, .wire = "S",
-                                      .exam_done = true, .source_time = w->now - SPD_MIN(5)});
+        world_order(w, (struct order){.accession = accession,
+                                      .priority = SPD_PRIORITY_STAT,
+                                      .wire = "S",
+                                      .exam_done = true,
+                                      .source_time = w->now - SPD_MIN(5)});
         if (i % 2) report(w, accession, SPD_REPORT_FINAL, "the newest text", w->now - SPD_MIN(2));
     }
     world_deliver(w, "ris", SPD_OUTCOME_OK, NULL, 0);
@@ -374,8 +388,11 @@ static void a_flush_changes_nothing_newer(void **state)
         snprintf(accession, sizeof accession, "A%d", i % 250);
         int64_t at = down + SPD_SEC(i);
         if (i < 250)
-            world_order(w, (struct order){.accession = accession, .control = i % 3 ? "XO" : "CA", .wire = "R",
-                                          .cancel = i % 3 == 0, .source_time = at});
+            world_order(w, (struct order){.accession = accession,
+                                          .control = i % 3 ? "XO" : "CA",
+                                          .wire = "R",
+                                          .cancel = i % 3 == 0,
+                                          .source_time = at});
         else
             report(w, accession, SPD_REPORT_PRELIMINARY, "an older text", at);
         changed += w->r.did != SPD_DID_STALE && (i < 250 || i % 2);
@@ -388,14 +405,18 @@ static void a_flush_changes_nothing_newer(void **state)
     }
     assert_int_equal(changed, 0);
     assert_int_equal(going_out(w), before);
-    report(w, "A1", SPD_REPORT_AMENDED, "corrected", down); /* a correction travels whatever its time */
+    report(w, "A1", SPD_REPORT_AMENDED, "corrected",
+           down); /* a correction travels whatever its time */
     assert_int_equal(world_item(w, item_of(w)).report, SPD_REPORT_AMENDED);
 }
 
 static void start_counts_by_source_time(void **state)
 {
     struct world *w = *state;
-    world_order(w, (struct order){.accession = "A1", .exam_done = true, .priority = SPD_PRIORITY_STAT, .wire = "S",
+    world_order(w, (struct order){.accession = "A1",
+                                  .exam_done = true,
+                                  .priority = SPD_PRIORITY_STAT,
+                                  .wire = "S",
                                   .source_time = w->now - SPD_MIN(20)});
     struct spd_item i = world_item(w, item_of(w));
     assert_int_equal(i.arrived, w->now - SPD_MIN(20));
@@ -417,7 +438,9 @@ static void a_result_that_queued(void **state)
     } rows[] = {{"fresh", "A1", "1.2.1", "1.9.1", SPD_MIN(90), true},
                 {"too old", "A2", "1.2.2", "1.9.2", SPD_HOUR(3), false}};
     for (size_t i = 0; i < 2; i++) {
-        world_order(w, (struct order){.accession = rows[i].accession, .study = rows[i].study, .exam_done = true});
+        world_order(w, (struct order){.accession = rows[i].accession,
+                                      .study = rows[i].study,
+                                      .exam_done = true});
         int64_t item = item_of(w);
         size_t before = world_count(w, SPD_KEY_ALERT_OPEN, "1");
         struct spd_result_event e = {.known_peer = 1};
@@ -429,7 +452,8 @@ static void a_result_that_queued(void **state)
         *SPD_LIST_PUSH(&e.result.patient.ids, w->a) = world_cx("P1", "ZH");
         e.result.state = SPD_AI_POSITIVE, e.result.content_at = w->now - rows[i].age;
         struct spd_finding *f = SPD_LIST_PUSH(&e.result.findings, w->a);
-        f->concept = sv("intracranial-hemorrhage"), f->present = SPD_PRESENT_YES, f->probability = 900000;
+        f->concept = sv("intracranial-hemorrhage"), f->present = SPD_PRESENT_YES,
+        f->probability = 900000;
         assert_int_equal(world_apply(w, SPD_EVENT_RESULT, &e), SPD_OK);
         struct spd_item now = world_item(w, item);
         assert_int_equal(now.level, 1); /* it counts and shows in any case */
@@ -439,7 +463,8 @@ static void a_result_that_queued(void **state)
     }
 }
 
-/* ---- floods and strangers ------------------------------------------------------------------------- */
+/* ---- floods and strangers
+ * ------------------------------------------------------------------------- */
 static void a_flood_pushes_out_no_positive(void **state)
 {
     struct world *w = *state;
@@ -450,7 +475,8 @@ static void a_flood_pushes_out_no_positive(void **state)
     for (int i = 1; i <= 1100; i++) { /* further series, each by itself negative */
         char image[24];
         snprintf(image, sizeof image, "1.3.%d", i);
-        world_result(w, (struct airesult){.accession = "A1", .state = SPD_AI_NEGATIVE, .image = image});
+        world_result(
+            w, (struct airesult){.accession = "A1", .state = SPD_AI_NEGATIVE, .image = image});
     }
     assert_int_equal(world_item(w, item).level, 1);
     assert_int_equal(world_count(w, SPD_KEY_ALERT_OPEN, "1"), 1);
@@ -463,7 +489,8 @@ static void strangers_fill_no_disk(void **state)
     struct world *w = *state;
     size_t kept = 0;
     for (int i = 0; i < 260; i++) {
-        struct spd_message_event e = {.park = 1, .why = sv("unlisted-peer"), .alarm = sv("unlisted-peer")};
+        struct spd_message_event e = {
+            .park = 1, .why = sv("unlisted-peer"), .alarm = sv("unlisted-peer")};
         world_next(w);
         envelope(w, &e.message, "ORM^O01", NULL, NULL);
         e.message.peer = sv(""), e.message.sender = sv("X|Y");
@@ -475,19 +502,24 @@ static void strangers_fill_no_disk(void **state)
     assert_int_equal(alarms(w, "unlisted-full|"), 1);
     int64_t journal = w->r.revision;
     for (int i = 0; i < 20; i++) {
-        world_result(w, (struct airesult){.accession = "A1", .unlisted = true}); /* of a listed peer without the role */
+        world_result(w,
+                     (struct airesult){.accession = "A1",
+                                       .unlisted = true}); /* of a listed peer without the role */
         assert_int_equal(w->r.did, SPD_DID_PARK);
     }
     assert_true(w->r.revision > journal);
     int64_t *ids;
     size_t n;
-    assert_int_equal(spd_store_find_all(w->store, SPD_KEY_PARKED_UNLISTED, sv("*"), &ids, &n, w->a, NULL), SPD_OK);
+    assert_int_equal(
+        spd_store_find_all(w->store, SPD_KEY_PARKED_UNLISTED, sv("*"), &ids, &n, w->a, NULL),
+        SPD_OK);
     assert_int_equal(n, 200);
     for (size_t i = 0; i < 10; i++) { /* a person deals with some: there is room again */
         int64_t id = 0;
         world_next(w);
         spd_store_find(w->store, SPD_KEY_PARKED_UNLISTED, sv("*"), 0, &id, 1, &n, NULL);
-        world_act(w, SPD_ACT_DISCARD, (struct spd_action_event){.parked = id, .reason = sv("seen")});
+        world_act(w, SPD_ACT_DISCARD,
+                  (struct spd_action_event){.parked = id, .reason = sv("seen")});
         assert_int_equal(w->r.rc, SPD_OK);
     }
     struct spd_message_event e = {.park = 1, .why = sv("unlisted-peer")};
@@ -499,7 +531,8 @@ static void strangers_fill_no_disk(void **state)
     assert_int_equal(alarms(w, "unlisted-full|"), 0);
 }
 
-/* ---- mode observe --------------------------------------------------------------------------------- */
+/* ---- mode observe
+ * --------------------------------------------------------------------------------- */
 static void observes(struct spd_settings *s, struct spd_arena *a)
 {
     (void)a;
@@ -511,16 +544,24 @@ static void what_was_observed_is_not_sent_later(void **state)
     struct world *w = *state;
     struct spd_outbox rows[4];
     config_as(w, observes);
-    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .exam_done = true, .bytes = "MSH|A1"});
+    world_order(w, (struct order){
+                       .accession = "A1", .study = "1.2.1", .exam_done = true, .bytes = "MSH|A1"});
     int64_t item = item_of(w);
     world_result(w, (struct airesult){.accession = "A1"});
     config_as(w, NULL); /* live, while the row still waits */
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OBSERVED, rows, 4), 1);
     assert_true(rows[0].observe); /* so that the channel keeps it in the house */
-    world_order(w, (struct order){.accession = "A1", .control = "XO", .wire = "S", .priority = SPD_PRIORITY_STAT,
+    world_order(w, (struct order){.accession = "A1",
+                                  .control = "XO",
+                                  .wire = "S",
+                                  .priority = SPD_PRIORITY_STAT,
                                   .bytes = "MSH|A1b"});
-    assert_int_equal(world_item(w, item).order_priority, SPD_PRIORITY_STAT); /* no echo: it never heard us */
-    world_order(w, (struct order){.accession = "A2", .study = "1.2.2", .exam_done = true, .patient = "P2",
+    assert_int_equal(world_item(w, item).order_priority,
+                     SPD_PRIORITY_STAT); /* no echo: it never heard us */
+    world_order(w, (struct order){.accession = "A2",
+                                  .study = "1.2.2",
+                                  .exam_done = true,
+                                  .patient = "P2",
                                   .bytes = "MSH|A2"});
     world_result(w, (struct airesult){.accession = "A2", .study = "1.2.2", .patient = "P2"});
     assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 4), 1);
@@ -530,14 +571,21 @@ static void what_was_observed_is_not_sent_later(void **state)
 #define WORLD(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        WORLD(an_import_has_no_effect_outward), WORLD(twice_is_once),
-        WORLD(a_result_after_the_import_pages), WORLD(a_result_before_the_import),
-        WORLD(an_old_unmatched_page_goes_on_alone), WORLD(a_list_does_not_undo_the_feed),
-        WORLD(priority_known_and_not_told), WORLD(complete_after_a_comparison),
-        WORLD(a_feed_falls_silent), WORLD(who_is_heard), WORLD(a_flush_changes_nothing_newer),
-        WORLD(start_counts_by_source_time), WORLD(a_result_that_queued),
-        WORLD(a_flood_pushes_out_no_positive), WORLD(strangers_fill_no_disk),
-        WORLD(what_was_observed_is_not_sent_later)};
+    const struct CMUnitTest tests[] = {WORLD(an_import_has_no_effect_outward),
+                                       WORLD(twice_is_once),
+                                       WORLD(a_result_after_the_import_pages),
+                                       WORLD(a_result_before_the_import),
+                                       WORLD(an_old_unmatched_page_goes_on_alone),
+                                       WORLD(a_list_does_not_undo_the_feed),
+                                       WORLD(priority_known_and_not_told),
+                                       WORLD(complete_after_a_comparison),
+                                       WORLD(a_feed_falls_silent),
+                                       WORLD(who_is_heard),
+                                       WORLD(a_flush_changes_nothing_newer),
+                                       WORLD(start_counts_by_source_time),
+                                       WORLD(a_result_that_queued),
+                                       WORLD(a_flood_pushes_out_no_positive),
+                                       WORLD(strangers_fill_no_disk),
+                                       WORLD(what_was_observed_is_not_sent_later)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
