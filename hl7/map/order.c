@@ -52,7 +52,7 @@ void hl7_group_ids(const struct hl7_read *r, const struct hl7_group *g, struct s
 /* ---- is it imaging, and what --------------------------------------------------------------- */
 static bool service_speaks(const struct hl7_read *r, const struct hl7_at *at, spd_sv *modality)
 {
-    struct hl7_texts said = hl7_take_all(r, at, hl7_fact(r, HL7_F_SERVICE), HL7_K_LONG, NULL);
+    struct hl7_texts said = hl7_take_all(r, at, hl7_fact(r, HL7_F_SERVICE), HL7_K_EACH, NULL);
     bool any = false;
     for (size_t i = 0; i < said.n; i++) {
         bool found, is_code = said.v[i].len && !memchr(said.v[i].ptr, ' ', said.v[i].len);
@@ -68,7 +68,7 @@ static bool known_procedure(const struct hl7_read *r, const struct hl7_at *at,
 {
     struct hl7_texts codes = {NULL, 0};
     if (r->o->procedure)
-        codes = hl7_take_all(r, at, hl7_fact(r, HL7_F_PROCEDURE_CODE), HL7_K_LONG, NULL);
+        codes = hl7_take_all(r, at, hl7_fact(r, HL7_F_PROCEDURE_CODE), HL7_K_EACH, NULL);
     for (size_t i = 0; i < codes.n; i++)
         if (r->o->procedure(r->o->procedure_ctx, codes.v[i], ret)) {
             hl7_trace_add(r, "order.body_part", ret->body_part, codes.v[i],

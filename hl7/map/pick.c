@@ -268,6 +268,11 @@ struct texts {
     struct hl7_texts all;
 };
 
+static bool all_sources(enum hl7_kind kind)
+{
+    return kind == HL7_K_LONG || kind == HL7_K_EACH;
+}
+
 static enum go take_text(void *ctx, const struct hl7_hit *hit)
 {
     struct texts *t = ctx;
@@ -277,7 +282,7 @@ static enum go take_text(void *ctx, const struct hl7_hit *hit)
         if (spd_sv_eq(t->all.v[i], v)) return SAID;
     *SPD_LIST_ADD(&t->all, t->r->arena) = v;
     trace_hit(t->r, t->s, hit, v);
-    return t->kind == HL7_K_UID ? SAID : t->kind == HL7_K_LONG ? SAID : STOP;
+    return t->kind == HL7_K_UID || all_sources(t->kind) ? SAID : STOP;
 }
 
 struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at,
@@ -285,7 +290,7 @@ struct hl7_texts hl7_take_all(const struct hl7_read *r, const struct hl7_at *at,
 {
     struct texts t = {.r = r, .s = s, .kind = kind};
     struct walk w = {r, at, take_text, &t, false};
-    walk(&w, s, kind == HL7_K_LONG);
+    walk(&w, s, all_sources(kind));
     if (ret_nulled) *ret_nulled = w.nulled && !t.all.n;
     return t.all;
 }

@@ -322,20 +322,34 @@ static void take_line(struct reading *d, size_t i, size_t seg)
 
 /* ---- lines that are no finding -----------------------------------------------------------------
  */
-/* A source of a finding reads it: a probability, a site, in a line of its own. */
+/* Does a source of these read this very line, by a test of the line itself? */
+static bool is_read_by(const struct reading *d, const struct hl7_at *at,
+                       const struct hl7_sources *sources)
+{
+    for (size_t s = 0; s < sources->n; s++) {
+        const struct hl7_source *one = &sources->v[s];
+        bool of_line = false;
+        for (size_t i = 0; i < one->when.n; i++)
+            of_line |= !strcmp(one->when.v[i].path.p.id, "OBX");
+        if (of_line && one->n_paths && !strcmp(one->paths[0].p.id, "OBX") &&
+            hl7_pass(d->r, at, &one->when))
+            return true;
+    }
+    return false;
+}
+
+/* A probability, a site, the study in a line of its own: no finding, and nothing unknown. */
 static bool is_detail(const struct reading *d, const struct hl7_at *at)
 {
-    for (size_t i = 0; i < d->map->n_lines; i++) {
-        const struct hl7_result_line *l = &d->map->lines[i];
-        const struct hl7_sources *const all[] = {
-            &l->probability,       &l->site,      &l->laterality,  &l->code,
-            &d->map->manufacturer, &d->map->name, &d->map->version};
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-            for (size_t s = 0; s < all[k]->n; s++)
-                if (all[k]->v[s].n_paths && !strcmp(all[k]->v[s].paths[0].p.id, "OBX") &&
-                    all[k]->v[s].when.n && hl7_pass(d->r, at, &all[k]->v[s].when))
-                    return true;
-    }
+    const struct hl7_result_map *m = d->map;
+    if (is_read_by(d, at, &m->manufacturer) || is_read_by(d, at, &m->name) ||
+        is_read_by(d, at, &m->version) || is_read_by(d, at, &m->study_uid) ||
+        is_read_by(d, at, &m->id) || is_read_by(d, at, &m->at))
+        return true;
+    for (size_t i = 0; i < m->n_lines; i++)
+        if (is_read_by(d, at, &m->lines[i].probability) || is_read_by(d, at, &m->lines[i].site) ||
+            is_read_by(d, at, &m->lines[i].laterality) || is_read_by(d, at, &m->lines[i].code))
+            return true;
     return false;
 }
 

@@ -118,6 +118,8 @@ static enum spd_rc read_source(const struct hl7_site *s, const struct spd_yaml *
         (kind == HL7_K_TIME || kind == HL7_K_LINES || kind == HL7_K_CX || kind == HL7_K_UID))
         return spd_yaml_fail_key(text, err, "a fixed value makes no sense here");
     if ((c = spd_yaml_get(node, "when")) && (rc = hl7_site_tests(s, c, &ret->when, err))) return rc;
+    c = spd_yaml_get(node, "values") ? spd_yaml_get(node, "values") : spd_yaml_get(node, "strip");
+    if (c && kind == HL7_K_TIME) return spd_yaml_fail_key(c, err, "a time is read as it stands");
     if ((c = spd_yaml_get(node, "values")) && (rc = read_values(s, c, kind, ret, err))) return rc;
     if ((c = spd_yaml_get(node, "strip")) && (rc = spd_yaml_text(c, &ret->strip, err))) return rc;
     if (!(c = spd_yaml_get(node, "authority"))) return SPD_OK;
@@ -185,12 +187,13 @@ static enum spd_rc read_map(struct hl7_site *s, const struct spd_yaml *root, str
     static const char *const keys[] = {"map",   "name",   "order",   "patient",
                                        "visit", "report", "results", NULL};
     const struct spd_yaml *version = spd_yaml_get(root, "map"), *c;
+    spd_sv name; /* for people who read the file */
     enum spd_rc rc = spd_yaml_keys(root, keys, err);
     if (rc) return rc;
     if (!version) return spd_yaml_fail(root, err, "the first key of a field map is map: 1");
     if (!spd_sv_is(version->text, "1"))
         return spd_yaml_fail(version, err, "this version reads field maps of map: 1");
-    if ((c = spd_yaml_get(root, "name")) && (rc = spd_yaml_text(c, &s->name, err))) return rc;
+    if ((c = spd_yaml_get(root, "name")) && (rc = spd_yaml_text(c, &name, err))) return rc;
     for (const struct spd_yaml *part = root->child; part; part = part->next) {
         if (spd_sv_is(part->key, "map") || spd_sv_is(part->key, "name")) continue;
         rc = spd_sv_is(part->key, "results") ? hl7_site_results(s, part, err)

@@ -70,7 +70,8 @@ enum hl7_kind {
     HL7_K_TIME,
     HL7_K_PRIORITY,
     HL7_K_MODALITY,
-    HL7_K_LINES /* all lines that pass, in the order of the message */
+    HL7_K_LINES, /* all lines that pass, in the order of the message */
+    HL7_K_EACH   /* TEXT, of all sources */
 };
 
 struct hl7_at_path { /* a path with its text; seg 0: not given, any segment of that name */
@@ -146,7 +147,7 @@ enum { HL7_RESULT_MAPS_MAX = 32, HL7_RESULT_LINES_MAX = 200 };
 struct hl7_site {
     struct spd_arena *arena;
     int refs; /* atomic */
-    spd_sv file, text, name;
+    spd_sv file, text;
     struct hl7_sources facts[HL7_F_N];
     struct hl7_result_map *results;
     size_t n_results;

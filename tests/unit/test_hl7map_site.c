@@ -55,6 +55,8 @@ static const struct {
     {"not a modality", HEAD "order: {modality: {from: ZOR-1, values: {H: ct}}}\n", "m.yaml:2:45",
      "capitals"},
     {"fixed time", HEAD "order: {scheduled: {text: now}}\n", "m.yaml:2:21", "makes no sense"},
+    {"values of a time", HEAD "order: {scheduled: {from: OBR-36, values: {A: B}}}\n", "m.yaml:2:35",
+     "as it stands"},
     {"authority of a text", HEAD "order: {callback: {from: OBR-17, authority: ZH}}\n",
      "m.yaml:2:34", "have an authority"},
     {"lines of a component", HEAD "report: {text: OBX-5.1}\n", "m.yaml:2:16", "whole field"},
