@@ -161,10 +161,11 @@ static enum spd_rc confirm_patient(struct spd_tx *tx, struct spd_work *w,
                                    const struct spd_action_event *e)
 {
     if (!e->reason.len) return needs_reason(tx);
-    if (!w->item.ask_person)
+    if (!w->item.ask_person && !w->item.extra_since)
         return spd_tx_refuse(tx, SPD_EXISTS, "not-asked", "Hier staat geen vraag over de patiënt.",
                              "Nothing is asked about this patient.");
     w->item.ask_person = 0;
+    w->item.extra_since = 0; /* a person knows of it, and that the RIS does not list it */
     return done(tx, e, w, SPD_WHY_ORDER);
 }
 

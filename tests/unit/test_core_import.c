@@ -287,6 +287,12 @@ static void complete_after_a_comparison(void **state)
     marked = world_item(w, item);
     assert_false(world_reason(&marked, "not-in-ris"));
     reconcile(w, 0, item, 0);
+    world_act(w, SPD_ACT_CONFIRM_PATIENT,
+              (struct spd_action_event){.item = item, .reason = sv("asked the RIS")});
+    assert_int_equal(w->r.rc, SPD_OK);
+    marked = world_item(w, item);
+    assert_false(world_reason(&marked, "not-in-ris"));
+    reconcile(w, 0, item, 0);
     world_order(w, (struct order){.accession = "A1", .control = "XO"}); /* its RIS speaks of it */
     marked = world_item(w, item);
     assert_false(world_reason(&marked, "not-in-ris"));
