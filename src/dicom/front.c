@@ -25,6 +25,7 @@
 
 #include "base/sv.h"
 #include "dicom/tls.h"
+#include "result/dcm.h"
 
 enum { PLACES = 64, PER_PEER = 32 };
 
@@ -244,6 +245,7 @@ int spd_dicom_front_main(int argc, char **argv)
     sigaction(SIGTERM, &term, NULL), sigaction(SIGINT, &term, NULL),
         sigaction(SIGCHLD, &chld, NULL);
     signal(SIGPIPE, SIG_IGN);
+    spd_dcm_text_warm(); /* the children may open no file */
     setenv("TCP_NODELAY", "1", 1); /* DCMTK reads it; without, every message waits 40 ms */
     states = mmap(NULL, PLACES * sizeof *states, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -10,6 +10,11 @@ static bool answer(struct spd_service *s, const struct spd_command *c, unsigned 
     return spd_service_respond(s, c, &r);
 }
 
+struct asked { /* how the answers are to be written */
+    const struct spd_single_byte *set; /* NULL: UTF-8 */
+    spd_sv transfer;
+};
+
 /* Has the peer asked to stop (or gone)? Looks only at what is already there. */
 static enum spd_pdv cancelled(struct spd_service *s, const struct spd_command *c, bool *ret)
 {
@@ -27,13 +32,24 @@ static enum spd_pdv cancelled(struct spd_service *s, const struct spd_command *c
     return r == SPD_PDV_NONE ? SPD_PDV_OK : r;
 }
 
-static enum spd_pdv answers(struct spd_service *s, const struct spd_command *c)
+/* One answer of the brain, in the query's character set where that can hold it. */
+static bool pass_on(struct spd_service *s, const struct spd_command *c, const struct asked *q, spd_sv body,
+                    struct spd_arena *arena)
+{
+    struct spd_str own = SPD_STR_INIT(1 << 20);
+    if (q->set && spd_single_byte_answer(q->set, body, q->transfer, &own, arena)) body = spd_str_sv(&own);
+    bool ok = answer(s, c, SPD_STATUS_PENDING, NULL, true) && spd_service_data(s, c->context, body);
+    spd_str_done(&own);
+    return ok;
+}
+
+static enum spd_pdv answers(struct spd_service *s, const struct spd_command *c, const struct asked *q)
 {
     bool stop = false;
     for (size_t n = 1;; n++) {
         char type;
         spd_sv body;
-        struct spd_arena *one = spd_arena_new(SPD_FRAME_MAX);
+        struct spd_arena *one = spd_arena_new((size_t)2 * SPD_FRAME_MAX);
         enum spd_rc rc = one ? spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, one) : SPD_NOMEM;
         enum spd_pdv r = SPD_PDV_OK;
         bool end = rc || type == 'f';
@@ -43,8 +59,7 @@ static enum spd_pdv answers(struct spd_service *s, const struct spd_command *c)
             unsigned status = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1]
                                                                << 8;
             if (!answer(s, c, stop ? SPD_STATUS_CANCEL : status, NULL, false)) r = SPD_PDV_END;
-        } else if (!stop &&
-                   (!answer(s, c, SPD_STATUS_PENDING, NULL, true) || !spd_service_data(s, c->context, body)))
+        } else if (!stop && !pass_on(s, c, q, body, one))
             r = SPD_PDV_END;
         spd_arena_free(one);
         if (r || end) return r;
@@ -65,6 +80,8 @@ enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c)
     struct spd_dcm d = {0};
     bool too_big = false;
     unsigned char context = c->context;
+    struct spd_single_byte set;
+    struct asked asked = {NULL, SPD_SV_NONE};
     enum spd_pdv r = spd_service_collect(s, false, SPD_MESSAGE_SECONDS, 1 << 18, &data, &context, &too_big);
     if (!r && !s->io->context(s->io->ctx, context, &abstract, &transfer)) r = SPD_PDV_END;
     if (!r &&
@@ -76,6 +93,8 @@ enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c)
                 ? SPD_PDV_OK
                 : SPD_PDV_END;
     else if (!r) {
+        asked.transfer = spd_arena_dup(s->arena, spd_sv_from(transfer));
+        if (spd_single_byte(d.charset, &set, s->arena)) asked.set = &set;
         q.reporting = s->reporting;
         spd_str_addc(&body, strcmp(transfer, "1.2.840.10008.1.2") ? 1 : 0);
         spd_frame_put(&body, spd_sv_from(abstract));
@@ -84,7 +103,7 @@ enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c)
             r = answer(s, c, SPD_STATUS_RESOURCES, "the brain does not answer", false) ? SPD_PDV_OK
                                                                                     : SPD_PDV_END;
         else
-            r = answers(s, c);
+            r = answers(s, c, &asked);
     }
     spd_str_done(&data), spd_str_done(&body);
     return r;

@@ -53,6 +53,15 @@ void spd_command_text(struct spd_str *out, unsigned element, spd_sv text); /* at
 /* The group length, then the body. */
 void spd_command_finish(spd_sv body, struct spd_str *out);
 
+/* ---- answers in the character set of the query (service_charset.c) ---- */
+struct spd_single_byte {
+    spd_sv name, high[128]; /* what the bytes from 80 mean, as UTF-8; "" nothing */
+};
+bool spd_single_byte(spd_sv set, struct spd_single_byte *ret, struct spd_arena *arena); /* false: it is none */
+/* False: a letter of the answer is not in the set (or the answer cannot be read); it stays as it is. */
+bool spd_single_byte_answer(const struct spd_single_byte *set, spd_sv answer, spd_sv transfer, struct spd_str *out,
+                            struct spd_arena *arena);
+
 /* ---- one service each ---- */
 enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c);
 enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c);

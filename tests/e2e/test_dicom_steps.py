@@ -132,12 +132,9 @@ def by_odil(b):
     a = odil.Association()
     a.set_peer_host("127.0.0.1")
     a.set_peer_port(b.dicom)
-    parameters = a.get_parameters()
-    parameters.set_calling_ae_title("ODIL")
-    parameters.set_called_ae_title("SPOED")
-    parameters.set_presentation_contexts([odil.AssociationParameters.PresentationContext(
-        1, MPPS, ["1.2.840.10008.1.2"], odil.AssociationParameters.PresentationContext.Role.SCU)])
-    a.set_parameters(parameters) if hasattr(a, "set_parameters") else a.update_parameters().set_presentation_contexts(parameters.get_presentation_contexts())
+    context = odil.AssociationParameters.PresentationContext
+    a.update_parameters().set_calling_ae_title("ODIL").set_called_ae_title("SPOED").set_presentation_contexts(
+        [context(1, MPPS, ["1.2.840.10008.1.2"], context.Role.SCU)])
     a.associate()
 
     def tag(group, element):
@@ -151,16 +148,17 @@ def by_odil(b):
     data.add(tag(0x0010, 0x0021), ["ZH"], odil.VR.LO)
     data.add(tag(0x0040, 0x0252), ["IN PROGRESS"], odil.VR.CS)
     data.add(tag(0x0040, 0x0270), [sps], odil.VR.SQ)
-    scu = odil.NCreateSCU(a)
-    scu.set_affected_sop_class(MPPS)
-    request = odil.messages.NCreateRequest(a.next_message_id(), MPPS, step, data)
-    scu.n_create(request)
+    request = odil.messages.NCreateRequest(a.next_message_id(), MPPS, data)
+    if hasattr(request, "set_affected_sop_instance_uid"):
+        request.set_affected_sop_instance_uid(step)
+    a.send_message(request, MPPS)
+    said = a.receive_message().get_command_set()
+    step = bytes(said.as_string("AffectedSOPInstanceUID")[0]).decode().rstrip("\0")
     check("odil: a begun step leaves the worklist", until(lambda: not on_modality(b, o)))
     change = odil.DataSet()
     change.add(tag(0x0040, 0x0252), ["COMPLETED"], odil.VR.CS)
-    scu = odil.NSetSCU(a)
-    scu.set_affected_sop_class(MPPS)
-    scu.n_set(odil.messages.NSetRequest(a.next_message_id(), MPPS, step, change))
+    a.send_message(odil.messages.NSetRequest(a.next_message_id(), MPPS, step, change), MPPS)
+    equal("odil: N-SET is taken", a.receive_message().get_command_set().as_int("Status")[0], 0)
     check("odil: and is to be read when it ends", until(lambda: b.item(o.accession)["status"] == "arrived"))
     a.release()
 
