@@ -62,7 +62,7 @@ enum spd_rc spd_message_begin(struct spd_tx *tx, const struct spd_message_in *m,
     return SPD_OK;
 }
 
-/* Processed again, and no longer parked: then what it was parked as is dealt with. */
+/* Processed again: what it was parked as is dealt with; where it is parked once more, by that. */
 static enum spd_rc unpark_first(struct spd_tx *tx, int64_t message)
 {
     struct spd_message first;
@@ -87,7 +87,7 @@ enum spd_rc spd_message_end(struct spd_tx *tx, const struct spd_message_in *m, c
     row.reason = m->reason.len ? m->reason : spd_sv_from(reason);
     if (m->again && !row.reason.len)
         row.reason = spd_arena_printf(tx->a, "message %lld again", (long long)m->again);
-    if (m->again && !parked) TRY(unpark_first(tx, m->again));
+    if (m->again) TRY(unpark_first(tx, m->again));
     row.item = tx->items.n ? tx->items.v[0] : 0;
     row.items.v = tx->items.v, row.items.n = tx->items.n;
     row.outcome_seq = tx->seq, row.parked = parked;

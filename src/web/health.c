@@ -23,6 +23,24 @@ static bool own_reason(struct spd_web_req *r, const char *name, bool ok, const c
     return ok;
 }
 
+/* A destination that a person has paused: said until it is resumed, no reason to be taken away. */
+static void paused(struct spd_web_req *r, struct spd_query *q)
+{
+    const struct spd_web_host *h = &r->web->host;
+    struct spd_web_destination d;
+    for (size_t i = 0; q && *r->db && h->destination && h->destination(h->self, i, &d); i++) {
+        bool is = false;
+        if (spd_queue_paused(spd_query_store(q), spd_sv_from(d.name), r->arena, &is, NULL) || !is)
+            continue;
+        spd_sv nl = spd_arena_printf(
+                   r->arena, "Bestemming %s is stilgezet; wat er naartoe moet, wacht.", d.name),
+               en = spd_arena_printf(
+                   r->arena, "Destination %s is paused; what has to go there waits.", d.name),
+               todo = spd_arena_printf(r->arena, "spoed queue resume %s", d.name);
+        own_reason(r, "paused", false, nl.ptr, en.ptr, todo.ptr, todo.ptr);
+    }
+}
+
 void spd_web_h_readyz(struct spd_web_req *r)
 {
     struct spd_web_host *h = &r->web->host;
@@ -56,6 +74,7 @@ void spd_web_h_readyz(struct spd_web_req *r)
         if (more.len) spd_j_sep(&r->out), spd_str_add(&r->out, spd_str_sv(&more));
         spd_str_done(&more);
     }
+    paused(r, q);
     spd_j_close(&r->out, ']');
     spd_j_bool(&r->out, "ready", ready);
     spd_j_bool(&r->out, "complete", l && spd_list_complete(l));

@@ -19,7 +19,7 @@ async def process(reader, writer):
 
 
 async def main(port):
-    server = await start_hl7_server(process, "127.0.0.1", port, encoding="utf-8")
+    server = await start_hl7_server(process, "127.0.0.1", port, encoding="latin-1")  # as MSH-18 of the tests' orders, which is empty
     print("ready", flush=True)
     async with server:
         await server.serve_forever()

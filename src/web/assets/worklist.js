@@ -224,6 +224,8 @@ function drawNotes() {
     if (!state.complete) notes.push(["warn", "n-incomplete", t("note_incomplete")]);
     if (state.observe.length)
         notes.push(["warn", "n-observe", t("note_observe", { names: state.observe.join(", ") })]);
+    for (const r of state.ready.reasons || [])
+        if (r.name === "paused" && reasonText(r)) notes.push(["warn", "n-paused", reasonText(r)]);
     if (state.ready.ready === false) {
         const why = state.ready.reasons
             .filter((r) => r.ok !== true)
