@@ -96,20 +96,24 @@ static spd_sv msh(spd_sv bytes, unsigned field, struct spd_arena *arena)
     return spd_arena_dup(arena, hl7_get(&m, &m.segs[0], field, 1, 1, 0).raw);
 }
 
-/* The address is not known here: whose other keys fit, when that is only one. */
-static const struct spd_peer *peer_of(const struct spd_config *c, spd_sv msh_3, spd_sv msh_4)
+/* The address is not known here: of those whose other keys fit, the one with the most of them. */
+static const struct spd_peer *peer_of(const struct spd_config *c, spd_sv msh_3, spd_sv msh_4,
+                                      bool *ret_several)
 {
     const struct spd_peer *found = NULL;
+    int most = -1;
+    *ret_several = false;
     for (size_t i = 0; i < c->n_peers; i++) {
         const struct spd_peer *p = &c->peers[i];
+        int keys = (p->match.msh_3.len > 0) + (p->match.msh_4.len > 0);
         if ((p->match.door.len && !spd_sv_is(p->match.door, "hl7")) || p->match.n_ae_title ||
-            (p->match.msh_3.len && !spd_sv_eq(p->match.msh_3, msh_3)) ||
+            p->match.user.len || (p->match.msh_3.len && !spd_sv_eq(p->match.msh_3, msh_3)) ||
             (p->match.msh_4.len && !spd_sv_eq(p->match.msh_4, msh_4)))
             continue;
-        if (found) return NULL;
-        found = p;
+        if (keys == most) *ret_several = true;
+        if (keys > most) found = p, most = keys, *ret_several = false;
     }
-    return found;
+    return *ret_several ? NULL : found;
 }
 
 /* ---- what it became ---------------------------------------------------------------------------
@@ -223,7 +227,10 @@ void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer 
     struct spd_receipt r = {0};
     struct spd_err err = {0};
     *ret = (struct spd_trial_said){.item = SPD_SV("null")};
-    if (!peer) peer = peer_of(t->config, msh(bytes, 3, arena), msh(bytes, 4, arena));
+    bool several = false;
+    if (!peer) peer = peer_of(t->config, msh(bytes, 3, arena), msh(bytes, 4, arena), &several);
+    if (several)
+        say(ret, SPD_SV("Several peers could have sent it: say which with --peer."), arena);
     spd_config_hl7_options(t->config, peer, t->zone, arena, &o);
     if (charset.len) o.charset = charset;
     if (zone) o.zone = zone;

@@ -28,7 +28,7 @@ struct spd_trial_said { /* in the arena given, or literals */
 enum spd_rc spd_trial_new(const struct spd_config *config, struct spd_trial **ret,
                           struct spd_err *err);
 void spd_trial_free(struct spd_trial *t); /* NULL is a no-op */
-/* One message, without frame, as if that peer had sent it; NULL: the one peer whose MSH-3 and MSH-4
+/* One message, without frame, as if that peer had sent it; NULL: the peer whose MSH-3 and MSH-4
  * fit, else nobody who is listed. charset, zone: in place of the peer's, "" and NULL leave them.
  * Always says something. */
 void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer *peer,

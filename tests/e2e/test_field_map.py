@@ -122,6 +122,8 @@ def a_sites_fields():
         told = lines("try", "--peer", "zris", "--explain", "-", config=b.path("spoed.yaml"), text=zorder(2, "ZZ-78").encode())[0]
         equal("try reads by the same map", (told["item"] or {}).get("accession"), {"value": "78", "issuer": "ZH"})
         check("and says by which line of it", any("ZOR-3" in t and "site.yaml:4" in t for t in told["reasons"]), told["reasons"])
+        told = lines("try", "-", config=b.path("spoed.yaml"), text=zorder(9, "ZZ-98").encode())[0]
+        equal("the sender is known by MSH-3 too", (told["item"] or {}).get("accession"), {"value": "98", "issuer": "ZH"})
         check("no such peer is a usage error", hl7("try", "--peer", "nobody", "-", config=b.path("spoed.yaml"), text=b"")[0] == 2)
         b.put("maps/site.yaml", SITE.replace("ZOR-3", "ZOR-4"))
         b.reload()
