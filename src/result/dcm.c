@@ -182,7 +182,7 @@ static enum spd_rc in_set(struct scan *s, struct frame *f)
     if (f->end - s->pos < 8)
         return bad(s, SPD_INVALID, f->set->n ? f->set->v[f->set->n - 1].tag : 0,
                    "the data ends too early");
-    uint32_t tag = tag_at(s, s->pos), len;
+    uint32_t tag = tag_at(s, s->pos), len = 0;
     if (tag == ITEM_END && f->undefined) return s->pos += 8, s->depth--, SPD_OK;
     if (s->companion && s->depth == 1 && tag >= FRAMES) {
         if (!s->head) s->head = s->pos;
@@ -278,7 +278,7 @@ static enum spd_rc read_meta(spd_sv bytes, size_t *at, spd_sv *ret_xfer, struct 
     struct frame f = {.end = bytes.len};
     while (s.len - s.pos >= 8 && u16(&s, s.pos) == 2) {
         struct spd_dcm_elem e = {.tag = tag_at(&s, s.pos)};
-        uint32_t len;
+        uint32_t len = 0;
         enum spd_rc rc = element_head(&s, &f, &e, &len);
         if (rc) return rc;
         if (len > s.len - s.pos)
