@@ -157,7 +157,7 @@ size_t spd_order_compare(const struct spd_item *item, const struct spd_order_eve
         if (y.len && !spd_sv_ieq(x, y))
             differs(&f, persons[i].name, x.len ? SPD_SV("*") : SPD_SV_NONE, SPD_SV("*"), true);
     }
-    if (e->message.raw.len && !item->source_message)
+    if (e->message.hash.len && !item->source_message) /* not raw: a journal has none */
         differs(&f, "message", SPD_SV_NONE, e->message.type, true);
     return f.n;
 }
