@@ -27,7 +27,7 @@
 #include "net/socket.h"
 #include "unit/store_folder.h"
 
-enum { RUNS = 5, MID = RUNS / 2, DURABLE = 20000, ECHO = 30000, STEADY = 500, ORDERS = 1000, OBX = 1 << 20 };
+enum { RUNS = 5, MID = RUNS / 2, DURABLE = 8000, ECHO = 30000, STEADY = 500, ORDERS = 1000, OBX = 1 << 20 };
 enum { NEW_ORDER, SAME_ORDERS };
 
 static struct spd_codes *codes;
