@@ -1,9 +1,10 @@
-/* src/channel/dicom.c: rows that go to a DICOM peer: results to an archive by C-STORE, as they came, and events of
- * workitems to a subscriber by N-EVENT-REPORT (PS3.4 CC.2.4). One table, one function for each kind.
+/* src/channel/dicom.c: rows that go to a DICOM peer: results to an archive by C-STORE, as they
+ * came, and events of workitems to a subscriber by N-EVENT-REPORT (PS3.4 CC.2.4). One table, one
+ * function for each kind.
  *
- * An association for each row: the peer's silence then costs that row only. Sending again is harmless by either: an
- * archive knows the SOP Instance UID, an event says a state that holds. So what became of a row is never "unknown".
- * Threads: one self per worker. */
+ * An association for each row: the peer's silence then costs that row only. Sending again is
+ * harmless by either: an archive knows the SOP Instance UID, an event says a state that holds. So
+ * what became of a row is never "unknown". Threads: one self per worker. */
 #include "channel/internal.h"
 
 #include "scu/scu.h"
@@ -52,7 +53,8 @@ int64_t spd_channel_result_message(const struct spd_outbox *row)
     return split(row->payload, &message, &sop_class, &sop_uid) ? message : 0;
 }
 
-static bool prepare_result(const struct spd_delivery *d, struct prepared *ret, struct spd_arena *arena)
+static bool prepare_result(const struct spd_delivery *d, struct prepared *ret,
+                           struct spd_arena *arena)
 {
     int64_t message;
     (void)arena;
@@ -123,7 +125,8 @@ static enum spd_rc dicom_open(const struct spd_channel_config *config, void **re
     enum spd_rc rc = spd_scu_parse(config->to, &s->to, err);
     spd_sv host = s->to.host;
     if (!rc && !s->to.tls && !config->insecure && !spd_channel_is_loopback(host))
-        rc = spd_fail(err, SPD_INVALID, "to", "plain text beyond loopback: use dicom-tls://, or insecure: true");
+        rc = spd_fail(err, SPD_INVALID, "to",
+                      "plain text beyond loopback: use dicom-tls://, or insecure: true");
     if (rc) {
         spd_free(s);
         return rc;
@@ -134,7 +137,8 @@ static enum spd_rc dicom_open(const struct spd_channel_config *config, void **re
     s->to.ca = config->tls.ca;
     s->to.seconds = config->connect_timeout ? (int)(config->connect_timeout / SPD_USEC_PER_SEC) : 3;
     if (s->to.seconds < 1) s->to.seconds = 1;
-    s->to.answer_seconds = config->total_timeout ? (int)(config->total_timeout / SPD_USEC_PER_SEC) : 8;
+    s->to.answer_seconds =
+        config->total_timeout ? (int)(config->total_timeout / SPD_USEC_PER_SEC) : 8;
     if (s->to.answer_seconds < 1) s->to.answer_seconds = 1;
     *ret_self = s;
     return SPD_OK;
@@ -145,8 +149,8 @@ static void dicom_close(void *self)
     spd_free(self);
 }
 
-static enum spd_rc prepare(const struct spd_delivery *d, struct prepared *p, struct spd_sending *ret,
-                           struct spd_arena *arena)
+static enum spd_rc prepare(const struct spd_delivery *d, struct prepared *p,
+                           struct spd_sending *ret, struct spd_arena *arena)
 {
     *p = (struct prepared){.kind = NULL};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -168,7 +172,8 @@ static enum spd_rc dicom_build(void *self, const struct spd_delivery *d, struct 
     return prepare(d, &p, ret, arena);
 }
 
-/* PS3.7 C: 0000 and warnings (Bxxx) mean taken; A7xx out of resources: later; anything else: never. */
+/* PS3.7 C: 0000 and warnings (Bxxx) mean taken; A7xx out of resources: later; anything else: never.
+ */
 static enum spd_outcome judge(unsigned status)
 {
     if (status == 0 || status >> 12 == 0xB || status == 0x0107 || status == 0x0116)
@@ -177,8 +182,8 @@ static enum spd_outcome judge(unsigned status)
                                                                        : SPD_OUTCOME_PERMANENT;
 }
 
-static enum spd_outcome dicom_send(void *self, const struct spd_delivery *d, struct spd_sending *ret,
-                                   struct spd_arena *arena)
+static enum spd_outcome dicom_send(void *self, const struct spd_delivery *d,
+                                   struct spd_sending *ret, struct spd_arena *arena)
 {
     struct prepared p;
     struct spd_err err = {0};
@@ -195,4 +200,5 @@ static enum spd_outcome dicom_send(void *self, const struct spd_delivery *d, str
     return judge(status);
 }
 
-const struct spd_channel spd_channel_dicom = {"dicom", dicom_open, dicom_build, dicom_send, dicom_close};
+const struct spd_channel spd_channel_dicom = {"dicom", dicom_open, dicom_build, dicom_send,
+                                              dicom_close};

@@ -1,12 +1,15 @@
-/* src/core/step_in.c: what a modality says of an acquisition (MPPS, PS3.4 annex F): begun, completed, discontinued.
+/* src/core/step_in.c: what a modality says of an acquisition (MPPS, PS3.4 annex F): begun,
+ * completed, discontinued.
  *
- * A step is kept with its study, whether an order is known or not. Begun: the order leaves the modality worklist.
- * Completed: the exam is done, images are there, and with an Instance Availability Notification the study is
- * complete. Discontinued: what images it made are there, but for "incorrect worklist entry selected", whose images
- * are somebody else's; without images the order is offered to the scanners again.
+ * A step is kept with its study, whether an order is known or not. Begun: the order leaves the
+ * modality worklist. Completed: the exam is done, images are there, and with an Instance
+ * Availability Notification the study is complete. Discontinued: what images it made are there, but
+ * for "incorrect worklist entry selected", whose images are somebody else's; without images the
+ * order is offered to the scanners again.
  *
- * A step that fits by its Study UID but names another patient changes no item: it is parked (domain §1). One of a
- * listed peer that names no patient is believed on its Study UID, which came from our worklist. */
+ * A step that fits by its Study UID but names another patient changes no item: it is parked (domain
+ * §1). One of a listed peer that names no patient is believed on its Study UID, which came from our
+ * worklist. */
 #include "core/internal.h"
 
 bool spd_study_step_open(const struct spd_study *s)
@@ -21,7 +24,8 @@ static bool wrong_entry(const struct spd_performed_step *p)
     return p->state == SPD_STEP_DISCONTINUED && spd_sv_is(p->reason.code, "110514");
 }
 
-/* Since when an order of this study need not be offered to a scanner: it is being acquired, or was. */
+/* Since when an order of this study need not be offered to a scanner: it is being acquired, or was.
+ */
 static spd_usec acquiring_since(const struct spd_study *s)
 {
     spd_usec since = 0;
@@ -38,8 +42,8 @@ enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w)
     for (size_t i = 0; i < w->item.study_uids.n; i++) {
         struct spd_study s;
         int64_t id;
-        enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, w->item.study_uids.v[i], &id,
-                                            tx->err);
+        enum spd_rc rc =
+            spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, w->item.study_uids.v[i], &id, tx->err);
         if (rc == SPD_NOTFOUND) continue;
         if (!rc) rc = spd_get_study(tx->st, id, &s, tx->a, tx->err);
         if (rc) return rc;
@@ -59,10 +63,10 @@ static void note_ended(struct spd_tx *tx, struct spd_work *w, const struct spd_p
 {
     if (p->state == SPD_STEP_COMPLETED && !w->item.exam_done) w->item.exam_done = p->ended;
     if (p->state == SPD_STEP_DISCONTINUED)
-        w->item.status_note = spd_arena_printf(
-            tx->a, "acquisition discontinued: %.*s",
-            SPD_SV_ARG(p->reason.text.len ? p->reason.text
-                                          : p->reason.code.len ? p->reason.code : SPD_SV("-")));
+        w->item.status_note = spd_arena_printf(tx->a, "acquisition discontinued: %.*s",
+                                               SPD_SV_ARG(p->reason.text.len   ? p->reason.text
+                                                          : p->reason.code.len ? p->reason.code
+                                                                               : SPD_SV("-")));
 }
 
 /* The items that this step is of. *ret_differs: some match but for the patient. */
@@ -216,5 +220,8 @@ enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e)
     tx->r->did = SPD_DID_APPLY;
     TRY(e->create ? begin(tx, e, &parked) : change(tx, e, ids, n, &parked));
     return spd_message_end(tx, &e->message,
-                           parked ? "patient-differs" : tx->items.n ? "" : "no-open-item", parked);
+                           parked        ? "patient-differs"
+                           : tx->items.n ? ""
+                                         : "no-open-item",
+                           parked);
 }

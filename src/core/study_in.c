@@ -1,9 +1,10 @@
-/* src/core/study_in.c: images arrive: what Orthanc, an Instance Availability Notification or a performed step
- * tells of a study, and what it means for the items of that study (domain §2). Not here: the steps (step_in.c).
+/* src/core/study_in.c: images arrive: what Orthanc, an Instance Availability Notification or a
+ * performed step tells of a study, and what it means for the items of that study (domain §2). Not
+ * here: the steps (step_in.c).
  *
- * A study is complete when its source says so, or when nothing new came for a while. While a scanner says that
- * it is still at it, quiet alone does not make a study complete, but for STEP_FORGOTTEN: a step that nobody
- * ended. */
+ * A study is complete when its source says so, or when nothing new came for a while. While a
+ * scanner says that it is still at it, quiet alone does not make a study complete, but for
+ * STEP_FORGOTTEN: a step that nobody ended. */
 #include "core/internal.h"
 
 #define STEP_FORGOTTEN SPD_HOUR(4)
@@ -95,7 +96,8 @@ static enum spd_rc link_items(struct spd_tx *tx, const struct spd_study *s)
     return SPD_OK;
 }
 
-/* Evidence that images are there. again: the wait for quiet begins anew although nothing new came. */
+/* Evidence that images are there. again: the wait for quiet begins anew although nothing new came.
+ */
 enum spd_rc spd_study_evidence(struct spd_tx *tx, const struct spd_study_event *e, bool again)
 {
     struct spd_study s, old;

@@ -14,7 +14,7 @@
 #define WORKLIST "1.2.840.10008.5.1.4.31"
 enum { ANSWERS_MAX = 20000 };
 
-struct entry { /* one answer that was heard */
+struct entry {        /* one answer that was heard */
     char *key, *json; /* key: the numbers that make it this order */
     unsigned char hash[32];
     uint64_t pass; /* the last one that heard it */
@@ -84,10 +84,11 @@ static enum spd_rc submit(struct worker *w, const struct spd_dcm *d, spd_sv json
     const char *why = "";
     w->peer.now = now;
     if (!spd_import_step(&in, d, &e, &why) || !e.patient.ids.n) return SPD_INVALID;
-    e.message = (struct spd_message_in){.peer = w->peer.peer, .type = SPD_SV("MWL"),
-                                        .sender = w->to.called, .raw = json};
+    e.message = (struct spd_message_in){
+        .peer = w->peer.peer, .type = SPD_SV("MWL"), .sender = w->to.called, .raw = json};
     e.message.hash = spd_sha256_hex(arena, json);
-    e.message.control_id = spd_arena_printf(arena, "%.*s-%lld", 16, e.message.hash.ptr, (long long)now);
+    e.message.control_id =
+        spd_arena_printf(arena, "%.*s-%lld", 16, e.message.hash.ptr, (long long)now);
     e.orders.v[0].control = note.len ? SPD_SV("SC") : SPD_SV("NW");
     e.orders.v[0].status_word = note;
     e.orders.v[0].source_time = now;
@@ -97,13 +98,11 @@ static enum spd_rc submit(struct worker *w, const struct spd_dcm *d, spd_sv json
 static spd_sv key_of(const struct spd_dcm *d, struct spd_arena *arena)
 {
     const struct spd_dcm_set *step = spd_dcm_item(&d->set, 0x00400100);
-    return spd_arena_printf(arena, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s",
-                            SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00080050)),
-                            SPD_SV_ARG(spd_dcm_raw(&d->set, 0x0020000D)),
-                            SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00401001)),
-                            SPD_SV_ARG(step ? spd_dcm_raw(step, 0x00400009) : SPD_SV_NONE),
-                            SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00402016)),
-                            SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00402017)));
+    return spd_arena_printf(
+        arena, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s", SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00080050)),
+        SPD_SV_ARG(spd_dcm_raw(&d->set, 0x0020000D)), SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00401001)),
+        SPD_SV_ARG(step ? spd_dcm_raw(step, 0x00400009) : SPD_SV_NONE),
+        SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00402016)), SPD_SV_ARG(spd_dcm_raw(&d->set, 0x00402017)));
 }
 
 static bool heard(void *ctx, const struct spd_dcm *d)
@@ -125,7 +124,8 @@ static bool heard(void *ctx, const struct spd_dcm *d)
             memcpy(e->hash, hash, sizeof hash);
         }
         if (rc == SPD_INVALID)
-            spd_log(SPD_LOG_WARNING, "a worklist entry cannot be used: it names no order or no patient",
+            spd_log(SPD_LOG_WARNING,
+                    "a worklist entry cannot be used: it names no order or no patient",
                     SPD_LT("peer", w->peer.peer));
     }
     spd_str_done(&json);
@@ -171,10 +171,10 @@ static enum spd_rc ask(struct worker *w, struct spd_err *err)
     w->pass++;
     enum spd_rc rc = spd_scu_open(w->poll->d->o.dicom_program, &w->to, &context, 1, &scu, err);
     if (!rc)
-        rc = spd_scu_find(scu, WORKLIST, &keys, ANSWERS_MAX, heard, w, &status, &comment, arena, err);
+        rc = spd_scu_find(scu, WORKLIST, &keys, ANSWERS_MAX, heard, w, &status, &comment, arena,
+                          err);
     spd_scu_close(scu);
-    if (!rc && status)
-        rc = spd_fail(err, SPD_PROTO, "worklist", "the answer was %04X", status);
+    if (!rc && status) rc = spd_fail(err, SPD_PROTO, "worklist", "the answer was %04X", status);
     if (!rc) mark_gone(w);
     spd_arena_free(arena);
     return rc;
@@ -189,7 +189,8 @@ static void say(struct worker *w, enum spd_rc rc, const struct spd_err *err)
     if (rc)
         spd_log(SPD_LOG_WARNING, "the worklist of a RIS cannot be read", SPD_LZ("peer", name),
                 SPD_LZ("why", err->text));
-    spd_host_alarm(w->poll->d, "worklist-poll", name, "De werklijst van een RIS kan niet worden gelezen.",
+    spd_host_alarm(w->poll->d, "worklist-poll", name,
+                   "De werklijst van een RIS kan niet worden gelezen.",
                    "The worklist of a RIS cannot be read.", rc == SPD_OK);
 }
 
@@ -227,7 +228,7 @@ static void prepare(struct spd_poll *p, const struct spd_config *c, const struct
     *w = (struct worker){.poll = p, .every = peer->poll.every};
     spd_config_hl7_options(c, peer, p->d->zone, p->arena, &w->peer);
     spd_door_hl7_codes(p->d->codes, &w->peer);
-    w->to = (struct spd_scu_to){.calling = peer->poll.calling.len ? peer->poll.calling
+    w->to = (struct spd_scu_to){.calling = peer->poll.calling.len         ? peer->poll.calling
                                            : c->dicom_listen.ae_title.len ? c->dicom_listen.ae_title
                                                                           : SPD_SV("SPOED")};
     spd_scu_parse(spd_arena_dup(p->arena, peer->poll.from), &w->to, NULL);

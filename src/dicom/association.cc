@@ -1,5 +1,5 @@
-// src/dicom/association.cc: one DICOM association that a peer asked for, by DCMTK's upper layer (upper.cc): what we
-// accept of it, then the services.
+// src/dicom/association.cc: one DICOM association that a peer asked for, by DCMTK's upper layer
+// (upper.cc): what we accept of it, then the services.
 #include <unistd.h>
 
 #include <cstring>
@@ -75,7 +75,8 @@ bool negotiate(const spd_front *f, int secure, int brain, const char *peer, bool
 {
     const char *transfer[] = {UID_LittleEndianExplicitTransferSyntax,
                               UID_LittleEndianImplicitTransferSyntax};
-    char context_name[DUL_LEN_NAME + 1] = {0}, calling[17] = {0}, called[17] = {0}, names[2048] = "";
+    char context_name[DUL_LEN_NAME + 1] = {0}, calling[17] = {0}, called[17] = {0},
+                                     names[2048] = "";
     if (secure && !spd_tls_peer(association, names, sizeof names)) return false;
     ASC_getApplicationContextName(association->params, context_name, sizeof context_name);
     if (strcmp(context_name, UID_StandardApplicationContext) != 0)
@@ -91,13 +92,17 @@ bool negotiate(const spd_front *f, int secure, int brain, const char *peer, bool
             sizeof abstract_syntaxes / sizeof *abstract_syntaxes, transfer, 2)
             .bad())
         return false;
-    const char *packed[] = {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax,
-                            UID_JPEGProcess1TransferSyntax, UID_JPEGProcess14SV1TransferSyntax,
-                            UID_JPEGLSLosslessTransferSyntax, UID_JPEG2000LosslessOnlyTransferSyntax,
-                            UID_JPEG2000TransferSyntax, UID_RLELosslessTransferSyntax};
-    if (ASC_acceptContextsWithPreferredTransferSyntaxes(association->params, const_cast<const char **>(companions),
-                                                        sizeof companions / sizeof *companions, packed,
-                                                        sizeof packed / sizeof *packed)
+    const char *packed[] = {UID_LittleEndianExplicitTransferSyntax,
+                            UID_LittleEndianImplicitTransferSyntax,
+                            UID_JPEGProcess1TransferSyntax,
+                            UID_JPEGProcess14SV1TransferSyntax,
+                            UID_JPEGLSLosslessTransferSyntax,
+                            UID_JPEG2000LosslessOnlyTransferSyntax,
+                            UID_JPEG2000TransferSyntax,
+                            UID_RLELosslessTransferSyntax};
+    if (ASC_acceptContextsWithPreferredTransferSyntaxes(
+            association->params, const_cast<const char **>(companions),
+            sizeof companions / sizeof *companions, packed, sizeof packed / sizeof *packed)
             .bad())
         return false;
     ASC_setAPTitles(association->params, NULL, NULL, called);
@@ -106,8 +111,8 @@ bool negotiate(const spd_front *f, int secure, int brain, const char *peer, bool
 
 } // namespace
 
-int spd_dicom_association(const spd_front *f, int connection, int secure, int brain, const char *peer,
-                          volatile int *state)
+int spd_dicom_association(const spd_front *f, int connection, int secure, int brain,
+                          const char *peer, volatile int *state)
 {
     T_ASC_Network *network = NULL;
     bool reporting = false;
@@ -117,8 +122,8 @@ int spd_dicom_association(const spd_front *f, int connection, int secure, int br
     if (ASC_initializeNetwork(NET_ACCEPTOR, f->port, SPD_SOCKET_SECONDS, &network).bad()) return 1;
     if (secure && ASC_setTransportLayer(network, spd_tls_layer(f->tls), 0).bad()) return 1;
     spd_sandbox_enter(0);
-    OFCondition cond = ASC_receiveAssociation(network, &association, SPD_PDU_MAX, NULL, NULL, secure != 0,
-                                              DUL_NOBLOCK, SPD_REQUEST_SECONDS);
+    OFCondition cond = ASC_receiveAssociation(network, &association, SPD_PDU_MAX, NULL, NULL,
+                                              secure != 0, DUL_NOBLOCK, SPD_REQUEST_SECONDS);
     if (cond.bad()) return 0;
     if (!negotiate(f, secure, brain, peer, &reporting)) return 0;
     alarm(0);

@@ -111,14 +111,17 @@ static void peer_text(const struct sockaddr_storage *from, char *ret, size_t siz
     if (!strncmp(ret, "::ffff:", 7)) memmove(ret, ret + 7, strlen(ret + 7) + 1);
 }
 
-/* The one that gives way: the oldest silent one, else the oldest idle one; never one with a message in hand. -1: none.
- * peer NULL: whoever. */
+/* The one that gives way: the oldest silent one, else the oldest idle one; never one with a message
+ * in hand. -1: none. peer NULL: whoever. */
 static int gives_way(const char *peer)
 {
     int best = -1;
     for (int i = 0; i < PLACES; i++) {
-        if (!places[i].pid || states[i] == SPD_PLACE_BUSY || (peer && strcmp(places[i].peer, peer))) continue;
-        if (best < 0 || states[i] < states[best] || (states[i] == states[best] && places[i].started < places[best].started)) best = i;
+        if (!places[i].pid || states[i] == SPD_PLACE_BUSY || (peer && strcmp(places[i].peer, peer)))
+            continue;
+        if (best < 0 || states[i] < states[best] ||
+            (states[i] == states[best] && places[i].started < places[best].started))
+            best = i;
     }
     return best;
 }
@@ -128,11 +131,15 @@ static int find_place(const char *peer)
 {
     int same = 0, empty = -1, way;
     for (int i = 0; i < PLACES; i++) {
-        if (!places[i].pid) empty = i;
-        else if (!strcmp(places[i].peer, peer)) same++;
+        if (!places[i].pid)
+            empty = i;
+        else if (!strcmp(places[i].peer, peer))
+            same++;
     }
     if (same < PER_PEER && empty >= 0) return empty;
-    way = gives_way(same >= PER_PEER ? peer : NULL); /* too many of its own: one of its own goes, nobody else's */
+    way = gives_way(same >= PER_PEER
+                        ? peer
+                        : NULL); /* too many of its own: one of its own goes, nobody else's */
     if (way < 0) return -1;
     kill(places[way].pid, SIGKILL);
     waitpid(places[way].pid, NULL, 0);
@@ -149,7 +156,8 @@ static void child(const struct spd_front *f, int connection, bool secure, int br
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(f->fd);
     mine.fd = -1;
-    _exit(spd_dicom_association(&mine, connection, secure, brain, places[place].peer, &states[place]));
+    _exit(spd_dicom_association(&mine, connection, secure, brain, places[place].peer,
+                                &states[place]));
 }
 
 static int take(const struct spd_front *f, int listener, bool secure, unsigned long count)
@@ -185,7 +193,8 @@ static int serve(const struct spd_front *f)
 {
     unsigned long count = 0;
     while (!stop) {
-        struct pollfd p[3] = {{listeners[PLAIN], POLLIN, 0}, {f->fd, 0, 0}, {listeners[SECURE], POLLIN, 0}};
+        struct pollfd p[3] = {
+            {listeners[PLAIN], POLLIN, 0}, {f->fd, 0, 0}, {listeners[SECURE], POLLIN, 0}};
         poll(p, 3, 1000); /* -1: there is none */
         reap(f);
         if (p[1].revents & (POLLHUP | POLLERR)) break; /* the brain has gone */
@@ -233,8 +242,13 @@ static int parse(int argc, char **argv, struct spd_front *f)
 
 int spd_dicom_front_main(int argc, char **argv)
 {
-    struct spd_front f = {.address = "127.0.0.1", .ae = "", .reporting_ae = "", .fd = -1,
-                          .certificate = "", .key = "", .ca = ""};
+    struct spd_front f = {.address = "127.0.0.1",
+                          .ae = "",
+                          .reporting_ae = "",
+                          .fd = -1,
+                          .certificate = "",
+                          .key = "",
+                          .ca = ""};
     struct sigaction term = {.sa_handler = on_term}, chld = {.sa_handler = on_child};
     if (parse(argc, argv, &f)) {
         fprintf(stderr, "spoed-dicom front: --fd N --address A --port P --ae TITLE --reporting-ae "
@@ -245,10 +259,10 @@ int spd_dicom_front_main(int argc, char **argv)
     sigaction(SIGTERM, &term, NULL), sigaction(SIGINT, &term, NULL),
         sigaction(SIGCHLD, &chld, NULL);
     signal(SIGPIPE, SIG_IGN);
-    spd_dcm_text_warm(); /* the children may open no file */
+    spd_dcm_text_warm();           /* the children may open no file */
     setenv("TCP_NODELAY", "1", 1); /* DCMTK reads it; without, every message waits 40 ms */
-    states = mmap(NULL, PLACES * sizeof *states, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    states = mmap(NULL, PLACES * sizeof *states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                  -1, 0);
     const char *why = NULL;
     int secure = -1, listener = states == MAP_FAILED ? -1 : listen_on(&f, f.port);
     if (listener < 0) why = strerror(errno);

@@ -24,8 +24,8 @@ OFCondition propose(const spd_scu_job *job, T_ASC_Parameters *params)
         const char *transfers[4];
         for (size_t k = 0; k < p->n_transfers; k++)
             transfers[k] = p->transfers[k];
-        cond = ASC_addPresentationContext(params, T_ASC_PresentationContextID(2 * i + 1), p->abstract,
-                                          transfers, int(p->n_transfers),
+        cond = ASC_addPresentationContext(params, T_ASC_PresentationContextID(2 * i + 1),
+                                          p->abstract, transfers, int(p->n_transfers),
                                           p->we_are_scp ? ASC_SC_ROLE_SCP : ASC_SC_ROLE_DEFAULT);
     }
     return cond;
@@ -44,8 +44,8 @@ enum spd_scu_opened failed(const OFCondition &cond, char *why, size_t size)
 
 } // namespace
 
-extern "C" enum spd_scu_opened spd_scu_open(struct spd_scu_job *job, struct spd_pdv_io *ret, char *why,
-                                            size_t size)
+extern "C" enum spd_scu_opened spd_scu_open(struct spd_scu_job *job, struct spd_pdv_io *ret,
+                                            char *why, size_t size)
 {
     T_ASC_Parameters *params = NULL;
     char address[300];
@@ -53,7 +53,8 @@ extern "C" enum spd_scu_opened spd_scu_open(struct spd_scu_job *job, struct spd_
     spd_upper_globals();
     dcmConnectionTimeout.set(job->seconds);
     snprintf(why, size, "the association cannot be prepared");
-    if (ASC_initializeNetwork(NET_REQUESTOR, 0, job->seconds, &network).bad()) return SPD_SCU_FAILED;
+    if (ASC_initializeNetwork(NET_REQUESTOR, 0, job->seconds, &network).bad())
+        return SPD_SCU_FAILED;
     if (job->tls && ASC_setTransportLayer(network, spd_tls_layer(job->tls), 0).bad())
         return SPD_SCU_FAILED;
     if (ASC_createAssociationParameters(&params, SPD_PDU_MAX).bad() ||
@@ -62,8 +63,8 @@ extern "C" enum spd_scu_opened spd_scu_open(struct spd_scu_job *job, struct spd_
         ASC_setPresentationAddresses(params, "localhost", address).bad() ||
         propose(job, params).bad())
         return SPD_SCU_FAILED;
-    OFCondition cond = ASC_requestAssociation(network, params, &association, NULL, NULL, DUL_NOBLOCK,
-                                              job->seconds);
+    OFCondition cond = ASC_requestAssociation(network, params, &association, NULL, NULL,
+                                              DUL_NOBLOCK, job->seconds);
     if (cond.bad()) return failed(cond, why, size);
     for (size_t i = 0; i < job->n_proposals; i++) {
         T_ASC_PresentationContext pc;

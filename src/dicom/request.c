@@ -117,7 +117,7 @@ enum spd_pdv spd_request_store(struct spd_requestor *q, spd_sv sop_class, spd_sv
         spd_command_us(&body, 0x0700, 0), spd_command_us(&body, 0x0800, 1);
         spd_command_uid(&body, 0x1000, sop_uid);
         r = send(q, c, spd_str_sv(&body), spd_str_sv(&out)) ? receive(q, &answer, &none)
-                                                           : SPD_PDV_END;
+                                                            : SPD_PDV_END;
     }
     *ret_status = answer.status, *ret_comment = answer.comment;
     spd_str_done(&body), spd_str_done(&out), spd_str_done(&none);
@@ -147,8 +147,8 @@ static bool pass_on(struct spd_requestor *q, const struct spd_request_context *c
     return ok;
 }
 
-static enum spd_pdv answers(struct spd_requestor *q, const struct spd_request_context *c, size_t max,
-                            bool (*take)(void *ctx, spd_sv json), void *ctx,
+static enum spd_pdv answers(struct spd_requestor *q, const struct spd_request_context *c,
+                            size_t max, bool (*take)(void *ctx, spd_sv json), void *ctx,
                             struct spd_command *last, spd_sv *ret_comment)
 {
     struct spd_arena *own = q->arena;
@@ -160,8 +160,8 @@ static enum spd_pdv answers(struct spd_requestor *q, const struct spd_request_co
         if (!q->arena) spd_out_of_memory();
         r = receive(q, last, &data);
         pending = !r && (last->status == 0xFF00 || last->status == 0xFF01);
-        if (pending && (n < max ? !pass_on(q, c, spd_str_sv(&data), take, ctx)
-                                : n == max && !cancel(q, c)))
+        if (pending &&
+            (n < max ? !pass_on(q, c, spd_str_sv(&data), take, ctx) : n == max && !cancel(q, c)))
             r = SPD_PDV_END;
         if (!r && !pending) *ret_comment = spd_arena_dup(own, last->comment);
         spd_arena_free(q->arena);
@@ -203,8 +203,8 @@ static void n_command(struct spd_requestor *q, const struct spd_n_request *r, st
     if (r->field == SPD_N_EVENT_REPORT) spd_command_us(body, 0x1002, r->type_id);
     for (size_t i = 0; i < r->n_tags; i++) {
         const unsigned char le[4] = {(unsigned char)(r->tags[i] >> 16),
-                                     (unsigned char)(r->tags[i] >> 24),
-                                     (unsigned char)r->tags[i], (unsigned char)(r->tags[i] >> 8)};
+                                     (unsigned char)(r->tags[i] >> 24), (unsigned char)r->tags[i],
+                                     (unsigned char)(r->tags[i] >> 8)};
         spd_str_add(&tags, spd_sv_of((const char *)le, 4));
     }
     if (tags.len) spd_command_uid(body, 0x1005, spd_str_sv(&tags)); /* even by itself */
@@ -227,7 +227,7 @@ enum spd_pdv spd_request_n(struct spd_requestor *q, const struct spd_n_request *
     if (c && (!r->raw.len || transcode(q, c, from, r->raw, &out))) {
         n_command(q, r, &body);
         rc = send(q, c, spd_str_sv(&body), spd_str_sv(&out)) ? receive(q, &answer, &data)
-                                                            : SPD_PDV_END;
+                                                             : SPD_PDV_END;
         if (!rc && data.len &&
             !spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(c->transfer), &d, q->arena, NULL))
             spd_dcm_to_json(&d, &json, q->arena);

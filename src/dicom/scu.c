@@ -1,8 +1,9 @@
-/* src/dicom/scu.c: one association that the brain asks for: frames in (frame.h, "scu"), requests out, answers back.
+/* src/dicom/scu.c: one association that the brain asks for: frames in (frame.h, "scu"), requests
+ * out, answers back.
  *
- * The name of the peer is looked up and the TLS files are read first; then the sandbox closes, with sockets allowed
- * (one connection), and only then are bytes of the peer read. Ends with the brain's socket, at 'Q', or when the
- * association breaks (frame 'e'). */
+ * The name of the peer is looked up and the TLS files are read first; then the sandbox closes, with
+ * sockets allowed (one connection), and only then are bytes of the peer read. Ends with the brain's
+ * socket, at 'Q', or when the association breaks (frame 'e'). */
 #define _GNU_SOURCE
 #include "dicom/scu.h"
 
@@ -30,7 +31,8 @@ static void say(char type, unsigned status, spd_sv text)
 static bool take_text(spd_sv *body, char *ret, size_t size)
 {
     spd_sv v;
-    if (!spd_frame_take(body, &v) || v.len >= size || (v.len && memchr(v.ptr, 0, v.len))) return false;
+    if (!spd_frame_take(body, &v) || v.len >= size || (v.len && memchr(v.ptr, 0, v.len)))
+        return false;
     snprintf(ret, size, "%.*s", SPD_SV_ARG(v));
     return true;
 }
@@ -90,9 +92,10 @@ static bool open_frame(spd_sv body, struct spd_scu_job *job, char *why, size_t s
     if (!take_text(&body, job->host, sizeof job->host) || !take_number(&body, 65535, &job->port) ||
         !take_text(&body, job->called, sizeof job->called) ||
         !take_text(&body, job->calling, sizeof job->calling) ||
-        !take_number(&body, 300, &job->seconds) || !take_number(&body, 600, &job->answer_seconds) || !take_text(&body, tls, sizeof tls) ||
-        !take_text(&body, certificate, sizeof certificate) || !take_text(&body, key, sizeof key) ||
-        !take_text(&body, ca, sizeof ca) || !take_proposals(body, job))
+        !take_number(&body, 300, &job->seconds) || !take_number(&body, 600, &job->answer_seconds) ||
+        !take_text(&body, tls, sizeof tls) || !take_text(&body, certificate, sizeof certificate) ||
+        !take_text(&body, key, sizeof key) || !take_text(&body, ca, sizeof ca) ||
+        !take_proposals(body, job))
         return false;
     snprintf(why, size, "the name of the peer cannot be found");
     if (!look_up(job->host, sizeof job->host)) return false;
@@ -175,11 +178,16 @@ static enum spd_pdv serve_one(struct spd_requestor *q, bool *ret_more)
         return SPD_PDV_OK;
     }
     switch (type) {
-    case 'E': return serve_echo(q);
-    case 'S': return serve_store(q, body);
-    case 'F': return serve_find(q, body);
-    case 'N': return serve_n(q, body);
-    default: return SPD_PDV_END;
+    case 'E':
+        return serve_echo(q);
+    case 'S':
+        return serve_store(q, body);
+    case 'F':
+        return serve_find(q, body);
+    case 'N':
+        return serve_n(q, body);
+    default:
+        return SPD_PDV_END;
     }
 }
 

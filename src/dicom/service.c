@@ -1,5 +1,6 @@
-/* src/dicom/service.c: one association's messages: collects commands and data sets, answers C-ECHO, and hands
- * the rest to the file of its service (service_store.c, service_find.c, service_n.c). Nothing is decided here. */
+/* src/dicom/service.c: one association's messages: collects commands and data sets, answers C-ECHO,
+ * and hands the rest to the file of its service (service_store.c, service_find.c, service_n.c).
+ * Nothing is decided here. */
 #include "dicom/services.h"
 
 #include "result/frame.h"
@@ -163,10 +164,14 @@ static const struct {
     unsigned field;
     enum { NONE, SOME, ANY } data; /* must a data set follow? */
     enum spd_pdv (*serve)(struct spd_service *s, struct spd_command *c);
-} services[] = {{0x0030, NONE, echo},          {0x0001, SOME, spd_service_store},
-                {0x0020, SOME, spd_service_find}, {0x0100, ANY, spd_service_n},
-                {0x0110, NONE, spd_service_n}, {0x0120, SOME, spd_service_n},
-                {0x0130, ANY, spd_service_n},  {0x0140, ANY, spd_service_n},
+} services[] = {{0x0030, NONE, echo},
+                {0x0001, SOME, spd_service_store},
+                {0x0020, SOME, spd_service_find},
+                {0x0100, ANY, spd_service_n},
+                {0x0110, NONE, spd_service_n},
+                {0x0120, SOME, spd_service_n},
+                {0x0130, ANY, spd_service_n},
+                {0x0140, ANY, spd_service_n},
                 {0x0150, NONE, spd_service_n}};
 
 static enum spd_pdv serve_one(struct spd_service *s)

@@ -1,11 +1,12 @@
-/* src/dicom/service_charset.c: answers in the single-byte character set that the query came in, where every letter of
- * the answer is in it; else they stay UTF-8. The brain writes UTF-8 only. */
+/* src/dicom/service_charset.c: answers in the single-byte character set that the query came in,
+ * where every letter of the answer is in it; else they stay UTF-8. The brain writes UTF-8 only. */
 #include "dicom/services.h"
 #include "result/dcm_write.h"
 
 #define CHARSET 0x00080005u
 
-/* What each byte from 80 to FF means in the set, as UTF-8. False: it is no single-byte set of PS3.3 C.12.1.1.2. */
+/* What each byte from 80 to FF means in the set, as UTF-8. False: it is no single-byte set of PS3.3
+ * C.12.1.1.2. */
 bool spd_single_byte(spd_sv set, struct spd_single_byte *ret, struct spd_arena *arena)
 {
     static const char *const sets[] = {"ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 110",
@@ -31,7 +32,8 @@ static size_t letter_length(unsigned char c)
     return c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 }
 
-static bool to_set(const struct spd_single_byte *set, spd_sv in, spd_sv *ret, struct spd_arena *arena)
+static bool to_set(const struct spd_single_byte *set, spd_sv in, spd_sv *ret,
+                   struct spd_arena *arena)
 {
     char *out = spd_arena_must(arena, in.len + 1);
     size_t n = 0;
@@ -59,8 +61,10 @@ static bool plain(spd_sv v)
     return true;
 }
 
-/* Every value with letters beyond ASCII is text: nothing else in a worklist's answer has such bytes. */
-static bool convert(const struct spd_single_byte *set, struct spd_dcm_set *data, struct spd_arena *arena)
+/* Every value with letters beyond ASCII is text: nothing else in a worklist's answer has such
+ * bytes. */
+static bool convert(const struct spd_single_byte *set, struct spd_dcm_set *data,
+                    struct spd_arena *arena)
 {
     for (size_t i = 0; i < data->n; i++) {
         struct spd_dcm_elem *e = &data->v[i];

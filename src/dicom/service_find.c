@@ -1,4 +1,5 @@
-/* src/dicom/service_find.c: C-FIND: the identifier as keys to the brain, its answers to the peer, C-CANCEL. */
+/* src/dicom/service_find.c: C-FIND: the identifier as keys to the brain, its answers to the peer,
+ * C-CANCEL. */
 #include "dicom/services.h"
 #include "result/frame.h"
 #include "result/keys.h"
@@ -10,7 +11,7 @@ static bool answer(struct spd_service *s, const struct spd_command *c, unsigned 
     return spd_service_respond(s, c, &r);
 }
 
-struct asked { /* how the answers are to be written */
+struct asked {                         /* how the answers are to be written */
     const struct spd_single_byte *set; /* NULL: UTF-8 */
     spd_sv transfer;
 };
@@ -33,24 +34,27 @@ static enum spd_pdv cancelled(struct spd_service *s, const struct spd_command *c
 }
 
 /* One answer of the brain, in the query's character set where that can hold it. */
-static bool pass_on(struct spd_service *s, const struct spd_command *c, const struct asked *q, spd_sv body,
-                    struct spd_arena *arena)
+static bool pass_on(struct spd_service *s, const struct spd_command *c, const struct asked *q,
+                    spd_sv body, struct spd_arena *arena)
 {
     struct spd_str own = SPD_STR_INIT(1 << 20);
-    if (q->set && spd_single_byte_answer(q->set, body, q->transfer, &own, arena)) body = spd_str_sv(&own);
+    if (q->set && spd_single_byte_answer(q->set, body, q->transfer, &own, arena))
+        body = spd_str_sv(&own);
     bool ok = answer(s, c, SPD_STATUS_PENDING, NULL, true) && spd_service_data(s, c->context, body);
     spd_str_done(&own);
     return ok;
 }
 
-static enum spd_pdv answers(struct spd_service *s, const struct spd_command *c, const struct asked *q)
+static enum spd_pdv answers(struct spd_service *s, const struct spd_command *c,
+                            const struct asked *q)
 {
     bool stop = false;
     for (size_t n = 1;; n++) {
         char type;
         spd_sv body;
         struct spd_arena *one = spd_arena_new((size_t)2 * SPD_FRAME_MAX);
-        enum spd_rc rc = one ? spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, one) : SPD_NOMEM;
+        enum spd_rc rc =
+            one ? spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, one) : SPD_NOMEM;
         enum spd_pdv r = SPD_PDV_OK;
         bool end = rc || type == 'f';
         if (rc || (type == 'f' && body.len < 2) || (type != 'a' && type != 'f'))
@@ -82,14 +86,15 @@ enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c)
     unsigned char context = c->context;
     struct spd_single_byte set;
     struct asked asked = {NULL, SPD_SV_NONE};
-    enum spd_pdv r = spd_service_collect(s, false, SPD_MESSAGE_SECONDS, 1 << 18, &data, &context, &too_big);
+    enum spd_pdv r =
+        spd_service_collect(s, false, SPD_MESSAGE_SECONDS, 1 << 18, &data, &context, &too_big);
     if (!r && !s->io->context(s->io->ctx, context, &abstract, &transfer)) r = SPD_PDV_END;
     if (!r &&
         (too_big ||
          spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err) ||
          spd_find_keys_from_set(&d, &q, s->arena, &err)))
         r = answer(s, c, SPD_STATUS_MISMATCH,
-                    too_big ? "the identifier is larger than 256 kB" : err.text, false)
+                   too_big ? "the identifier is larger than 256 kB" : err.text, false)
                 ? SPD_PDV_OK
                 : SPD_PDV_END;
     else if (!r) {
@@ -100,8 +105,9 @@ enum spd_pdv spd_service_find(struct spd_service *s, struct spd_command *c)
         spd_frame_put(&body, spd_sv_from(abstract));
         spd_find_keys_encode(&q, &body);
         if (spd_frame_write1(s->brain, 'F', spd_str_sv(&body)))
-            r = answer(s, c, SPD_STATUS_RESOURCES, "the brain does not answer", false) ? SPD_PDV_OK
-                                                                                    : SPD_PDV_END;
+            r = answer(s, c, SPD_STATUS_RESOURCES, "the brain does not answer", false)
+                    ? SPD_PDV_OK
+                    : SPD_PDV_END;
         else
             r = answers(s, c, &asked);
     }

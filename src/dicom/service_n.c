@@ -1,5 +1,6 @@
-/* src/dicom/service_n.c: N-CREATE, N-SET, N-GET, N-ACTION, N-EVENT-REPORT and N-DELETE: the data set is read here,
- * goes to the brain as DICOM JSON, and the brain's answer comes back as explicit VR, whatever the peer speaks. */
+/* src/dicom/service_n.c: N-CREATE, N-SET, N-GET, N-ACTION, N-EVENT-REPORT and N-DELETE: the data
+ * set is read here, goes to the brain as DICOM JSON, and the brain's answer comes back as explicit
+ * VR, whatever the peer speaks. */
 #include "dicom/services.h"
 #include "result/dcm_write.h"
 #include "result/frame.h"
@@ -111,8 +112,7 @@ enum spd_pdv spd_service_n(struct spd_service *s, struct spd_command *c)
     if (q.has_data)
         r = spd_service_collect(s, false, SPD_MESSAGE_SECONDS, SPD_N_BYTES_MAX, &data, &context,
                                 &too_big);
-    if (!r &&
-        (context != c->context || !s->io->context(s->io->ctx, context, &abstract, &transfer)))
+    if (!r && (context != c->context || !s->io->context(s->io->ctx, context, &abstract, &transfer)))
         r = SPD_PDV_END;
     if (!r) {
         q.abstract = spd_arena_dup(s->arena, spd_sv_from(abstract));

@@ -1,5 +1,6 @@
-/* src/dicom/service_store.c: C-STORE: the object's bytes, scanned and made a tree here, and what the brain says of
- * it. Of images, documents and segmentations only the header is kept, as it streams by (result/dcm_cut.h). */
+/* src/dicom/service_store.c: C-STORE: the object's bytes, scanned and made a tree here, and what
+ * the brain says of it. Of images, documents and segmentations only the header is kept, as it
+ * streams by (result/dcm_cut.h). */
 #include "dicom/services.h"
 #include "result/dcm_cut.h"
 #include "result/dcm_write.h"
@@ -10,7 +11,8 @@ static bool read_status(struct spd_service *s, unsigned *ret, const char **ret_c
 {
     char type;
     spd_sv body;
-    if (spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, s->arena) || type != 's' || body.len < 2)
+    if (spd_frame_read(s->brain, &type, &body, SPD_BRAIN_MS, s->arena) || type != 's' ||
+        body.len < 2)
         return false;
     *ret = (unsigned char)body.ptr[0] | (unsigned)(unsigned char)body.ptr[1] << 8;
     *ret_comment =
@@ -21,10 +23,11 @@ static bool read_status(struct spd_service *s, unsigned *ret, const char **ret_c
 /* SOP classes that come beside a result and may be large: their bulk is dropped on the way in. */
 static bool has_bulk(spd_sv sop_class)
 {
-    static const char *const prefixes[] = {"1.2.840.10008.5.1.4.1.1.7",    /* Secondary Capture and kin */
-                                           "1.2.840.10008.5.1.4.1.1.66.",  /* Segmentation, LabelMap … */
-                                           "1.2.840.10008.5.1.4.1.1.30",   /* Parametric Map */
-                                           "1.2.840.10008.5.1.4.1.1.104."}; /* Encapsulated PDF … */
+    static const char *const prefixes[] = {
+        "1.2.840.10008.5.1.4.1.1.7",     /* Secondary Capture and kin */
+        "1.2.840.10008.5.1.4.1.1.66.",   /* Segmentation, LabelMap … */
+        "1.2.840.10008.5.1.4.1.1.30",    /* Parametric Map */
+        "1.2.840.10008.5.1.4.1.1.104."}; /* Encapsulated PDF … */
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (spd_sv_starts(sop_class, spd_sv_from(prefixes[i]))) return true;
     return false;
@@ -48,8 +51,9 @@ static bool take(void *ctx, const char *bytes, size_t len)
 }
 
 /* The data set; *transfer becomes that of what was kept (compressed pixels are gone). */
-static enum spd_pdv receive(struct spd_service *s, const struct spd_command *c, const char **transfer,
-                            struct spd_str *data, unsigned char *context, bool *too_big)
+static enum spd_pdv receive(struct spd_service *s, const struct spd_command *c,
+                            const char **transfer, struct spd_str *data, unsigned char *context,
+                            bool *too_big)
 {
     struct taking t = {.data = data, .whole = !has_bulk(c->sop_class), .too_big = too_big};
     bool implicit = !strcmp(*transfer, "1.2.840.10008.1.2");

@@ -1,5 +1,5 @@
-/* src/dicom/services.h: what the files of the services share: one message, its command, and the answer. Private
- * to src/dicom. See service.h for who calls it. */
+/* src/dicom/services.h: what the files of the services share: one message, its command, and the
+ * answer. Private to src/dicom. See service.h for who calls it. */
 #ifndef SPD_DICOM_SERVICES_H
 #define SPD_DICOM_SERVICES_H
 
@@ -37,13 +37,15 @@ struct spd_response {
 };
 
 /* Collects one command or data set. Beyond max the rest is read and dropped and *too_big is set. */
-enum spd_pdv spd_service_collect(struct spd_service *s, bool command, int seconds, size_t max, struct spd_str *out,
-                                 unsigned char *context, bool *too_big);
+enum spd_pdv spd_service_collect(struct spd_service *s, bool command, int seconds, size_t max,
+                                 struct spd_str *out, unsigned char *context, bool *too_big);
 /* The same, each fragment to take(), which returns false to give up. At most 64 MiB. */
-enum spd_pdv spd_service_stream(struct spd_service *s, bool command, int seconds, unsigned char *context,
+enum spd_pdv spd_service_stream(struct spd_service *s, bool command, int seconds,
+                                unsigned char *context,
                                 bool (*take)(void *ctx, const char *data, size_t len), void *ctx);
 bool spd_service_parse_command(struct spd_service *s, spd_sv bytes, struct spd_command *c);
-bool spd_service_respond(struct spd_service *s, const struct spd_command *c, const struct spd_response *r);
+bool spd_service_respond(struct spd_service *s, const struct spd_command *c,
+                         const struct spd_response *r);
 bool spd_service_data(struct spd_service *s, unsigned char context, spd_sv data);
 
 /* ---- command sets as bytes (implicit VR little endian, PS3.7 §6.3.1) ---- */
@@ -57,10 +59,12 @@ void spd_command_finish(spd_sv body, struct spd_str *out);
 struct spd_single_byte {
     spd_sv name, high[128]; /* what the bytes from 80 mean, as UTF-8; "" nothing */
 };
-bool spd_single_byte(spd_sv set, struct spd_single_byte *ret, struct spd_arena *arena); /* false: it is none */
-/* False: a letter of the answer is not in the set (or the answer cannot be read); it stays as it is. */
-bool spd_single_byte_answer(const struct spd_single_byte *set, spd_sv answer, spd_sv transfer, struct spd_str *out,
-                            struct spd_arena *arena);
+bool spd_single_byte(spd_sv set, struct spd_single_byte *ret,
+                     struct spd_arena *arena); /* false: it is none */
+/* False: a letter of the answer is not in the set (or the answer cannot be read); it stays as it
+ * is. */
+bool spd_single_byte_answer(const struct spd_single_byte *set, spd_sv answer, spd_sv transfer,
+                            struct spd_str *out, struct spd_arena *arena);
 
 /* ---- one service each ---- */
 enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c);

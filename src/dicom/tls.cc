@@ -15,8 +15,7 @@
 
 struct spd_tls {
     DcmTLSTransportLayer layer;
-    explicit spd_tls(bool acceptor)
-        : layer(acceptor ? NET_ACCEPTOR : NET_REQUESTOR, NULL, OFTrue)
+    explicit spd_tls(bool acceptor) : layer(acceptor ? NET_ACCEPTOR : NET_REQUESTOR, NULL, OFTrue)
     {
     }
 };
@@ -57,17 +56,21 @@ void add(char *names, size_t size, const char *text, int n)
 {
     size_t at = strlen(names);
     // A name with a line end in it could pose as another one.
-    if (n <= 0 || memchr(text, '\n', size_t(n)) || memchr(text, 0, size_t(n)) || at + size_t(n) + 2 > size) return;
+    if (n <= 0 || memchr(text, '\n', size_t(n)) || memchr(text, 0, size_t(n)) ||
+        at + size_t(n) + 2 > size)
+        return;
     snprintf(names + at, size - at, "%.*s\n", n, text);
 }
 
 void add_alternatives(const X509 *x, char *names, size_t size)
 {
-    GENERAL_NAMES *all = static_cast<GENERAL_NAMES *>(X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL));
+    GENERAL_NAMES *all =
+        static_cast<GENERAL_NAMES *>(X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL));
     for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(all, i);
         if (g->type == GEN_DNS || g->type == GEN_EMAIL || g->type == GEN_URI)
-            add(names, size, reinterpret_cast<const char *>(ASN1_STRING_get0_data(g->d.ia5)), ASN1_STRING_length(g->d.ia5));
+            add(names, size, reinterpret_cast<const char *>(ASN1_STRING_get0_data(g->d.ia5)),
+                ASN1_STRING_length(g->d.ia5));
     }
     GENERAL_NAMES_free(all);
 }
@@ -87,7 +90,8 @@ bool spd_tls_peer(T_ASC_Association *association, char *names, size_t size)
     unsigned char *utf8 = NULL;
     names[0] = 0;
     if (at >= 0) {
-        int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+        int len =
+            ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
         if (len > 0) add(names, size, reinterpret_cast<char *>(utf8), len);
         OPENSSL_free(utf8);
     }

@@ -1,5 +1,5 @@
-// src/dicom/upper.cc: see upper.h. Only negotiation and PDV transport are DCMTK's; no data set or command ever
-// reaches its parser (service.c and request.c scan them).
+// src/dicom/upper.cc: see upper.h. Only negotiation and PDV transport are DCMTK's; no data set or
+// command ever reaches its parser (service.c and request.c scan them).
 #include "dicom/upper.h"
 
 #include <cstring>

@@ -1,4 +1,5 @@
-// src/dicom/upper.h: DCMTK's upper layer as the C files see it: PDVs of one association at a time (a process has one).
+// src/dicom/upper.h: DCMTK's upper layer as the C files see it: PDVs of one association at a time
+// (a process has one).
 #ifndef SPD_DICOM_UPPER_H
 #define SPD_DICOM_UPPER_H
 

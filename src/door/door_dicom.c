@@ -187,8 +187,7 @@ static enum spd_rc serve_find(struct association *a, spd_sv body, struct spd_are
     if (other && other->find) return serve_other_find(a, other, &q, f.explicit_vr, arena);
     if (!spd_sv_is(abstract, MODALITY_WORKLIST))
         return send_status(a->fd, 'f', STATUS_NO_SUCH_CLASS, SPD_SV_NONE);
-    if (spd_find_prepare(&q, NULL))
-        return send_status(a->fd, 'f', STATUS_IDENTIFIER, SPD_SV_NONE);
+    if (spd_find_prepare(&q, NULL)) return send_status(a->fd, 'f', STATUS_IDENTIFIER, SPD_SV_NONE);
     const struct spd_list *list = spd_board_get(d->host.board);
     if (!list) return send_status(a->fd, 'f', STATUS_RESOURCES, SPD_SV_NONE);
     spd_find_run(list, &q, d->host.zone, send_answer, &f);
@@ -230,8 +229,7 @@ static enum spd_rc serve_other_find(struct association *a, const struct spd_dims
                                     struct spd_arena *arena)
 {
     struct spd_door_dicom *d = a->door;
-    struct finding f = {
-        .a = a, .q = q, .bytes = SPD_STR_INIT(1 << 20), .explicit_vr = explicit_vr};
+    struct finding f = {.a = a, .q = q, .bytes = SPD_STR_INIT(1 << 20), .explicit_vr = explicit_vr};
     struct spd_dimse s = dimse_of(a, arena);
     unsigned status = service->find(&s, q, send_set, &f);
     spd_str_done(&f.bytes);
@@ -263,7 +261,8 @@ static enum spd_rc serve_n(struct association *a, spd_sv body, struct spd_arena 
 
 /* ---- associations
  * ------------------------------------------------------------------------------------- */
-/* Who it is, before anything is accepted: an AE title that goes with a certificate is nobody else's. */
+/* Who it is, before anything is accepted: an AE title that goes with a certificate is nobody
+ * else's. */
 static enum spd_rc serve_hello(struct association *a, spd_sv body, struct spd_arena *arena)
 {
     struct spd_door_dicom *d = a->door;
@@ -277,7 +276,8 @@ static enum spd_rc serve_hello(struct association *a, spd_sv body, struct spd_ar
     bool may = !d->host.admit || d->host.admit(d->host.self, a->calling, address, a->certificate);
     if (!may) {
         count(d, &d->stats.denied, 1);
-        spd_log(SPD_LOG_WARNING, "a DICOM association was refused: this AE title goes with another certificate",
+        spd_log(SPD_LOG_WARNING,
+                "a DICOM association was refused: this AE title goes with another certificate",
                 SPD_LT("address", address));
     }
     return spd_frame_write1(a->fd, 'h', may ? SPD_SV("\1") : SPD_SV("\0"));
@@ -354,13 +354,14 @@ static bool start_front(struct spd_door_dicom *d)
     char title[17], reporting[17];
     snprintf(title, sizeof title, "%.*s", SPD_SV_ARG(d->ae_title));
     snprintf(reporting, sizeof reporting, "%.*s", SPD_SV_ARG(d->reporting_ae));
-    const char *none[8] = {NULL}, *own[8] = {"--tls-port", d->tls_port, "--certificate", d->certificate,
-                                             "--key",      d->key,      "--ca",          d->ca};
+    const char *none[8] = {NULL},
+               *own[8] = {"--tls-port", d->tls_port, "--certificate", d->certificate,
+                          "--key",      d->key,      "--ca",          d->ca};
     const char **tls = d->tls_port[0] ? own : none;
-    const char *argv[] = {d->program,       "front",   "--fd",  "3",    "--address",
-                          d->address,       "--port",  d->port, "--ae", title,
-                          "--reporting-ae", reporting, tls[0], tls[1], tls[2],  tls[3],
-                          tls[4],           tls[5],    tls[6], tls[7], NULL};
+    const char *argv[] = {d->program, "front", "--fd", "3",    "--address",      d->address,
+                          "--port",   d->port, "--ae", title,  "--reporting-ae", reporting,
+                          tls[0],     tls[1],  tls[2], tls[3], tls[4],           tls[5],
+                          tls[6],     tls[7],  NULL};
     posix_spawn_file_actions_t fa;
     pid_t pid = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) return false;

@@ -1,5 +1,6 @@
-/* src/door/ian.c: Instance Availability Notification (PS3.4 annex R) as a study event: what an archive has, of which
- * study. Available means ONLINE or NEARLINE; with anything else among them the notice says no "all is there". */
+/* src/door/ian.c: Instance Availability Notification (PS3.4 annex R) as a study event: what an
+ * archive has, of which study. Available means ONLINE or NEARLINE; with anything else among them
+ * the notice says no "all is there". */
 #include "door/dimse.h"
 #include "door/value.h"
 
@@ -50,8 +51,10 @@ void spd_ian_serve(const struct spd_dimse *d, const struct spd_n_request *r, str
         return;
     }
     instances_of(d, &r->data, &uids, &all);
-    e.message = spd_door_envelope(r->raw, &d->peer, SPD_SV("IAN"), d->calling, SPD_SV_NONE, d->arena);
-    if (!uids.n) e.study_uid = SPD_SV_NONE; /* nothing can be had: logged, and no image has arrived */
+    e.message =
+        spd_door_envelope(r->raw, &d->peer, SPD_SV("IAN"), d->calling, SPD_SV_NONE, d->arena);
+    if (!uids.n)
+        e.study_uid = SPD_SV_NONE; /* nothing can be had: logged, and no image has arrived */
     e.instances.v = uids.v, e.instances.n = uids.n;
     e.notified = all && uids.n;
     if (spd_writer_call(d->host->writer, &event, NULL, NULL))

@@ -1,5 +1,6 @@
-/* src/door/mpps.c: Modality Performed Procedure Step (PS3.4 annex F) as an event of the core: N-CREATE begins a
- * step, N-SET changes or ends it. What follows from it is decided in core/step_in.c. */
+/* src/door/mpps.c: Modality Performed Procedure Step (PS3.4 annex F) as an event of the core:
+ * N-CREATE begins a step, N-SET changes or ends it. What follows from it is decided in
+ * core/step_in.c. */
 #include "door/dimse.h"
 #include "door/value.h"
 
@@ -46,8 +47,10 @@ static void common(const struct spd_dimse *d, const struct spd_n_request *r,
                    struct spd_step_event *e)
 {
     const struct spd_dcm_set *reason = spd_dcm_item(&r->data.set, 0x00400281);
-    *e = (struct spd_step_event){.create = r->field == SPD_N_CREATE, .known_peer = d->peer.name.len > 0};
-    e->message = spd_door_envelope(r->raw, &d->peer, SPD_SV("MPPS"), d->calling, SPD_SV_NONE, d->arena);
+    *e = (struct spd_step_event){.create = r->field == SPD_N_CREATE,
+                                 .known_peer = d->peer.name.len > 0};
+    e->message =
+        spd_door_envelope(r->raw, &d->peer, SPD_SV("MPPS"), d->calling, SPD_SV_NONE, d->arena);
     e->step.uid = r->sop_uid;
     e->step.started = when(d, &r->data, 0x00400244, 0x00400245);
     e->step.ended = when(d, &r->data, 0x00400250, 0x00400251);
@@ -135,7 +138,8 @@ static void set(const struct spd_dimse *d, const struct spd_n_request *r, struct
         submit(d, &e, a);
 }
 
-void spd_mpps_serve(const struct spd_dimse *d, const struct spd_n_request *r, struct spd_n_answer *a)
+void spd_mpps_serve(const struct spd_dimse *d, const struct spd_n_request *r,
+                    struct spd_n_answer *a)
 {
     if (r->field == SPD_N_CREATE && r->has_data)
         create(d, r, a);

@@ -26,7 +26,8 @@ static bool is_long(const unsigned char *vr)
     return false;
 }
 
-/* Bulk wherever it stands: pixel data, overlays, waveforms, encapsulated documents, per-frame groups. */
+/* Bulk wherever it stands: pixel data, overlays, waveforms, encapsulated documents, per-frame
+ * groups. */
 static bool is_bulk(uint32_t tag)
 {
     uint32_t group = tag >> 16;
@@ -91,7 +92,8 @@ static void at_element(struct spd_dcm_cut *c, uint32_t tag, uint32_t len, size_t
     bool sequence = c->explicit_vr ? c->head[4] == 'S' && c->head[5] == 'Q' : len == UNDEFINED;
     bool un = c->explicit_vr && c->head[4] == 'U' && c->head[5] == 'N';
     bool within = c->drop_depth != 0;
-    bool drop = within || is_bulk(tag) || (len != UNDEFINED && !sequence && len > SPD_CUT_VALUE_MAX);
+    bool drop =
+        within || is_bulk(tag) || (len != UNDEFINED && !sequence && len > SPD_CUT_VALUE_MAX);
     if (!drop) {
         put(c, c->head, head);
     } else if (!within) {

@@ -47,11 +47,13 @@ enum spd_rc spd_scu_parse(spd_sv url, struct spd_scu_to *ret, struct spd_err *er
     int64_t port;
     ret->tls = spd_sv_starts(url, secure);
     if (!ret->tls && !spd_sv_starts(url, plain))
-        return spd_fail(err, SPD_INVALID, "to", "use dicom://AET@host:port or dicom-tls://AET@host:port");
+        return spd_fail(err, SPD_INVALID, "to",
+                        "use dicom://AET@host:port or dicom-tls://AET@host:port");
     rest = spd_sv_of(url.ptr + (ret->tls ? secure.len : plain.len),
                      url.len - (ret->tls ? secure.len : plain.len));
     if (!spd_sv_find(rest, SPD_SV("@"), &at) || !at || at > 16)
-        return spd_fail(err, SPD_INVALID, "to", "an AE title of 1 to 16 characters stands before the @");
+        return spd_fail(err, SPD_INVALID, "to",
+                        "an AE title of 1 to 16 characters stands before the @");
     ret->called = spd_sv_of(rest.ptr, at);
     rest = spd_sv_of(rest.ptr + at + 1, rest.len - at - 1);
     while (rest.len && rest.ptr[rest.len - 1] == '/')
@@ -114,7 +116,8 @@ static enum spd_rc receive(struct spd_scu *s, char *ret_type, spd_sv *ret_body,
     return *ret_type == 'e' ? broken(s, *ret_body, err) : SPD_OK;
 }
 
-static enum spd_rc ask(struct spd_scu *s, char type, const struct spd_str *body, struct spd_err *err)
+static enum spd_rc ask(struct spd_scu *s, char type, const struct spd_str *body,
+                       struct spd_err *err)
 {
     if (s->broken) return spd_fail(err, SPD_AGAIN, "association", "the association broke");
     if (!spd_str_ok(body))
@@ -138,8 +141,8 @@ static void put_number(struct spd_str *out, int64_t v)
     spd_frame_put(out, spd_sv_from(text));
 }
 
-static void open_frame(const struct spd_scu_to *to, const struct spd_scu_context *contexts, size_t n,
-                       struct spd_str *out)
+static void open_frame(const struct spd_scu_to *to, const struct spd_scu_context *contexts,
+                       size_t n, struct spd_str *out)
 {
     static const char usual[] = "1.2.840.10008.1.2.1\\1.2.840.10008.1.2";
     spd_frame_put(out, to->host), put_number(out, to->port);

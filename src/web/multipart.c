@@ -18,7 +18,8 @@ static bool parameter(spd_sv v, const char *name, spd_sv *ret)
     while (spd_sv_find(v, SPD_SV(";"), &at)) {
         size_t eq;
         v = spd_sv_trim(spd_sv_of(v.ptr + at + 1, v.len - at - 1));
-        if (!spd_sv_find(v, SPD_SV("="), &eq) || !spd_sv_ieq(spd_sv_of(v.ptr, eq), spd_sv_from(name)))
+        if (!spd_sv_find(v, SPD_SV("="), &eq) ||
+            !spd_sv_ieq(spd_sv_of(v.ptr, eq), spd_sv_from(name)))
             continue;
         *ret = spd_sv_of(v.ptr + eq + 1, v.len - eq - 1);
         if (ret->len && ret->ptr[0] == '"') {
@@ -51,7 +52,8 @@ enum spd_rc spd_multipart_begin(struct spd_multipart *m, spd_sv type, struct spd
         return SPD_INVALID;
     if (parameter(type, "type", &part) && !spd_sv_ieq(part, SPD_SV("application/dicom")))
         return SPD_INVALID;
-    m->n_boundary = (size_t)snprintf(m->boundary, sizeof m->boundary, "\r\n--%.*s", SPD_SV_ARG(boundary));
+    m->n_boundary =
+        (size_t)snprintf(m->boundary, sizeof m->boundary, "\r\n--%.*s", SPD_SV_ARG(boundary));
     m->matched = 2; /* the first one may begin the body */
     return SPD_OK;
 }
@@ -77,7 +79,8 @@ static unsigned u16(const char *p)
     return (unsigned char)p[0] | (unsigned)(unsigned char)p[1] << 8;
 }
 
-/* Where the meta header ends; 0: more is needed; SIZE_MAX: this is no file. *uids: class, instance, transfer. */
+/* Where the meta header ends; 0: more is needed; SIZE_MAX: this is no file. *uids: class, instance,
+ * transfer. */
 static size_t meta_end(spd_sv b, spd_sv uids[3])
 {
     static const unsigned elements[] = {0x0002, 0x0003, 0x0010};
@@ -96,7 +99,8 @@ static size_t meta_end(spd_sv b, spd_sv uids[3])
         for (int i = 0; i < 3; i++)
             if (u16(b.ptr + at + 2) == elements[i]) {
                 uids[i] = spd_sv_of(b.ptr + at + head, n);
-                while (uids[i].len && (!uids[i].ptr[uids[i].len - 1] || uids[i].ptr[uids[i].len - 1] == ' '))
+                while (uids[i].len &&
+                       (!uids[i].ptr[uids[i].len - 1] || uids[i].ptr[uids[i].len - 1] == ' '))
                     uids[i].len--;
             }
         at += head + n;
@@ -117,7 +121,8 @@ static void begin_object(struct spd_multipart *m, size_t end, const spd_sv uids[
     spd_sv all = spd_str_sv(&m->head);
     bool implicit = spd_sv_eq(uids[2], IMPLICIT);
     m->reading_meta = false;
-    m->whole = spd_sv_is(uids[2], "1.2.840.10008.1.2.2") || spd_sv_is(uids[2], "1.2.840.10008.1.2.1.99");
+    m->whole =
+        spd_sv_is(uids[2], "1.2.840.10008.1.2.2") || spd_sv_is(uids[2], "1.2.840.10008.1.2.1.99");
     if (m->whole || implicit || spd_sv_eq(uids[2], EXPLICIT))
         spd_str_add(m->out, spd_sv_of(all.ptr, end));
     else /* compressed pixels are gone: what is left is explicit VR */
@@ -168,7 +173,8 @@ static void headers_end(struct spd_multipart *m)
         spd_sv line = spd_sv_of(all.ptr, end);
         if (spd_sv_find(line, SPD_SV(":"), &colon) &&
             spd_sv_ieq(spd_sv_of(line.ptr, colon), SPD_SV("Content-Type")))
-            m->dicom = is_type(spd_sv_of(line.ptr + colon + 1, line.len - colon - 1), "application/dicom");
+            m->dicom =
+                is_type(spd_sv_of(line.ptr + colon + 1, line.len - colon - 1), "application/dicom");
         all = end + 2 <= all.len ? spd_sv_of(all.ptr + end + 2, all.len - end - 2) : SPD_SV_NONE;
     }
     m->state = SPD_MP_BODY, m->matched = 0;
@@ -181,7 +187,8 @@ static void header_byte(struct spd_multipart *m, char c)
     if (m->head.len > HEAD_MAX)
         m->state = SPD_MP_BAD;
     else if (m->head.len >= 2 && !memcmp(m->head.ptr + m->head.len - 2, "\r\n", 2) &&
-             (m->head.len == 2 || (m->head.len >= 4 && !memcmp(m->head.ptr + m->head.len - 4, "\r\n\r\n", 4))))
+             (m->head.len == 2 ||
+              (m->head.len >= 4 && !memcmp(m->head.ptr + m->head.len - 4, "\r\n\r\n", 4))))
         headers_end(m);
 }
 
@@ -200,7 +207,8 @@ static void after_byte(struct spd_multipart *m, char c)
     }
 }
 
-/* Content up to the next boundary; what looked like one and was not is content too. Returns how much was taken. */
+/* Content up to the next boundary; what looked like one and was not is content too. Returns how
+ * much was taken. */
 static size_t content(struct spd_multipart *m, const char *data, size_t len)
 {
     size_t from = 0, i = 0;

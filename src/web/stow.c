@@ -1,6 +1,6 @@
-/* src/web/stow.c: POST /dicom-web/studies[/{uid}] (STOW-RS, PS3.18 §10.5): every object goes the way of POST
- * /api/v1/instances; the answer says of each what became of it. Reports and what comes beside them only: images are
- * for the archive. */
+/* src/web/stow.c: POST /dicom-web/studies[/{uid}] (STOW-RS, PS3.18 §10.5): every object goes the
+ * way of POST /api/v1/instances; the answer says of each what became of it. Reports and what comes
+ * beside them only: images are for the archive. */
 #include <stdio.h>
 
 #include "result/dcm.h"
@@ -18,9 +18,9 @@ struct stow {
 /* Reports, key objects, presentation states, and the companions whose header is kept. */
 static bool is_ours(spd_sv sop_class)
 {
-    static const char *const prefixes[] = {"1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.11.",
-                                           "1.2.840.10008.5.1.4.1.1.66.", "1.2.840.10008.5.1.4.1.1.7.",
-                                           "1.2.840.10008.5.1.4.1.1.104."};
+    static const char *const prefixes[] = {
+        "1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.11.", "1.2.840.10008.5.1.4.1.1.66.",
+        "1.2.840.10008.5.1.4.1.1.7.", "1.2.840.10008.5.1.4.1.1.104."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (spd_sv_starts(sop_class, spd_sv_from(prefixes[i]))) return true;
     return spd_sv_is(sop_class, "1.2.840.10008.5.1.4.1.1.7") ||
@@ -48,9 +48,11 @@ static spd_sv meta(spd_sv file, unsigned number)
     return SPD_SV_NONE;
 }
 
-static void put_item(struct spd_str *out, size_t n, spd_sv sop_class, spd_sv sop_uid, unsigned reason)
+static void put_item(struct spd_str *out, size_t n, spd_sv sop_class, spd_sv sop_uid,
+                     unsigned reason)
 {
-    spd_str_addf(out, "%s{\"00081150\":{\"vr\":\"UI\",\"Value\":[\"%.*s\"]},", n ? "," : "", SPD_SV_ARG(sop_class));
+    spd_str_addf(out, "%s{\"00081150\":{\"vr\":\"UI\",\"Value\":[\"%.*s\"]},", n ? "," : "",
+                 SPD_SV_ARG(sop_class));
     spd_str_addf(out, "\"00081155\":{\"vr\":\"UI\",\"Value\":[\"%.*s\"]}", SPD_SV_ARG(sop_uid));
     if (reason) spd_str_addf(out, ",\"00081197\":{\"vr\":\"US\",\"Value\":[%u]}", reason);
     spd_str_addc(out, '}');
@@ -74,10 +76,11 @@ static void answer(struct stow *s)
     struct spd_str *out = &s->r->out;
     spd_str_addc(out, '{');
     if (s->n_failed)
-        spd_str_addf(out, "\"00081198\":{\"vr\":\"SQ\",\"Value\":[%.*s]}%s", SPD_SV_ARG(spd_str_sv(&s->failed)),
-                     s->n_taken ? "," : "");
+        spd_str_addf(out, "\"00081198\":{\"vr\":\"SQ\",\"Value\":[%.*s]}%s",
+                     SPD_SV_ARG(spd_str_sv(&s->failed)), s->n_taken ? "," : "");
     if (s->n_taken)
-        spd_str_addf(out, "\"00081199\":{\"vr\":\"SQ\",\"Value\":[%.*s]}", SPD_SV_ARG(spd_str_sv(&s->taken)));
+        spd_str_addf(out, "\"00081199\":{\"vr\":\"SQ\",\"Value\":[%.*s]}",
+                     SPD_SV_ARG(spd_str_sv(&s->taken)));
     spd_str_addc(out, '}');
     s->r->status = !s->n_failed ? 200 : s->n_taken ? 202 : s->n_busy == s->n_failed ? 503 : 409;
     s->r->type = "application/dicom+json";
@@ -93,7 +96,8 @@ void spd_web_h_stow(struct spd_web_req *r)
     if (r->name.len && !spd_dcm_is_uid(r->name)) {
         spd_web_bad_value(r, "study");
     } else if (rc) {
-        spd_web_problem(r, rc == SPD_LIMIT ? 413 : 400, rc == SPD_LIMIT ? "too_large" : "bad_request", SPD_SV_NONE);
+        spd_web_problem(r, rc == SPD_LIMIT ? 413 : 400,
+                        rc == SPD_LIMIT ? "too_large" : "bad_request", SPD_SV_NONE);
     } else if (!r->web->host.instance) {
         spd_web_problem(r, 503, "busy", SPD_SV_NONE);
     } else {
