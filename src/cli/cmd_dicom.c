@@ -320,9 +320,11 @@ static enum spd_rc decode(const struct show *s, spd_sv bytes, struct spd_sr_doc 
     if (looks_like_json(bytes)) return spd_sr_doc_from_json(bytes, ret, arena, err);
     if (bytes.len > DECODED_MAX) bytes.len = DECODED_MAX;
     enum spd_rc rc = spd_decoder_run(s->decoder, bytes, ret, arena, err);
-    if (!rc && !ret->sop_class.len && !ret->root.n_children && !ret->study_uid.len)
-        return spd_fail(err, SPD_INVALID, "file", "this is not a DICOM object");
-    return rc;
+    bool marked = bytes.len >= 132 && !memcmp(bytes.ptr + 128, "DICM", 4);
+    if (rc != SPD_INVALID || marked) return rc;
+    spd_sv why = spd_arena_printf(arena, "%s", err->text);
+    return spd_fail(err, rc, "file", "this is not a DICOM object, or a damaged one: %.*s",
+                    SPD_SV_ARG(why));
 }
 
 static int show_file(const struct show *s, const char *file)

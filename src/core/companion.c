@@ -110,6 +110,7 @@ enum spd_rc spd_companion_in(struct spd_tx *tx, const struct spd_result_event *e
     TRY(earlier(tx, &c, &old, &again));
     c.id = again ? old.id : spd_tx_id(tx, SPD_T_COMPANION);
     TRY(link_results(tx, &c, SPD_KEY_RESULT_STUDY, c.study_uid, &linked));
+    TRY(link_results(tx, &c, SPD_KEY_RESULT_OUTPUT, c.sop_uid, &linked));
     for (size_t i = 0; i < c.predecessors.n && i < POINTERS; i++)
         TRY(link_results(tx, &c, SPD_KEY_RESULT_SOP, c.predecessors.v[i], &linked));
     for (size_t i = 0; i < c.refs.n && i < POINTERS; i++)

@@ -9,6 +9,7 @@ struct reader {
     struct spd_arena *arena;
     struct spd_err *err;
     size_t elements;
+    bool alone; /* a Value was no array */
 };
 
 static enum spd_rc read_set(struct reader *r, json_t *object, int depth, struct spd_dcm_set *ret);
@@ -73,10 +74,12 @@ static enum spd_rc read_element(struct reader *r, const char *key, json_t *o, in
     if (!json_is_object(o) || !json_is_string(vr) || json_string_length(vr) != 2)
         return spd_fail(r->err, SPD_INVALID, key, "an element needs a vr of two letters");
     memcpy(e->vr, json_string_value(vr), 3);
-    if (values && !json_is_array(values))
-        return spd_fail(r->err, SPD_INVALID, key, "Value must be an array");
+    bool alone = values && !json_is_array(values);
+    if (alone && !strcmp(e->vr, "SQ"))
+        return spd_fail(r->err, SPD_INVALID, key, "the Value of a sequence must be an array");
     if (!strcmp(e->vr, "SQ")) return read_items(r, values, depth, e);
     struct spd_str text = SPD_STR_INIT(SPD_DCM_BYTES_MAX);
+    if (alone) r->alone = true, add_value(&text, values); /* published examples have it */
     for (size_t i = 0; i < json_array_size(values); i++) {
         if (i) spd_str_addc(&text, '\\');
         add_value(&text, json_array_get(values, i));
@@ -112,7 +115,7 @@ static enum spd_rc read_set(struct reader *r, json_t *object, int depth, struct 
 enum spd_rc spd_dcm_from_json(spd_sv json, struct spd_dcm *ret, struct spd_arena *arena,
                               struct spd_err *err)
 {
-    struct reader r = {arena, err, 0};
+    struct reader r = {.arena = arena, .err = err};
     json_error_t je;
     *ret = (struct spd_dcm){.charset = SPD_SV("ISO_IR 192")};
     if (json.len > SPD_DCM_BYTES_MAX)
@@ -126,6 +129,7 @@ enum spd_rc spd_dcm_from_json(spd_sv json, struct spd_dcm *ret, struct spd_arena
     json_t *object =
         json_is_array(root) && json_array_size(root) == 1 ? json_array_get(root, 0) : root;
     enum spd_rc rc = read_set(&r, object, 1, &ret->set);
+    if (r.alone) ret->notes[ret->n_notes++] = "a Value that should be an array is none";
     json_decref(root);
     return rc;
 }

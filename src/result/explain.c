@@ -4,9 +4,9 @@
 #include "result/reader.h"
 
 static const char *const words[] = {[SPD_NAME_TRACKING_UID] = "tracked by this UID",
-                                    [SPD_NAME_ALGORITHM] = "the product",
-                                    [SPD_NAME_VERSION] = "the product's version",
-                                    [SPD_NAME_MANUFACTURER] = "the product's maker",
+                                    [SPD_NAME_ALGORITHM] = "the algorithm",
+                                    [SPD_NAME_VERSION] = "the version of the algorithm",
+                                    [SPD_NAME_MANUFACTURER] = "the maker of the algorithm",
                                     [SPD_NAME_OBSERVER_TYPE] = "who observed",
                                     [SPD_NAME_PERSON] = "a person",
                                     [SPD_NAME_DEVICE_UID] = "a device",

@@ -78,26 +78,29 @@ static void add_patient(struct keys *k, enum spd_key_kind kind, const struct spd
 
 static struct keys keys_item(const struct spd_item *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 4 + o->study_uids.n + o->patient.ids.n);
+    struct keys k = keys_for(a, 4 + o->study_uids.n + o->patient.ids.n + o->own.ids.n);
     add_cx(&k, SPD_KEY_ITEM_ACCESSION, &o->accession);
     add_cx(&k, SPD_KEY_ITEM_FILLER, &o->filler);
     add_cx(&k, SPD_KEY_ITEM_PLACER, &o->placer);
     for (size_t i = 0; i < o->study_uids.n; i++)
         add(&k, SPD_KEY_ITEM_STUDY, o->study_uids.v[i]);
     add_patient(&k, SPD_KEY_ITEM_PATIENT, &o->patient);
+    add_patient(&k, SPD_KEY_ITEM_PATIENT, &o->own);
     add_when(&k, SPD_KEY_ITEM_OPEN, spd_item_open(o));
     return k;
 }
 
 static struct keys keys_result(const struct spd_result *o, struct spd_arena *a)
 {
-    struct keys k = keys_for(a, 2 + 2 * o->items.n);
+    struct keys k = keys_for(a, 2 + 2 * o->items.n + (o->outputs.n < 64 ? o->outputs.n : 64));
     add(&k, SPD_KEY_RESULT_SOP, o->sop_uid);
     add(&k, SPD_KEY_RESULT_STUDY, o->study_uid);
     for (size_t i = 0; i < o->items.n; i++)
         add_id(&k, SPD_KEY_RESULT_ITEM, o->items.v[i]);
     for (size_t i = 0; o->state == SPD_AI_POSITIVE && !o->superseded_by && i < o->items.n; i++)
         add_id(&k, SPD_KEY_RESULT_POSITIVE, o->items.v[i]);
+    for (size_t i = 0; i < o->outputs.n && i < 64; i++)
+        add(&k, SPD_KEY_RESULT_OUTPUT, o->outputs.v[i]);
     return k;
 }
 
@@ -261,9 +264,12 @@ static struct keys keys_of(enum spd_table table, const void *o, struct spd_arena
     switch (table) {
     case SPD_T_WORKITEM:
         return keys_one(a, SPD_KEY_WORKITEM_UID, ((const struct spd_workitem *)o)->uid);
-    case SPD_T_WORKITEM_REPORT: return keys_workitem_report(o, a);
-    case SPD_T_SUBSCRIBER: return keys_subscriber(o, a);
-    case SPD_T_SUBSCRIPTION: return keys_subscription(o, a);
+    case SPD_T_WORKITEM_REPORT:
+        return keys_workitem_report(o, a);
+    case SPD_T_SUBSCRIBER:
+        return keys_subscriber(o, a);
+    case SPD_T_SUBSCRIPTION:
+        return keys_subscription(o, a);
     case SPD_T_ITEM:
         return keys_item(o, a);
     case SPD_T_STUDY:

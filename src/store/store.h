@@ -37,7 +37,7 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_ITEM_FILLER,        /* value|authority */
     SPD_KEY_ITEM_PLACER,        /* value|authority */
     SPD_KEY_ITEM_STUDY,         /* study uid */
-    SPD_KEY_ITEM_PATIENT,       /* value|authority, one per id */
+    SPD_KEY_ITEM_PATIENT,       /* value|authority, one per id, own ones too */
     SPD_KEY_ITEM_OPEN,          /* "1" while spd_item_open */
     SPD_KEY_STUDY_UID,
     SPD_KEY_RESULT_SOP,         /* sop instance uid */
@@ -90,6 +90,7 @@ enum spd_key_kind { /* append-only: the numbers are in the database */
     SPD_KEY_SUBSCRIPTION,       /* subscriber id|workitem id */
     SPD_KEY_SUBSCRIPTION_OF,    /* subscriber id, while its state is set */
     SPD_KEY_SUBSCRIPTION_WORKITEM, /* workitem id, while it is subscribed */
+    SPD_KEY_RESULT_OUTPUT,      /* sop instance uid of an output, of the first 64 */
     SPD_KEY_N
 };
 

@@ -1,6 +1,7 @@
 /* tests/unit/test_result_data.c: every structured report beside the checkout ends as tests/suites/result/data-sr.tsv
- * says, through the real decoder process. Skips when the folder is absent; `test_result_data print` prints what
- * was read, in the form of the table. */
+ * says, through the real decoder process, and docs/results-read.md shows that table. The first part skips when the
+ * folder is absent; `test_result_data print` prints what was read, in the form of the table, `test_result_data page`
+ * the table as the page must have it. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -138,9 +139,87 @@ static void every_report_is_read_as_the_table_says(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* ---- the page ------------------------------------------------------------------------------------ */
+#define PAGE SPOED_SOURCE_DIR "/docs/results-read.md"
+
+/* "intracranial-hemorrhage=present@910000/brain/left" as people write it. */
+static void in_words(spd_sv finding, struct spd_str *out)
+{
+    size_t eq = 0, at;
+    if (!spd_sv_find(finding, SPD_SV("="), &eq)) return;
+    spd_sv name = spd_sv_of(finding.ptr, eq), rest = spd_sv_of(finding.ptr + eq + 1, finding.len - eq - 1), more = SPD_SV_NONE;
+    if (spd_sv_find(rest, SPD_SV("/"), &at)) more = spd_sv_of(rest.ptr + at + 1, rest.len - at - 1), rest.len = at;
+    int64_t micro = -1;
+    if (spd_sv_find(rest, SPD_SV("@"), &at)) spd_sv_to_i64(spd_sv_of(rest.ptr + at + 1, rest.len - at - 1), &micro), rest.len = at;
+    spd_str_add(out, spd_sv_is(name, "?") ? SPD_SV("(not mapped)") : name);
+    if (rest.len) spd_str_addc(out, ' '), spd_str_add(out, rest);
+    if (micro >= 0) spd_str_addf(out, " %.2f", (double)micro / 1e6);
+    for (spd_sv one = more; one.len;) {
+        bool last = !spd_sv_find(one, SPD_SV("/"), &at);
+        spd_str_addz(out, ", "), spd_str_add(out, last ? one : spd_sv_of(one.ptr, at));
+        one = last ? SPD_SV_NONE : spd_sv_of(one.ptr + at + 1, one.len - at - 1);
+    }
+}
+
+static void page_row(spd_sv line, struct spd_str *out)
+{
+    spd_sv cell[4];
+    size_t tab;
+    for (int i = 0; i < 4; i++) {
+        bool more = spd_sv_find(line, SPD_SV("\t"), &tab);
+        cell[i] = more ? spd_sv_of(line.ptr, tab) : line;
+        line = more ? spd_sv_of(line.ptr + tab + 1, line.len - tab - 1) : SPD_SV_NONE;
+    }
+    spd_str_addf(out, "| %.*s | %.*s | %.*s | ", SPD_SV_ARG(cell[0]), SPD_SV_ARG(cell[1]), SPD_SV_ARG(cell[2]));
+    for (spd_sv all = cell[3]; all.len && !spd_sv_is(all, "-");) {
+        bool more = spd_sv_find(all, SPD_SV(";"), &tab);
+        in_words(more ? spd_sv_of(all.ptr, tab) : all, out);
+        all = more ? spd_sv_of(all.ptr + tab + 1, all.len - tab - 1) : SPD_SV_NONE;
+        if (all.len) spd_str_addz(out, "; ");
+    }
+    spd_str_addz(out, " |\n");
+}
+
+static void page_table(struct spd_str *out)
+{
+    struct spd_arena *arena = spd_arena_new(4 << 20);
+    struct spd_source table;
+    assert_int_equal(spd_source_read(SPOED_SOURCE_DIR "/tests/suites/result/data-sr.tsv", 1 << 20, &table, arena, NULL), SPD_OK);
+    spd_str_addz(out, "| object | read as | state | findings |\n|---|---|---|---|\n");
+    for (spd_sv rest = table.text; rest.len;) {
+        size_t end = rest.len;
+        (void)spd_sv_find(rest, SPD_SV("\n"), &end);
+        spd_sv line = spd_sv_of(rest.ptr, end);
+        rest = end < rest.len ? spd_sv_of(rest.ptr + end + 1, rest.len - end - 1) : SPD_SV_NONE;
+        if (line.len && line.ptr[0] != '#') page_row(line, out);
+    }
+    spd_arena_free(arena);
+}
+
+static void the_page_shows_the_table(void **state)
+{
+    (void)state;
+    struct spd_arena *arena = spd_arena_new(4 << 20);
+    struct spd_str table = SPD_STR_INIT(1 << 20);
+    struct spd_source page;
+    assert_int_equal(spd_source_read(PAGE, 1 << 20, &page, arena, NULL), SPD_OK);
+    page_table(&table);
+    if (!spd_sv_find(page.text, spd_str_sv(&table), NULL))
+        fail_msg("docs/results-read.md does not show tests/suites/result/data-sr.tsv: put there what `test_result_data page` prints");
+    spd_str_done(&table);
+    spd_arena_free(arena);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "page")) {
+        struct spd_str table = SPD_STR_INIT(1 << 20);
+        page_table(&table);
+        fputs(table.ptr, stdout);
+        spd_str_done(&table);
+        return 0;
+    }
     if (argc > 1 && !strcmp(argv[1], "print")) return each(true) < 0;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_report_is_read_as_the_table_says)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_report_is_read_as_the_table_says), cmocka_unit_test(the_page_shows_the_table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
