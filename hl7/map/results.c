@@ -98,16 +98,23 @@ static enum hl7_meaning together(enum hl7_meaning a, enum hl7_meaning b)
     return quiet ? HL7_MEANS_ABSENT : HL7_MEANS_UNCLEAR;
 }
 
-static enum hl7_meaning word_of_flags(const struct reading *d, const struct hl7_result_line *l,
-                                      size_t seg)
+/* Where the map has flags, one that it does not know is no quiet one. */
+static enum hl7_meaning word_of_flags(const struct reading *d, struct one *o,
+                                      const struct hl7_result_line *l, size_t seg)
 {
     const struct hl7_seg *obx = &d->r->m->segs[seg];
     struct hl7_value f = hl7_field(d->r->m, obx, 8);
     size_t n = f.is == HL7_VALUE ? hl7_reps(d->r->m, f.raw) : 0;
     enum hl7_meaning all = HL7_MEANS_NOTHING;
-    for (unsigned i = 1; i <= n && i <= MAX_REPS; i++)
-        all = together(all, look_up(&l->flags, &d->map->flags,
-                                    hl7_text(d->r, hl7_get(d->r->m, obx, 8, i, 1, 0))));
+    for (unsigned i = 1; i <= n && i <= MAX_REPS; i++) {
+        spd_sv flag = hl7_text(d->r, hl7_get(d->r->m, obx, 8, i, 1, 0));
+        enum hl7_meaning one = look_up(&l->flags, &d->map->flags, flag);
+        if (!one && flag.len && (l->flags.n || d->map->flags.n)) {
+            note_line(d, o, seg, "a flag to which the map gives no meaning");
+            one = HL7_MEANS_UNCLEAR;
+        }
+        all = together(all, one);
+    }
     return all;
 }
 
@@ -122,7 +129,7 @@ static enum hl7_meaning meaning_of(const struct reading *d, struct one *o,
            text = hl7_text(d->r, hl7_get(d->r->m, obx, 5, rep, 2, 0));
     enum hl7_meaning word =
         together(look_up(&l->words, &d->map->words, v), look_up(&l->words, &d->map->words, text));
-    enum hl7_meaning flag = word_of_flags(d, l, seg);
+    enum hl7_meaning flag = word_of_flags(d, o, l, seg);
     if (word && flag && word != flag && together(word, flag) == HL7_MEANS_PRESENT)
         note_line(d, o, seg, "value and flag contradict each other; taken as present");
     if (word) return together(word, flag);
