@@ -71,10 +71,20 @@ static enum spd_rc run_result(struct dicom *self, const struct spd_delivery *d,
     struct spd_scu *scu;
     enum spd_rc rc = spd_scu_open(self->config->dicom_program, &self->to, contexts, 2, &scu, err);
     if (rc) return rc;
-    rc = spd_scu_store(scu, p->sop_class, p->sop_uid, SPD_SV_NONE, d->source_raw, ret_status,
-                       ret_comment, arena, err);
+    rc = spd_scu_store(scu, p->sop_class, p->sop_uid, SPD_SV_NONE,
+                       d->row.kind == SPD_OUTBOX_SUMMARY ? d->row.payload : d->source_raw,
+                       ret_status, ret_comment, arena, err);
     spd_scu_close(scu);
     return rc;
+}
+
+/* A file that stands in the row itself. */
+static bool prepare_summary(const struct spd_delivery *d, struct prepared *ret,
+                            struct spd_arena *arena)
+{
+    (void)arena;
+    ret->sop_class = SPD_SV("1.2.840.10008.5.1.4.1.1.88.11"), ret->sop_uid = d->row.wire;
+    return d->row.payload.len && spd_dcm_is_uid(ret->sop_uid);
 }
 
 /* ---- workitems
@@ -114,6 +124,7 @@ static enum spd_rc run_workitem(struct dicom *self, const struct spd_delivery *d
 }
 
 static const struct kind kinds[] = {{SPD_OUTBOX_RESULT, prepare_result, run_result},
+                                    {SPD_OUTBOX_SUMMARY, prepare_summary, run_result},
                                     {SPD_OUTBOX_WORKITEM, prepare_workitem, run_workitem}};
 
 /* ---- the channel

@@ -52,6 +52,7 @@ struct spd_work {
     bool changed;
     bool written;    /* flushed by this event: its workitem follows */
     int decide;      /* a SPD_WHY_…; 0 = do not */
+    bool merged;     /* has other numbers by the merge in hand */
     bool moved;      /* the patient is elsewhere now: whom its alerts page is worked out anew */
     struct spd_work *next;
 };
@@ -69,6 +70,8 @@ struct spd_tx {
     int64_t message;  /* id of the inbound message's row; 0 none */
     bool journal;     /* false: an event without effect that need not be kept */
     bool import;      /* no effect outward */
+    bool merging;     /* only what the merge in hand changed is shared */
+    struct { int64_t *v; size_t n; } given; /* then: item and result of each that was shared */
     const struct spd_workitem_event *ups; /* the request of UPS in hand; NULL none */
     int64_t ups_item; /* the item that it is about; 0 none */
     spd_sv sender;    /* of an unlisted one; "" otherwise */
@@ -130,6 +133,7 @@ enum spd_rc spd_study_evidence(struct spd_tx *tx, const struct spd_study_event *
 /* The study's row, or a new one with that UID and an id of its own (*ret_insert). */
 enum spd_rc spd_study_row(struct spd_tx *tx, spd_sv study_uid, struct spd_study *s, struct spd_study *old, bool *ret_insert);
 enum spd_rc spd_result_out(struct spd_tx *tx, const struct spd_result_event *e); /* result_out.c: on to archives */
+enum spd_rc spd_summary_out(struct spd_tx *tx, const struct spd_result *about); /* summary_out.c */
 enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e);
 bool spd_study_step_open(const struct spd_study *s); /* a scanner has it in hand */
 enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w); /* from the steps of its studies */

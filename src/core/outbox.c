@@ -125,6 +125,7 @@ static int64_t attempts_allowed(enum spd_outbox_kind kind)
         [SPD_OUTBOX_PRIORITY] = 30,
         [SPD_OUTBOX_ALERT] = 30,
         [SPD_OUTBOX_RESULT] = 30,
+        [SPD_OUTBOX_SUMMARY] = 30,
         [SPD_OUTBOX_WORKITEM] = 8, /* then the subscriber asks by itself (PS3.4 CC.2.4.3) */
     };
     return (unsigned)kind < SPD_OUTBOX_KIND_N && allowed[kind] ? allowed[kind] : 5;

@@ -197,6 +197,8 @@ enum spd_rc spd_unpark(struct spd_tx *tx, struct spd_parked *p, const int64_t *i
         for (size_t i = 0; by.len && i < n; i++)
             *SPD_LIST_PUSH(&r.assigned, tx->a) = items[i];
         if (!r.superseded_by) TRY(spd_result_apply(tx, &r, &was, items, n));
+        r.parked = 0; /* it fits now: the archive is told with the others */
+        TRY(spd_summary_out(tx, &r));
     }
     return SPD_OK;
 }

@@ -473,6 +473,7 @@ enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
     for (size_t i = 0; i <= e->more.n; i++) {
         struct spd_result r = i ? e->more.v[i - 1] : e->result;
         TRY(take(tx, e, &r));
+        if (tx->r->did != SPD_DID_DUPLICATE) TRY(spd_summary_out(tx, &r));
         if (!parked) parked = r.parked;
         /* the receipt is that of the first one that had an effect */
         if (!i || (first.did == SPD_DID_DUPLICATE && tx->r->did != SPD_DID_DUPLICATE))

@@ -212,7 +212,7 @@ static enum spd_rc read_priority(struct spd__reading *r, const struct spd_yaml *
 
 enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml *node, void *base)
 {
-    static const char *const events[] = {"priority", "report", "alert", "result", "workitem", NULL}, *const final_on[] = {
+    static const char *const events[] = {"priority", "report", "alert", "result", "workitem", "summary", NULL}, *const final_on[] = {
                                                                                    "ris", "ack",
                                                                                    NULL};
     struct spd_destination *d = &((struct spd__send *)base)->destination;
@@ -228,7 +228,7 @@ enum spd_rc spd__read_destination(struct spd__reading *r, const struct spd_yaml 
     }
     if ((rc = spd__config_set(r, node, events, &set))) return rc;
     d->priority = set & 1, d->report = set >> 1 & 1, d->alert = set >> 2 & 1;
-    d->result = set >> 3 & 1, d->workitem = set >> 4 & 1;
+    d->result = set >> 3 & 1, d->workitem = set >> 4 & 1, d->summary = set >> 5 & 1;
     return SPD_OK;
 }
 
@@ -239,7 +239,7 @@ void spd__show_destination(const void *base, const char *indent, struct spd_str 
         int64_t has;
         const char *name;
     } events[] = {{d->priority, "priority"}, {d->report, "report"}, {d->alert, "alert"},
-                  {d->result, "result"}, {d->workitem, "workitem"}};
+                  {d->result, "result"}, {d->workitem, "workitem"}, {d->summary, "summary"}};
     bool any = false;
     spd_str_addf(out, "%sevents: [", indent);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
@@ -268,7 +268,7 @@ static enum spd_rc check_events(struct spd__reading *r, const struct spd_yaml *e
     struct spd_destination *d = &s->destination;
     struct spd_scu_to to;
     if (!spd_sv_is(d->type, "dicom"))
-        return d->result || d->workitem
+        return d->result || d->workitem || d->summary
                    ? spd_yaml_fail_key(e, r->err, "results and workitems go by dicom")
                    : SPD_OK;
     if (d->priority || d->report || d->alert)

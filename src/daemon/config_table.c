@@ -204,7 +204,7 @@ const struct spd__field spd__config_fields[] = {
     ROW("send", "ae_title", TEXT, CHANNEL(calling), NULL,
         "dicom: as whom we call; default listen.dicom.ae_title"),
     OWN("send", "quirks", send_quirks, NULL, "how it is written to; default those of its peer"),
-    OWN("send", "events", destination, NULL, "hl7: any of priority, report, alert; dicom: result, workitem; default none"),
+    OWN("send", "events", destination, NULL, "hl7: any of priority, report, alert; dicom: result, workitem, summary; default none"),
     WORD("send", "mode", CHANNEL(mode), modes, "live",
          "off, observe (built and shown, not sent) or live"),
     QUIET("send", "final_on", destination, NULL,

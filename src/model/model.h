@@ -70,7 +70,7 @@
 #define SPD_ENUM_OUTBOX_KIND(X)                                                                    \
     X(OUTBOX_PRIORITY, "priority") X(OUTBOX_REPORT, "report") X(OUTBOX_PAGE, "page") \
     X(OUTBOX_ALERT, "alert") X(OUTBOX_WORKITEM, "workitem")                                  \
-    X(OUTBOX_RESULT, "result")
+    X(OUTBOX_RESULT, "result") X(OUTBOX_SUMMARY, "summary")
 #define SPD_ENUM_OUTBOX_STATE(X)                                                                   \
     X(OUTBOX_QUEUED, "queued") X(OUTBOX_SENDING, "sending") X(OUTBOX_DONE, "done")                 \
     X(OUTBOX_DEAD, "dead") X(OUTBOX_OBSERVED, "observed") X(OUTBOX_CANCELLED, "cancelled")

@@ -60,14 +60,15 @@ def rows(b, destination="pacs"):
 
 def main():
     folder = __import__("tempfile").mkdtemp(prefix="spoed-pacs-")
-    pacs, quiet = Archive(folder + "/pacs"), Archive(folder + "/quiet")
+    pacs, quiet, told = Archive(folder + "/pacs"), Archive(folder + "/quiet"), Archive(folder + "/told")
     extra = (f"  pacs: {{type: dicom, to: \"dicom://PACS@127.0.0.1:{pacs.port}\", events: [result]}}\n"
-             f"  shadow: {{type: dicom, to: \"dicom://PACS@127.0.0.1:{quiet.port}\", events: [result], mode: observe}}\n")
+             f"  shadow: {{type: dicom, to: \"dicom://PACS@127.0.0.1:{quiet.port}\", events: [result], mode: observe}}\n"
+             f"  told: {{type: dicom, to: \"dicom://PACS@127.0.0.1:{told.port}\", events: [summary]}}\n")
     peers = "  pacs: {match: {door: dicom, ae_title: [PACSSCU]}, roles: [results]}\n"
     try:
         with Brain(speed=1, models=MODELS, extra=extra, peers=peers) as b:
             with scene("as it came"):
-                pacs.start(), quiet.start()
+                pacs.start(), quiet.start(), told.start()
                 o, path = make(b, 1)
                 equal("the result is taken", send(b, path), 0)
                 check("it stands in the archive", until(lambda: len(pacs.objects()) == 1))
@@ -95,8 +96,17 @@ def main():
                 equal("the one that is observed got nothing", quiet.objects(), [])
                 seen = [m for m in b.get("/api/v1/messages?direction=out&limit=50", "boss")["messages"] if m["peer"] == "shadow"]
                 check("but the log says what would have gone", seen)
+            with scene("a summary"):
+                check("one for each study, after a while", until(lambda: len(told.objects()) >= 3, 40), told.objects())
+                texts = [subprocess.run(["dsrdump", "+Pl", p], capture_output=True, text=True).stdout for p in told.objects()]
+                check("says which product looked, and what it found", any("CXR-Triage" in t and "Pneumothorax" in t and "90 %" in t for t in texts), texts[:1])
+                check("and that it is no report", all("Not a report" in t for t in texts))
+                if __import__("shutil").which("dciodvfy"):
+                    said = [subprocess.run(["dciodvfy", p], capture_output=True, text=True) for p in told.objects()]
+                    wrong = [line for s in said for line in (s.stdout + s.stderr).split("\n") if line.startswith("Error")]
+                    equal("dciodvfy finds no error", wrong, [])
     finally:
-        pacs.stop(), quiet.stop()
+        pacs.stop(), quiet.stop(), told.stop()
         __import__("shutil").rmtree(folder, ignore_errors=True)
     done()
 
