@@ -67,6 +67,7 @@ enum spd_rc spd_core_open(struct spd_core *core, struct spd_store *st, struct sp
     size_t n;
     enum spd_rc rc;
     if (!a) spd_out_of_memory();
+    spd_feed_forget(core);
     rc = read_counters(core, st, err);
     if (!rc) rc = read_secret(core, st, a, err);
     if (!rc) rc = spd_active_documents(st, &docs, &n, a, err);

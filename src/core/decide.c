@@ -268,7 +268,9 @@ static bool held_at_import(const struct spd_item *item, const struct spd_item *b
 {
     if (!item->imported || h->result) return false;
     for (size_t i = 0; i < before->reasons.n; i++)
-        if (spd_sv_eq(before->reasons.v[i].rule, h->rule)) return true;
+        if (spd_sv_eq(before->reasons.v[i].rule, h->rule) &&
+            spd_sv_eq(before->reasons.v[i].nl, h->title_nl)) /* said yes, not "cannot tell" */
+            return true;
     return false;
 }
 

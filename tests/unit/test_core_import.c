@@ -290,6 +290,28 @@ static void priority_known_and_not_told(void **state)
     assert_int_equal(world_item(w, item).order_priority, SPD_PRIORITY_ROUTINE);
 }
 
+/* A rule that pages for the order alone: not for what is imported, and not for what then stays so. */
+static void a_rule_without_a_result(void **state)
+{
+    struct world *w = *state;
+    char policy[4096];
+    snprintf(policy, sizeof policy,
+             "%s  - id: shock\n    title: {nl: 'Aanvraag: shockkamer', en: 'Order: resuscitation'}\n"
+             "    when: {location: SHOCK}\n    level: critical\n    alert: [{to: rads}]\n",
+             world_policy);
+    world_next(w);
+    world_config_with(w, policy, world_models);
+    import(w, (struct listed){.accession = "A1", .location = "SHOCK", .exam = w->now});
+    int64_t item = item_of(w);
+    assert_int_equal(world_item(w, item).level, 1);
+    world_adt(w, (struct adt){.name = "ZZCANARY, Anders"}); /* decided on anew */
+    world_until(w, w->now + SPD_MIN(20));
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_OPEN, "1"), 0);
+    import(w, (struct listed){.accession = "A2", .patient = "P2", .location = "SEH", .exam = w->now});
+    world_adt(w, (struct adt){.patient = "P2", .location = "SHOCK"}); /* that is new */
+    assert_int_equal(world_count(w, SPD_KEY_ALERT_OPEN, "1"), 1);
+}
+
 /* ---- the RIS's list
  * ------------------------------------------------------------------------------- */
 static void reconcile(struct world *w, int64_t missing, int64_t extra, int64_t found)
@@ -624,6 +646,7 @@ int main(void)
                                        WORLD(a_result_before_the_import),
                                        WORLD(an_old_unmatched_page_goes_on_alone),
                                        WORLD(a_list_does_not_undo_the_feed),
+        WORLD(a_rule_without_a_result),
                                        WORLD(priority_known_and_not_told),
                                        WORLD(complete_after_a_comparison),
                                        WORLD(a_feed_falls_silent),
