@@ -40,10 +40,12 @@ struct spd_dispatch {
     size_t n;
 };
 
+/* The longest that one sending takes: a lease must not end before it. */
 static spd_usec total_timeout(const struct spd_channel_config *c)
 {
-    return (c->connect_timeout ? c->connect_timeout : SPD_SEC(3)) +
-           (c->total_timeout ? c->total_timeout : SPD_SEC(8));
+    spd_usec answer = c->total_timeout ? c->total_timeout : SPD_SEC(8);
+    return (c->connect_timeout ? c->connect_timeout : SPD_SEC(3)) + answer +
+           (c->ack == 1 ? answer : 0); /* two answers on one connection */
 }
 
 static void log_rc(const struct worker *w, const char *what, enum spd_rc rc)
