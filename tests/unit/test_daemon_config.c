@@ -314,6 +314,7 @@ static void test_field_map(void **state)
             !strstr(err.place, bad[i].place) || !strstr(err.text, bad[i].text))
             fail_msg("%s: %s: %s", bad[i].name, err.place, err.text);
     }
+    unlink(put("m.yaml", ""));
     spd_str_done(&shown);
     spd_arena_free(arena);
 }
@@ -401,10 +402,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"spoed.yaml", "secret", "********"};
+    static const char *const names[] = {"spoed.yaml", "secret", "********", "m.yaml"};
     char path[256];
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         unlink(path);
     }
