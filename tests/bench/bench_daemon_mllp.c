@@ -1,14 +1,14 @@
-/* tests/bench/bench_daemon_mllp.c: HL7 over MLLP: door, writer, core and SQLite in one process, the load client
- * (mllp_load.h) in another.
+/* tests/bench/bench_daemon_mllp.c: HL7 over MLLP: door, writer, core and SQLite in one process, the
+ * load client (mllp_load.h) in another.
  *
- *   durable  64 connections, every ACK after its commit (synchronous=FULL), against a bare replay of the very same SQL
- *            statements with the very same bytes in the very same batches (tape.h); goal >= 60 %
- *   echo     the door with a writer that decides and stores nothing, against a server that only finds MSH-10 and answers:
- *            the one of the folder SPOED_PEERS names (mllpecho.c, default ../shared/bench), else left out; goal >= 60 %
- *   steady   one connection at 50 messages a second: p99 of the answer; goal < 10 ms
- *   long     a report with an OBX-5 of 1 MB: what it takes at most, in times its size; goal <= 2
- *   flat     resident memory over many messages about 1,000 orders: an argument gives their number (default 100,000; the
- *            long run says 1,000,000)
+ *   durable  64 connections, every ACK after its commit (synchronous=FULL), against a bare replay
+ * of the very same SQL statements with the very same bytes in the very same batches (tape.h); goal
+ * >= 60 % echo     the door with a writer that decides and stores nothing, against a server that
+ * only finds MSH-10 and answers: the one of the folder SPOED_PEERS names (mllpecho.c, default
+ * ../shared/bench), else left out; goal >= 60 % steady   one connection at 50 messages a second:
+ * p99 of the answer; goal < 10 ms long     a report with an OBX-5 of 1 MB: what it takes at most,
+ * in times its size; goal <= 2 flat     resident memory over many messages about 1,000 orders: an
+ * argument gives their number (default 100,000; the long run says 1,000,000)
  *
  * Arguments: parts to run (default durable echo steady long flat), and flat's number. */
 #define _GNU_SOURCE
@@ -27,7 +27,15 @@
 #include "net/socket.h"
 #include "unit/store_folder.h"
 
-enum { RUNS = 5, MID = RUNS / 2, DURABLE = 8000, ECHO = 30000, STEADY = 500, ORDERS = 1000, OBX = 1 << 20 };
+enum {
+    RUNS = 5,
+    MID = RUNS / 2,
+    DURABLE = 8000,
+    ECHO = 30000,
+    STEADY = 500,
+    ORDERS = 1000,
+    OBX = 1 << 20
+};
 enum { NEW_ORDER, SAME_ORDERS };
 
 static struct spd_codes *codes;
@@ -37,16 +45,21 @@ static size_t load_message(long n, int kind, char *to)
     long k = kind == NEW_ORDER ? n : n % ORDERS;
     return (size_t)snprintf(
         to, LOAD_BYTES - 8,
-        "MSH|^~\\&|RIS|ZH|SPOED|RAD|20261123%02ld%02ld%02ld||ORM^O01^ORM_O01|L%ld|P|2.5.1||||||UNICODE UTF-8\r"
-        "PID|1||P%08ld^^^ZH^PI||ZZCANARY^Test%ld||19620417|F|||Teststraat 1^^Utrecht^^3511AA^NL||0301234567\r"
+        "MSH|^~\\&|RIS|ZH|SPOED|RAD|20261123%02ld%02ld%02ld||ORM^O01^ORM_O01|L%ld|P|2.5.1||||||"
+        "UNICODE UTF-8\r"
+        "PID|1||P%08ld^^^ZH^PI||ZZCANARY^Test%ld||19620417|F|||Teststraat "
+        "1^^Utrecht^^3511AA^NL||0301234567\r"
         "PV1|1|E|SEH^K3^1|||||10023^ZZDOCTOR^P^^^Dr|||||||||||V998877\r"
-        "ORC|%s|PL%ld|FL%ld||SC||^^^20261123083000^^S||20261123%02ld%02ld%02ld|ORDERENTRY||10023^ZZDOCTOR^P^^^Dr\r"
-        "OBR|1|PL%ld|FL%ld|CTHERS^CT hersenen blanco^L|S|20261123081459|||||||Val van trap, GCS 13, verdenking "
+        "ORC|%s|PL%ld|FL%ld||SC||^^^20261123083000^^S||20261123%02ld%02ld%02ld|ORDERENTRY||10023^"
+        "ZZDOCTOR^P^^^Dr\r"
+        "OBR|1|PL%ld|FL%ld|CTHERS^CT hersenen blanco^L|S|20261123081459|||||||Val van trap, GCS "
+        "13, verdenking "
         "bloeding|||10023^ZZDOCTOR^P^^^Dr||A%ld||||20261123083000||CT|||^^^20261123083000^^S\r"
-        "NTE|1||Antistolling: apixaban. Laatste inname 07:00.\rDG1|1|ICD10|S06.5^Traumatische subdurale bloeding^I10||20261123|W\r"
+        "NTE|1||Antistolling: apixaban. Laatste inname 07:00.\rDG1|1|ICD10|S06.5^Traumatische "
+        "subdurale bloeding^I10||20261123|W\r"
         "OBX|1|NM|2160-0^Kreatinine^LN||88|umol/L|||||F|||20261123075500\r",
-        n / 3600 % 24, n / 60 % 60, n % 60, n, k, k, kind == NEW_ORDER || n < ORDERS ? "NW" : "XO", k, k, n / 3600 % 24, n / 60 % 60,
-        n % 60, k, k, k);
+        n / 3600 % 24, n / 60 % 60, n % 60, n, k, k, kind == NEW_ORDER || n < ORDERS ? "NW" : "XO",
+        k, k, n / 3600 % 24, n / 60 % 60, n % 60, k, k, k);
 }
 
 static void say_if(bool bad, const struct spd_err *err)
@@ -63,13 +76,18 @@ static spd_usec now(void *self)
     return spd_clock_now();
 }
 
-static bool peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4, struct spd_arena *arena,
-                 struct hl7_map_options *ret, unsigned *ret_quirks)
+static bool peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd_sv msh_4,
+                 struct spd_arena *arena, struct hl7_map_options *ret, unsigned *ret_quirks)
 {
     (void)self, (void)from, (void)msh_3, (void)msh_4, (void)arena, (void)ret_quirks;
-    *ret = (struct hl7_map_options){.peer = SPD_SV("ris"), .orders = true, .adt = true, .reports = true,
-                                    .zone = spd_zone_get("Europe/Amsterdam"), .patient_authority = SPD_SV("ZH"),
-                                    .accession_issuer = SPD_SV("ZH"), .on_unusable = SPD_ANSWER_AA};
+    *ret = (struct hl7_map_options){.peer = SPD_SV("ris"),
+                                    .orders = true,
+                                    .adt = true,
+                                    .reports = true,
+                                    .zone = spd_zone_get("Europe/Amsterdam"),
+                                    .patient_authority = SPD_SV("ZH"),
+                                    .accession_issuer = SPD_SV("ZH"),
+                                    .on_unusable = SPD_ANSWER_AA};
     return true;
 }
 
@@ -111,7 +129,8 @@ static void site_close(struct site *s)
     spd_store_close(s->store);
 }
 
-static void add_documents(struct spd_config_event *c, const char *kind, const char *pattern, struct spd_arena *a)
+static void add_documents(struct spd_config_event *c, const char *kind, const char *pattern,
+                          struct spd_arena *a)
 {
     struct spd_source *files;
     struct spd_err err = {0};
@@ -121,7 +140,8 @@ static void add_documents(struct spd_config_event *c, const char *kind, const ch
     say_if(spd_source_glob(glob, 1 << 20, &files, &n, a, &err), &err);
     for (size_t i = 0; i < n; i++) {
         struct spd_document_event *d = SPD_LIST_PUSH(&c->documents, a);
-        d->kind = spd_arena_printf(a, "%s:%s", kind, strrchr(spd_arena_dup(a, files[i].name).ptr, '/') + 1);
+        d->kind = spd_arena_printf(a, "%s:%s", kind,
+                                   strrchr(spd_arena_dup(a, files[i].name).ptr, '/') + 1);
         d->hash = spd_sha256_hex(a, files[i].text), d->content = files[i].text;
     }
 }
@@ -131,10 +151,16 @@ static void make_base(const char *path)
 {
     struct site s;
     struct spd_config_event c = {0};
-    struct spd_start_event start = {.version = SPD_SV("bench"), .boot = SPD_SV("b"), .secret = SPD_SV("01234567890123456789012345678901"), .alone = 1};
+    struct spd_start_event start = {.version = SPD_SV("bench"),
+                                    .boot = SPD_SV("b"),
+                                    .secret = SPD_SV("01234567890123456789012345678901"),
+                                    .alone = 1};
     struct spd_event e[] = {{SPD_EVENT_START, 0, {&start}}, {SPD_EVENT_CONFIG, 0, {&c}}};
-    struct spd_settings settings = {.site = SPD_SV("ZH"), .time_zone = SPD_SV("Europe/Amsterdam"), .language = SPD_SV("nl"),
-                                    .patient_authority = SPD_SV("ZH"), .accession_issuer = SPD_SV("ZH")};
+    struct spd_settings settings = {.site = SPD_SV("ZH"),
+                                    .time_zone = SPD_SV("Europe/Amsterdam"),
+                                    .language = SPD_SV("nl"),
+                                    .patient_authority = SPD_SV("ZH"),
+                                    .accession_issuer = SPD_SV("ZH")};
     struct spd_arena *a = spd_arena_new(64 << 20);
     struct spd_str text = SPD_STR_INIT(1 << 20);
     site_open(&s, NULL);
@@ -143,7 +169,8 @@ static void make_base(const char *path)
     add_documents(&c, "policy", "policy.d/*.yaml", a);
     add_documents(&c, "models", "models.d/*.yaml", a);
     add_documents(&c, "people", "people.yaml", a);
-    for (size_t i = 0; i < 2; i++) must(spd_writer_call(spd_brain_writer(s.brain), &e[i], NULL, NULL), "rules");
+    for (size_t i = 0; i < 2; i++)
+        must(spd_writer_call(spd_brain_writer(s.brain), &e[i], NULL, NULL), "rules");
     site_close(&s);
     if (rename(s.f.db, path)) exit(1);
     folder_remove(&s.f);
@@ -176,11 +203,13 @@ static void durable(const char *base)
         struct site s;
         struct load_report r;
         struct spd_writer_stats before, w;
-        for (int recorded = 1; recorded >= 0; recorded--) { /* recorded once, then measured without the recorder */
+        for (int recorded = 1; recorded >= 0;
+             recorded--) { /* recorded once, then measured without the recorder */
             site_open(&s, base);
             before = spd_writer_stats(spd_brain_writer(s.brain));
             tape.on = recorded;
-            r = load_ask((struct load_order){s.port, LOAD_CONNECTIONS, 0, NEW_ORDER, 10000, DURABLE});
+            r = load_ask(
+                (struct load_order){s.port, LOAD_CONNECTIONS, 0, NEW_ORDER, 10000, DURABLE});
             tape.on = false;
             w = spd_writer_stats(spd_brain_writer(s.brain));
             site_close(&s);
@@ -196,14 +225,17 @@ static void durable(const char *base)
         ratio[i] = 100 * bare[i] / ours[i];
     }
     sort(ratio), sort(ours), sort(bare), sort(p99);
-    printf("durable, 64 connections: %.0f messages/s (p99 %.1f ms, %.1f in a batch); bare replay %.0f; ratio %.0f %% (%.0f to %.0f; "
+    printf("durable, 64 connections: %.0f messages/s (p99 %.1f ms, %.1f in a batch); bare replay "
+           "%.0f; ratio %.0f %% (%.0f to %.0f; "
            "goal >= 60 %%)\n",
-           DURABLE / ours[MID], p99[MID], batches, DURABLE / bare[MID], ratio[MID], ratio[0], ratio[RUNS - 1]);
+           DURABLE / ours[MID], p99[MID], batches, DURABLE / bare[MID], ratio[MID], ratio[0],
+           ratio[RUNS - 1]);
 }
 
 /* ---- echo ------------------------------------------------------------------------------------ */
-static enum spd_rc take_nothing(void *self, struct spd_store *store, const struct spd_event *e, struct spd_arena *arena,
-                                const struct spd_receipt **ret, struct spd_err *err)
+static enum spd_rc take_nothing(void *self, struct spd_store *store, const struct spd_event *e,
+                                struct spd_arena *arena, const struct spd_receipt **ret,
+                                struct spd_err *err)
 {
     struct spd_receipt *r = SPD_NEW(arena, struct spd_receipt);
     (void)self, (void)store, (void)e, (void)err;
@@ -226,21 +258,24 @@ static double cpu(pid_t pid)
     if (!pid) {
         struct rusage u;
         getrusage(RUSAGE_SELF, &u);
-        return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+        return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+               (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
     }
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (!(f = fopen(path, "re"))) return 0;
     text[fread(text, 1, sizeof text - 1, f)] = 0;
     fclose(f);
     p = strrchr(text, ')');
-    for (int i = 0; p && i < 12; i++) p = strchr(p + 1, ' '); /* field 14 */
+    for (int i = 0; p && i < 12; i++)
+        p = strchr(p + 1, ' '); /* field 14 */
     if (p) user = strtoul(p, &p, 10), kernel = strtoul(p, NULL, 10);
     return (double)(user + kernel) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
 static pid_t start_echo(int *ret_port)
 {
-    const char *folder = getenv("SPOED_PEERS") ? getenv("SPOED_PEERS") : SPOED_SOURCE_DIR "/../shared/bench";
+    const char *folder =
+        getenv("SPOED_PEERS") ? getenv("SPOED_PEERS") : SPOED_SOURCE_DIR "/../shared/bench";
     char source[512], program[] = "/tmp/spoed-mllpecho-XXXXXX", port[16];
     int fd, status;
     pid_t pid;
@@ -260,7 +295,8 @@ static pid_t start_echo(int *ret_port)
         execl(program, program, port, (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 100 && spd_net_connect("127.0.0.1", *ret_port, SPD_SEC(1), &fd, NULL); i++) usleep(20000);
+    for (int i = 0; i < 100 && spd_net_connect("127.0.0.1", *ret_port, SPD_SEC(1), &fd, NULL); i++)
+        usleep(20000);
     close(fd);
     unlink(program);
     return pid;
@@ -284,7 +320,8 @@ static void echo(void)
     for (size_t k = 0; k < 3; k++) {
         double ours[RUNS], theirs[RUNS], ratio[RUNS], own_cpu = 0, their_cpu = 0;
         for (int i = 0; i < RUNS; i++) {
-            struct load_order o = {port, lines[k], 0, NEW_ORDER, 1, lines[k] == 1 ? ECHO / 5 : ECHO};
+            struct load_order o = {port,      lines[k], 0,
+                                   NEW_ORDER, 1,        lines[k] == 1 ? ECHO / 5 : ECHO};
             own_cpu -= cpu(0), their_cpu -= cpu(pid);
             ours[i] = load_ask(o).took;
             o.port = echo_port;
@@ -294,9 +331,11 @@ static void echo(void)
             ratio[i] = 100 * theirs[i] / ours[i];
         }
         sort(ratio), sort(ours), sort(theirs);
-        printf("echo without store, %2d connections: %.0f messages/s; mllpecho %.0f; ratio %.0f %% (%.0f to %.0f; goal >= 60 %%); "
+        printf("echo without store, %2d connections: %.0f messages/s; mllpecho %.0f; ratio %.0f %% "
+               "(%.0f to %.0f; goal >= 60 %%); "
                "processor time %.1f and %.1f us a message\n",
-               lines[k], 1 / ours[MID], 1 / theirs[MID], ratio[MID], ratio[0], ratio[RUNS - 1], own_cpu / (RUNS * (lines[k] == 1 ? ECHO / 5 : ECHO)),
+               lines[k], 1 / ours[MID], 1 / theirs[MID], ratio[MID], ratio[0], ratio[RUNS - 1],
+               own_cpu / (RUNS * (lines[k] == 1 ? ECHO / 5 : ECHO)),
                their_cpu / (RUNS * (lines[k] == 1 ? ECHO / 5 : ECHO)));
     }
     kill(pid, SIGTERM);
@@ -313,7 +352,9 @@ static void steady(const char *base)
     struct load_report r;
     site_open(&s, base);
     r = load_ask((struct load_order){s.port, 1, 50, NEW_ORDER, 50000, STEADY});
-    printf("steady, one connection at 50 messages/s: p50 %.2f ms, p99 %.2f ms, max %.2f ms (goal p99 < 10 ms)\n", r.p50, r.p99, r.max);
+    printf("steady, one connection at 50 messages/s: p50 %.2f ms, p99 %.2f ms, max %.2f ms (goal "
+           "p99 < 10 ms)\n",
+           r.p50, r.p99, r.max);
     site_close(&s);
     folder_remove(&s.f);
 }
@@ -323,12 +364,15 @@ static char *long_report(int n, size_t *ret_len)
 {
     char *text = spd_must_malloc(OBX + 2048);
     int head = snprintf(text, 1024,
-                        "\x0bMSH|^~\\&|RIS|ZH|SPOED|RAD|20261123081500||ORU^R01^ORU_R01|LONG%d|P|2.5.1||||||UNICODE UTF-8\r"
-                        "PID|1||P00000001^^^ZH^PI||ZZCANARY^Test1\rOBR|1|PL1|FL1|CTHERS^CT hersenen^L||||||||||||||A1||||||CT|F\r"
+                        "\x0bMSH|^~\\&|RIS|ZH|SPOED|RAD|20261123081500||ORU^R01^ORU_R01|LONG%d|P|2."
+                        "5.1||||||UNICODE UTF-8\r"
+                        "PID|1||P00000001^^^ZH^PI||ZZCANARY^Test1\rOBR|1|PL1|FL1|CTHERS^CT "
+                        "hersenen^L||||||||||||||A1||||||CT|F\r"
                         "OBX|1|TX|||",
                         n);
     memset(text + head, 'x', OBX);
-    for (size_t i = 70; i < OBX; i += 71) text[(size_t)head + i] = ' ';
+    for (size_t i = 70; i < OBX; i += 71)
+        text[(size_t)head + i] = ' ';
     memcpy(text + head + OBX, "||||||F\r\x1c\r", 10);
     *ret_len = (size_t)head + OBX + 10;
     return text;
@@ -365,7 +409,8 @@ static void long_one(const char *base)
     long most = 0;
     site_open(&s, base);
     load_ask((struct load_order){s.port, 1, 0, SAME_ORDERS, 0, 200});
-    for (int i = 0; i < 6; i++) { /* each on a trimmed heap and a fresh high-water mark; the first one warms up */
+    for (int i = 0; i < 6;
+         i++) { /* each on a trimmed heap and a fresh high-water mark; the first one warms up */
         size_t len;
         char *text = long_report(i, &len);
         int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
@@ -385,7 +430,10 @@ static void long_one(const char *base)
         }
         if (i && more > most) most = more;
     }
-    if (most) printf("long, a report with an OBX-5 of 1 MB, committed: at most %.2f MB resident for a moment, %.2f times its size (goal <= 2)\n", (double)most / 1024, (double)most / 1024);
+    if (most)
+        printf("long, a report with an OBX-5 of 1 MB, committed: at most %.2f MB resident for a "
+               "moment, %.2f times its size (goal <= 2)\n",
+               (double)most / 1024, (double)most / 1024);
     site_close(&s);
     folder_remove(&s.f);
 }
@@ -400,8 +448,10 @@ static void flat(const char *base, long messages)
         at = steps[i];
         kb[i] = resident_kb("VmRSS");
     }
-    printf("flat, %ld messages about %d orders: resident %.1f MB after a tenth, %.1f after half, %.1f after all; %+.1f MB\n", messages,
-           ORDERS, (double)kb[0] / 1024, (double)kb[1] / 1024, (double)kb[2] / 1024, (double)(kb[2] - kb[0]) / 1024);
+    printf("flat, %ld messages about %d orders: resident %.1f MB after a tenth, %.1f after half, "
+           "%.1f after all; %+.1f MB\n",
+           messages, ORDERS, (double)kb[0] / 1024, (double)kb[1] / 1024, (double)kb[2] / 1024,
+           (double)(kb[2] - kb[0]) / 1024);
     site_close(&s);
     folder_remove(&s.f);
 }
@@ -416,7 +466,8 @@ int main(int argc, char **argv)
     int fd;
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
-        while (k < 5 && strcmp(argv[i], parts[k])) k++;
+        while (k < 5 && strcmp(argv[i], parts[k]))
+            k++;
         if (k < 5)
             wanted[k] = any = true;
         else if (!spd_sv_to_i64(spd_sv_from(argv[i]), &messages) || messages < 10000)
@@ -432,11 +483,21 @@ int main(int argc, char **argv)
     for (size_t k = 0; k < 5; k++) {
         if (any && !wanted[k]) continue;
         switch (k) {
-        case 0: durable(base); break;
-        case 1: echo(); break;
-        case 2: steady(base); break;
-        case 3: long_one(base); break;
-        default: flat(base, messages); break;
+        case 0:
+            durable(base);
+            break;
+        case 1:
+            echo();
+            break;
+        case 2:
+            steady(base);
+            break;
+        case 3:
+            long_one(base);
+            break;
+        default:
+            flat(base, messages);
+            break;
         }
         fflush(stdout);
     }

@@ -1,8 +1,10 @@
-/* tests/bench/mllp_load.h: a load client for MLLP in a process of its own, one thread, epoll: C connections, each with
- * one message under way, or one connection at a fixed rate. Every answer must be AA to the very message. Forked before
- * the program starts threads; told what to do through a pipe.
+/* tests/bench/mllp_load.h: a load client for MLLP in a process of its own, one thread, epoll: C
+ * connections, each with one message under way, or one connection at a fixed rate. Every answer
+ * must be AA to the very message. Forked before the program starts threads; told what to do through
+ * a pipe.
  *
- * A message is made by the caller's function: load_message(n, kind, buffer) for the n-th of the run. */
+ * A message is made by the caller's function: load_message(n, kind, buffer) for the n-th of the
+ * run. */
 #ifndef TESTS_BENCH_MLLP_LOAD_H
 #define TESTS_BENCH_MLLP_LOAD_H
 
@@ -23,7 +25,8 @@
 enum { LOAD_CONNECTIONS = 64, LOAD_BYTES = 8192, LOAD_SAMPLES = 1 << 20 };
 
 struct load_order { /* what is asked of the client */
-    int port, connections, rate; /* rate: messages a second on one connection; 0: as fast as answers come */
+    int port, connections,
+        rate; /* rate: messages a second on one connection; 0: as fast as answers come */
     int kind;
     long from, messages;
 };
@@ -57,7 +60,9 @@ static double load_now(void)
 
 static int load_dial(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((unsigned short)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (struct sockaddr *)&a, sizeof a)) _exit(3);
@@ -104,7 +109,8 @@ static void load_run(const struct load_order *o, struct load_report *ret)
         epoll_ctl(ep, EPOLL_CTL_ADD, lines[i].fd, &e);
     }
     begin = load_now();
-    for (int i = 0; i < o->connections && next < o->messages; i++) load_send(&lines[i], o->from + next++, o->kind);
+    for (int i = 0; i < o->connections && next < o->messages; i++)
+        load_send(&lines[i], o->from + next++, o->kind);
     while (done < o->messages) {
         struct epoll_event events[LOAD_CONNECTIONS];
         int n = epoll_wait(ep, events, LOAD_CONNECTIONS, 30000);
@@ -128,7 +134,8 @@ static void load_run(const struct load_order *o, struct load_report *ret)
         }
     }
     ret->took = load_now() - begin;
-    for (int i = 0; i < o->connections; i++) close(lines[i].fd);
+    for (int i = 0; i < o->connections; i++)
+        close(lines[i].fd);
     close(ep);
     long k = done < LOAD_SAMPLES ? done : LOAD_SAMPLES;
     qsort(samples, (size_t)k, sizeof *samples, load_by_value);
@@ -162,7 +169,8 @@ static struct load_report load_ask(struct load_order o)
         exit(1);
     }
     if (r.bad || r.good != o.messages) {
-        fprintf(stderr, "bench: %ld of %ld messages were answered, %ld wrongly\n", r.good, o.messages, r.bad);
+        fprintf(stderr, "bench: %ld of %ld messages were answered, %ld wrongly\n", r.good,
+                o.messages, r.bad);
         exit(1);
     }
     return r;

@@ -1,5 +1,5 @@
-/* tests/unit/certs.h: a CA and certificates of every kind, made in a folder of the test's own. Nothing of it is a
- * secret: the keys live as long as the test. */
+/* tests/unit/certs.h: a CA and certificates of every kind, made in a folder of the test's own.
+ * Nothing of it is a secret: the keys live as long as the test. */
 #ifndef TESTS_UNIT_CERTS_H
 #define TESTS_UNIT_CERTS_H
 
@@ -32,9 +32,10 @@ static void cert_extension(X509 *x, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-/* Writes NAME.crt and NAME.key: subject cn, with alt ("DNS:…, IP:…" or NULL), from `from` to `to` days from now, signed
- * by CA.crt and CA.key of the folder; ca NULL: by itself, and it is a CA. */
-static void cert_make(struct certs *s, const char *name, const char *cn, const char *alt, int from, int to, const char *ca)
+/* Writes NAME.crt and NAME.key: subject cn, with alt ("DNS:…, IP:…" or NULL), from `from` to `to`
+ * days from now, signed by CA.crt and CA.key of the folder; ca NULL: by itself, and it is a CA. */
+static void cert_make(struct certs *s, const char *name, const char *cn, const char *alt, int from,
+                      int to, const char *ca)
 {
     static long serial = 1000;
     EVP_PKEY *key = EVP_EC_gen("P-256"), *signer = key;
@@ -53,7 +54,8 @@ static void cert_make(struct certs *s, const char *name, const char *cn, const c
         if (!(f = fopen(file, "r")) || !(issuer = PEM_read_X509(f, NULL, NULL, NULL))) abort();
         fclose(f);
         snprintf(file, sizeof file, "%s/%s.key", s->dir, ca);
-        if (!(f = fopen(file, "r")) || !(signer = PEM_read_PrivateKey(f, NULL, NULL, NULL))) abort();
+        if (!(f = fopen(file, "r")) || !(signer = PEM_read_PrivateKey(f, NULL, NULL, NULL)))
+            abort();
         fclose(f);
     }
     X509_set_issuer_name(x, X509_get_subject_name(issuer));
@@ -65,14 +67,16 @@ static void cert_make(struct certs *s, const char *name, const char *cn, const c
     if (!(f = fopen(file, "w")) || !PEM_write_X509(f, x)) abort();
     fclose(f);
     snprintf(file, sizeof file, "%s/%s.key", s->dir, name);
-    if (!(f = fopen(file, "w")) || !PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL)) abort();
+    if (!(f = fopen(file, "w")) || !PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL))
+        abort();
     fclose(f);
     if (issuer != x) X509_free(issuer), EVP_PKEY_free(signer);
     X509_free(x);
     EVP_PKEY_free(key);
 }
 
-/* Writes NAME.crl of CA, revoking the certificate of `revoked` (NULL: none), good until `to` days from now. */
+/* Writes NAME.crl of CA, revoking the certificate of `revoked` (NULL: none), good until `to` days
+ * from now. */
 static void crl_make(struct certs *s, const char *name, const char *ca, const char *revoked, int to)
 {
     X509_CRL *c = X509_CRL_new();
@@ -119,8 +123,9 @@ static void certs_begin(struct certs *s)
 
 static void certs_end(struct certs *s)
 {
-    static const char *const names[] = {"ca", "other", "server", "elsewhere", "expired", "early", "client",
-                                        "revoked", "stranger", "dead", "short"};
+    static const char *const names[] = {"ca",       "other", "server", "elsewhere",
+                                        "expired",  "early", "client", "revoked",
+                                        "stranger", "dead",  "short"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int k = 0; k < 3; k++) {
             char name[64];

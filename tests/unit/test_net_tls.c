@@ -1,5 +1,6 @@
-/* tests/unit/test_net_tls.c: TLS on the MLLP listener and client (reliability S3): who gets in, who does not and why,
- * and that nobody who is slow about it holds up another. Real sockets, certificates made on the spot. */
+/* tests/unit/test_net_tls.c: TLS on the MLLP listener and client (reliability S3): who gets in, who
+ * does not and why, and that nobody who is slow about it holds up another. Real sockets,
+ * certificates made on the spot. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ struct host {
     char names[SPD_TLS_NAMES];
 };
 
-static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const struct spd_mllp_from *from, spd_sv frame)
+static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const struct spd_mllp_from *from,
+                            spd_sv frame)
 {
     struct host *h = ctx;
     pthread_mutex_lock(&h->lock);
@@ -38,7 +40,8 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket t, const struct sp
 static struct spd_tls *server(const char *name, const char *crl)
 {
     char crt[32], key[32];
-    struct spd_tls_files f = {.ca = cert_path(&certs, "ca.crt"), .crl = crl ? cert_path(&certs, crl) : NULL};
+    struct spd_tls_files f = {.ca = cert_path(&certs, "ca.crt"),
+                              .crl = crl ? cert_path(&certs, crl) : NULL};
     struct spd_tls *t;
     struct spd_err err = {0};
     snprintf(crt, sizeof crt, "%s.crt", name), snprintf(key, sizeof key, "%s.key", name);
@@ -61,7 +64,8 @@ static struct spd_tls *client(const char *name, const char *ca)
     return t;
 }
 
-static void start(struct host *h, const char *certificate, const char *crl, const struct spd_mllp_options *more)
+static void start(struct host *h, const char *certificate, const char *crl,
+                  const struct spd_mllp_options *more)
 {
     struct spd_mllp_options o = more ? *more : (struct spd_mllp_options){0};
     int fd;
@@ -73,11 +77,15 @@ static void start(struct host *h, const char *certificate, const char *crl, cons
 }
 
 /* One message through; how it ended, and the reason. */
-static enum spd_rc talk(struct host *h, struct spd_tls *tls, const char *server_name, const char *text,
-                        struct spd_err *err)
+static enum spd_rc talk(struct host *h, struct spd_tls *tls, const char *server_name,
+                        const char *text, struct spd_err *err)
 {
-    struct spd_mllp_target to = {.size = sizeof to, .host = "127.0.0.1", .port = spd_mllp_port(h->m),
-                                 .timeout = SPD_SEC(5), .tls = tls, .server_name = server_name};
+    struct spd_mllp_target to = {.size = sizeof to,
+                                 .host = "127.0.0.1",
+                                 .port = spd_mllp_port(h->m),
+                                 .timeout = SPD_SEC(5),
+                                 .tls = tls,
+                                 .server_name = server_name};
     struct spd_arena *a = spd_arena_new(1 << 20);
     struct spd_mllp_client *c = NULL;
     spd_sv answer;
@@ -106,7 +114,8 @@ static bool raw_handshake(int port, int version, const char *ciphers)
     ssl = SSL_new(ctx);
     assert_int_equal(spd_net_connect("127.0.0.1", port, SPD_SEC(5), &fd, NULL), SPD_OK);
     SSL_set_fd(ssl, fd);
-    in = SSL_connect(ssl) == 1 && SSL_write(ssl, "\x0bx\x1c\r", 4) == 4 && SSL_read(ssl, &byte, 1) == 1 && byte == 0x0b;
+    in = SSL_connect(ssl) == 1 && SSL_write(ssl, "\x0bx\x1c\r", 4) == 4 &&
+         SSL_read(ssl, &byte, 1) == 1 && byte == 0x0b;
     SSL_free(ssl);
     SSL_CTX_free(ctx);
     close(fd);
@@ -116,7 +125,8 @@ static bool raw_handshake(int port, int version, const char *ciphers)
 /* The other side may know a moment before the listener has counted. */
 static void wait_untrusted(struct host *h, uint64_t n)
 {
-    for (int i = 0; i < 500 && spd_mllp_stats(h->m).untrusted < n; i++) usleep(10000);
+    for (int i = 0; i < 500 && spd_mllp_stats(h->m).untrusted < n; i++)
+        usleep(10000);
     assert_int_equal(spd_mllp_stats(h->m).untrusted, n);
     assert_int_equal(spd_mllp_stats(h->m).frames, 0);
 }
@@ -191,7 +201,8 @@ static void old_versions_and_weak_ciphers_do_not(void **state)
     (void)state;
     start(&h, "server", NULL, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (raw_handshake(spd_mllp_port(h.m), rows[i].version, rows[i].ciphers)) fail_msg("%s: got in", rows[i].name);
+        if (raw_handshake(spd_mllp_port(h.m), rows[i].version, rows[i].ciphers))
+            fail_msg("%s: got in", rows[i].name);
     wait_untrusted(&h, sizeof rows / sizeof *rows);
     spd_mllp_stop(h.m);
 }
@@ -234,19 +245,26 @@ static void files_that_cannot_be_used(void **state)
         struct spd_tls_files files;
     } rows[] = {
         {"no certificate", {NULL, NULL, cert_path(&certs, "ca.crt"), NULL}},
-        {"no file", {"/nonexistent.crt", cert_path(&certs, "server.key"), cert_path(&certs, "ca.crt"), NULL}},
+        {"no file",
+         {"/nonexistent.crt", cert_path(&certs, "server.key"), cert_path(&certs, "ca.crt"), NULL}},
         {"another's key",
-         {cert_path(&certs, "server.crt"), cert_path(&certs, "client.key"), cert_path(&certs, "ca.crt"), NULL}},
-        {"a key as CA", {cert_path(&certs, "server.crt"), cert_path(&certs, "server.key"), cert_path(&certs, "server.key"), NULL}},
+         {cert_path(&certs, "server.crt"), cert_path(&certs, "client.key"),
+          cert_path(&certs, "ca.crt"), NULL}},
+        {"a key as CA",
+         {cert_path(&certs, "server.crt"), cert_path(&certs, "server.key"),
+          cert_path(&certs, "server.key"), NULL}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (spd_tls_server(&rows[i].files, &t, &err) != SPD_INVALID) fail_msg("%s: taken", rows[i].name);
+        if (spd_tls_server(&rows[i].files, &t, &err) != SPD_INVALID)
+            fail_msg("%s: taken", rows[i].name);
         assert_true(*err.text);
     }
     assert_int_equal(spd_tls_client(&(struct spd_tls_files){0}, &t, &err), SPD_INVALID);
-    assert_int_equal(spd_tls_server(&(struct spd_tls_files){cert_path(&certs, "server.crt"), cert_path(&certs, "server.key"),
-                                                            cert_path(&certs, "ca.crt"), cert_path(&certs, "ca.crt")},
+    assert_int_equal(spd_tls_server(&(struct spd_tls_files){cert_path(&certs, "server.crt"),
+                                                            cert_path(&certs, "server.key"),
+                                                            cert_path(&certs, "ca.crt"),
+                                                            cert_path(&certs, "ca.crt")},
                                     &t, &err),
                      SPD_INVALID);
     assert_int_equal(spd_tls_file_ends(cert_path(&certs, "short.crt"), &ends, NULL), SPD_OK);
@@ -277,20 +295,26 @@ static void a_slow_handshake_holds_up_nobody(void **state)
     spd_usec begin;
     (void)state;
     start(&h, "server", NULL, &(struct spd_mllp_options){.shake_time = 1500000});
-    for (int i = 0; i < SILENT; i++) assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &fd[i], NULL), SPD_OK);
-    assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &half, NULL), SPD_OK);
+    for (int i = 0; i < SILENT; i++)
+        assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &fd[i], NULL),
+                         SPD_OK);
+    assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &half, NULL),
+                     SPD_OK);
     assert_int_equal(send(half, "\x16\x03\x01\x02\x00\x01\x00", 7, MSG_NOSIGNAL), 7);
-    assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &plain, NULL), SPD_OK);
+    assert_int_equal(spd_net_connect("127.0.0.1", spd_mllp_port(h.m), SPD_SEC(5), &plain, NULL),
+                     SPD_OK);
     assert_int_equal(send(plain, "\x0bMSH|^~\\&|\x1c\r", 13, MSG_NOSIGNAL), 13);
     begin = spd_clock_monotonic();
     for (int i = 0; i < 5; i++)
         if (talk(&h, c, NULL, "hallo", &err)) fail_msg("%s", err.text);
     assert_true(spd_clock_monotonic() - begin < SPD_SEC(1));
     assert_true(closed(plain, 1000)); /* no TLS: at once */
-    for (int i = 0; i < SILENT; i++) assert_true(closed(fd[i], 5000));
+    for (int i = 0; i < SILENT; i++)
+        assert_true(closed(fd[i], 5000));
     assert_true(closed(half, 5000));
     assert_int_equal(spd_mllp_stats(h.m).timed_out, SILENT + 1);
-    for (int i = 0; i < SILENT; i++) close(fd[i]);
+    for (int i = 0; i < SILENT; i++)
+        close(fd[i]);
     close(half), close(plain);
     spd_mllp_stop(h.m);
     spd_tls_unref(c);
@@ -301,18 +325,22 @@ static void a_long_message_both_ways(void **state)
     enum { LONG = 3 << 20 };
     struct host h;
     struct spd_tls *c = client("client", "ca.crt");
-    struct spd_mllp_target to = {.size = sizeof to, .host = "127.0.0.1", .timeout = SPD_SEC(5), .tls = c};
+    struct spd_mllp_target to = {
+        .size = sizeof to, .host = "127.0.0.1", .timeout = SPD_SEC(5), .tls = c};
     struct spd_arena *a = spd_arena_new(16 << 20);
     struct spd_mllp_client *line;
     char *text = malloc(LONG);
     spd_sv answer;
     (void)state;
-    for (size_t i = 0; i < LONG; i++) text[i] = (char)('a' + i % 25);
+    for (size_t i = 0; i < LONG; i++)
+        text[i] = (char)('a' + i % 25);
     start(&h, "server", NULL, NULL);
     to.port = spd_mllp_port(h.m);
     assert_int_equal(spd_mllp_dial(&to, &line, NULL), SPD_OK);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(spd_mllp_exchange(line, spd_sv_of(text, LONG), SPD_SEC(20), 4 << 20, &answer, a, NULL), SPD_OK);
+        assert_int_equal(
+            spd_mllp_exchange(line, spd_sv_of(text, LONG), SPD_SEC(20), 4 << 20, &answer, a, NULL),
+            SPD_OK);
         assert_true(spd_sv_eq(answer, spd_sv_of(text, LONG)));
         assert_false(spd_mllp_stale(line));
     }
@@ -342,7 +370,8 @@ static void new_certificates_for_new_connections(void **state)
     spd_tls_unref(o.tls);
     assert_true(talk(&h, revoked, NULL, "x", &err) != SPD_OK);
     assert_int_equal(talk(&h, c, NULL, "x", &err), SPD_OK);
-    assert_int_equal(spd_mllp_retune(h.m, &(struct spd_mllp_options){0}, &err), SPD_INVALID); /* not to plain */
+    assert_int_equal(spd_mllp_retune(h.m, &(struct spd_mllp_options){0}, &err),
+                     SPD_INVALID); /* not to plain */
     assert_int_equal(talk(&h, NULL, NULL, "x", &err), SPD_UNKNOWN);
     spd_mllp_stop(h.m);
     spd_tls_unref(c), spd_tls_unref(revoked);
@@ -350,18 +379,23 @@ static void new_certificates_for_new_connections(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_has_a_good_certificate_gets_in), cmocka_unit_test(who_has_none_does_not),
-        cmocka_unit_test(old_versions_and_weak_ciphers_do_not), cmocka_unit_test(whom_the_client_does_not_trust),
-        cmocka_unit_test(files_that_cannot_be_used), cmocka_unit_test(a_slow_handshake_holds_up_nobody),
-        cmocka_unit_test(a_long_message_both_ways), cmocka_unit_test(new_certificates_for_new_connections)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(who_has_a_good_certificate_gets_in),
+                                       cmocka_unit_test(who_has_none_does_not),
+                                       cmocka_unit_test(old_versions_and_weak_ciphers_do_not),
+                                       cmocka_unit_test(whom_the_client_does_not_trust),
+                                       cmocka_unit_test(files_that_cannot_be_used),
+                                       cmocka_unit_test(a_slow_handshake_holds_up_nobody),
+                                       cmocka_unit_test(a_long_message_both_ways),
+                                       cmocka_unit_test(new_certificates_for_new_connections)};
     int failed;
     certs_begin(&certs);
     cert_make(&certs, "ca", "Test CA", NULL, -10, 100, NULL);
     cert_make(&certs, "other", "Other CA", NULL, -10, 100, NULL);
     cert_make(&certs, "server", "spoed.example", "DNS:spoed.example,IP:127.0.0.1", -10, 50, "ca");
-    cert_make(&certs, "elsewhere", "elsewhere.example", "DNS:elsewhere.example,DNS:spoed*.example,IP:192.0.2.1", -10, 50, "ca");
-    cert_make(&certs, "expired", "expired.example", "DNS:expired.example,IP:127.0.0.1", -20, -1, "ca");
+    cert_make(&certs, "elsewhere", "elsewhere.example",
+              "DNS:elsewhere.example,DNS:spoed*.example,IP:192.0.2.1", -10, 50, "ca");
+    cert_make(&certs, "expired", "expired.example", "DNS:expired.example,IP:127.0.0.1", -20, -1,
+              "ca");
     cert_make(&certs, "early", "early.example", NULL, 1, 20, "ca");
     cert_make(&certs, "client", "ris.example", "DNS:ris-b.example,URI:urn:ris:7", -10, 50, "ca");
     cert_make(&certs, "revoked", "gone.example", NULL, -10, 50, "ca");
