@@ -60,9 +60,9 @@ static enum spd_rc one(struct spd_tx *tx, const struct spd_appointment_event *e,
     TRY(spd_tx_item(tx, id, &w));
     if (w->item.patient.ids.n && e->patient.ids.n)
         TRY(spd_item_is_of(tx, &w->item, &e->patient, &same));
-    *ret = !same                                                         ? DIFFERS
-           : e->source_time && e->source_time < w->item.appointment_time ? STALE
-                                                                         : DONE;
+    *ret = !same                                                                       ? DIFFERS
+           : e->source_time && e->source_time + SPD_SEC(1) <= w->item.appointment_time ? STALE
+                                                                                       : DONE;
     spd_tx_touch(tx, w, *ret == DONE ? SPD_WHY_ORDER : 0);
     if (*ret != DONE) return SPD_OK;
     if (!e->off)

@@ -110,11 +110,12 @@ enum spd_rc spd_same_patient(struct spd_tx *tx, const struct spd_patient *a,
 enum spd_rc spd_item_is_of(struct spd_tx *tx, const struct spd_item *item,
                            const struct spd_patient *p, bool *ret)
 {
-    struct spd_patient x;
+    struct spd_patient x, own;
     *ret = spd_patient_shares_id(&item->patient, p) || spd_patient_shares_id(&item->own, p);
     if (*ret) return SPD_OK;
     TRY(spd_patient_numbers(tx, p, &x));
-    *ret = spd_patient_shares_id(&item->patient, &x);
+    TRY(spd_patient_numbers(tx, &item->own, &own)); /* whose it was before its account moved */
+    *ret = spd_patient_shares_id(&item->patient, &x) || spd_patient_shares_id(&own, &x);
     return SPD_OK;
 }
 

@@ -8,16 +8,20 @@
  * being paged twice takes the number that is in force. */
 #include "core/internal.h"
 
-/* Orders of either number, as work entries. */
+/* Orders of either number, or of one that a merge ties to them, as work entries. */
 static enum spd_rc orders_of(struct spd_tx *tx, const struct spd_merge *m, struct spd_seq *ret)
 {
-    const struct spd_cx *const ends[] = {&m->from, &m->to};
-    struct spd_seq seen = {NULL, 0};
+    struct spd_cx ends[] = {m->from, m->to};
+    struct spd_patient both = {0};
+    struct spd_seq seen = {NULL, 0}, numbers;
     *ret = (struct spd_seq){NULL, 0};
-    for (size_t e = 0; e < 2; e++) {
+    both.ids.v = ends, both.ids.n = 2;
+    TRY(spd_patient_class(tx, &both, &numbers));
+    for (size_t e = 0; e < numbers.n; e++) {
+        const struct spd_cx *number = (const struct spd_cx *)numbers.v + e;
         int64_t *ids;
         size_t n;
-        TRY(spd_tx_find(tx, SPD_KEY_ITEM_PATIENT, spd_key_cx(tx->a, ends[e]), &ids, &n));
+        TRY(spd_tx_find(tx, SPD_KEY_ITEM_PATIENT, spd_key_cx(tx->a, number), &ids, &n));
         for (size_t i = 0; i < n; i++) {
             if (spd_list_has_i64(seen.v, seen.n, ids[i])) continue;
             *(int64_t *)spd_list_add(&seen, sizeof(int64_t), tx->a) = ids[i];
@@ -34,6 +38,7 @@ static enum spd_rc identify(struct spd_tx *tx, struct spd_work *w, bool *ret_cha
     struct spd_patient was = w->item.patient;
     TRY(spd_item_identify(tx, &w->item));
     *ret_changed = !spd_desc_equal(&spd_patient_desc, &was, &w->item.patient);
+    w->merged = *ret_changed;
     if (!*ret_changed) return SPD_OK;
     TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups after it see it */
     spd_tx_touch(tx, w, spd_item_open(&w->item) ? SPD_WHY_PATIENT : 0);
@@ -51,10 +56,22 @@ static void show_name(struct spd_work *w, const struct spd_merge *m, const struc
     }
 }
 
+/* Another merge still holds for the order: it shows again what it showed before this one. */
+static void unshow_name(struct spd_work *w, const struct spd_merge *m)
+{
+    for (size_t i = 0; w->item.own.ids.n && i < m->items.n && i < m->shown.n; i++) {
+        if (m->items.v[i] != w->item.id) continue;
+        w->item.patient.name = m->shown.v[i].name;
+        w->item.patient.birth_date = m->shown.v[i].birth_date;
+        w->item.patient.sex = m->shown.v[i].sex;
+    }
+}
+
 /* What waited for the two to be one, or to be two. */
 static enum spd_rc try_again(struct spd_tx *tx, const struct spd_seq *works)
 {
     struct spd_work *const *w = works->v;
+    tx->merging = true;
     for (size_t i = 0; i < works->n; i++) {
         if (w[i]->item.unmatched) continue;
         TRY(spd_link_studies(tx, w[i]));
@@ -62,6 +79,7 @@ static enum spd_rc try_again(struct spd_tx *tx, const struct spd_seq *works)
         TRY(spd_try_parked(tx, w[i]));
         TRY(spd_try_parked_reports(tx, w[i]));
     }
+    tx->merging = false;
     return SPD_OK;
 }
 
@@ -73,22 +91,30 @@ static spd_sv numbered(struct spd_tx *tx, const struct spd_merge *m)
 static enum spd_rc apply(struct spd_tx *tx, struct spd_merge *m, const struct spd_patient *p)
 {
     struct spd_merge stored;
-    struct spd_seq works;
+    struct spd_seq works, asking = {NULL, 0};
+    struct spd_work *const *w;
     TRY(spd_put_merge(tx->st, m, NULL, tx->err));
     stored = *m;
     TRY(orders_of(tx, m, &works));
+    w = works.v;
     for (size_t i = 0; i < works.n; i++) {
-        struct spd_work *w = ((struct spd_work **)works.v)[i];
+        struct spd_patient shown = w[i]->item.patient;
         bool changed;
-        TRY(identify(tx, w, &changed));
+        if (w[i]->item.ask_person)
+            *(struct spd_work **)spd_list_add(&asking, sizeof(struct spd_work *), tx->a) = w[i];
+        TRY(identify(tx, w[i], &changed));
         if (!changed) continue;
-        show_name(w, m, p);
-        *SPD_LIST_PUSH(&m->items, tx->a) = w->item.id;
-        TRY(spd_alerts_rename(tx, w));
-        TRY(spd_tx_audit(tx, m->peer, "merge", w->item.id, 0, numbered(tx, m)));
+        show_name(w[i], m, p);
+        *SPD_LIST_PUSH(&m->items, tx->a) = w[i]->item.id;
+        *SPD_LIST_PUSH(&m->shown, tx->a) = shown;
+        TRY(spd_alerts_rename(tx, w[i]));
+        TRY(spd_tx_audit(tx, m->peer, "merge", w[i]->item.id, 0, numbered(tx, m)));
     }
     TRY(try_again(tx, &works));
-    return m->items.n ? spd_put_merge(tx->st, m, &stored, tx->err) : SPD_OK;
+    w = asking.v;
+    for (size_t i = 0; i < asking.n; i++)
+        if (!w[i]->item.ask_person) *SPD_LIST_PUSH(&m->answered, tx->a) = w[i]->item.id;
+    return m->items.n || m->answered.n ? spd_put_merge(tx->st, m, &stored, tx->err) : SPD_OK;
 }
 
 /* ---- undoing --------------------------------------------------------------------------------- */
@@ -156,49 +182,20 @@ static enum spd_rc linked_studies(struct spd_tx *tx, const struct spd_seq *works
     return SPD_OK;
 }
 
-static enum spd_rc has_result_of(struct spd_tx *tx, const struct spd_work *w, spd_sv study,
-                                 bool *ret)
-{
-    int64_t *ids;
-    size_t n;
-    *ret = false;
-    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, w->item.id), &ids, &n));
-    for (size_t i = 0; i < n && !*ret; i++) {
-        struct spd_result r;
-        TRY(spd_get_result(tx->st, ids[i], &r, tx->a, tx->err));
-        *ret = !study.len || spd_sv_eq(r.study_uid, study);
-    }
-    return SPD_OK;
-}
-
-/* The order has this study no longer, unless its own messages or another result say so. */
-static enum spd_rc drop_study(struct spd_tx *tx, struct spd_work *w, spd_sv study)
-{
-    struct spd_item *i = &w->item;
-    bool keep = spd_list_has_text(i->named_studies.v, i->named_studies.n, study);
-    if (!keep) TRY(has_result_of(tx, w, study, &keep));
-    if (keep) return SPD_OK;
-    const struct spd_seq had = {i->study_uids.v, i->study_uids.n};
-    i->study_uids.v = NULL, i->study_uids.n = 0;
-    for (size_t k = 0; k < had.n; k++) {
-        spd_sv uid = ((const spd_sv *)had.v)[k];
-        if (!spd_sv_eq(uid, study)) *SPD_LIST_PUSH(&i->study_uids, tx->a) = uid;
-    }
-    return SPD_OK;
-}
-
 /* What the studies and results that are left say of its images; without any it was not scanned, and
  * goes back to the modality worklist. */
 static enum spd_rc see_images(struct spd_tx *tx, struct spd_work *w)
 {
     struct spd_item *i = &w->item;
     spd_usec first = i->images_first;
-    bool any;
+    int64_t *ids;
+    size_t n;
     i->images = SPD_IMAGES_NONE, i->images_first = i->images_complete = 0;
+    TRY(spd_link_studies(tx, w)); /* those that are the order's by its accession number */
     for (size_t k = 0; k < i->study_uids.n; k++)
         TRY(spd_link_study(tx, w, i->study_uids.v[k]));
-    TRY(has_result_of(tx, w, SPD_SV_NONE, &any));
-    if (any && i->images == SPD_IMAGES_NONE) {
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, i->id), &ids, &n));
+    if (n && i->images == SPD_IMAGES_NONE) {
         spd_life_apply(i, SPD_LIFE_IMAGE);
         i->images_first = first;
     }
@@ -214,27 +211,115 @@ static const char gone_nl[] = "Een samenvoeging van patiënten is ongedaan gemaa
                               "is van een ander.",
                   gone_en[] = "A merge of patients was undone: this result is another's.";
 
+/* What this result took the place of, while they were of one patient, stands again. */
+static enum spd_rc give_back(struct spd_tx *tx, const struct spd_result *r)
+{
+    int64_t *ids;
+    size_t n;
+    if (!r->study_uid.len) return SPD_OK;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_STUDY, r->study_uid, &ids, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct spd_result was, now;
+        bool same;
+        TRY(spd_get_result(tx->st, ids[i], &was, tx->a, tx->err));
+        if (was.superseded_by != r->id) continue;
+        TRY(spd_same_patient(tx, &was.patient, &r->patient, &same));
+        for (size_t k = 0; k < was.items.n && !same; k++)
+            same = spd_list_has_i64(r->items.v, r->items.n, was.items.v[k]);
+        if (same) continue;
+        now = was;
+        now.superseded_by = 0;
+        TRY(spd_put_result(tx->st, &now, &was, tx->err));
+        for (size_t k = 0; k < now.items.n; k++) {
+            struct spd_work *w;
+            TRY(spd_tx_item(tx, now.items.v[k], &w));
+            spd_tx_touch(tx, w, SPD_WHY_RESULT);
+        }
+        if (!now.items.n) TRY(spd_park_result(tx, &now, "merge-undone", gone_nl, gone_en, true));
+    }
+    return SPD_OK;
+}
+
 /* A superseded one leaves quietly; a current one takes its alerts along, or they end and everyone
  * who was paged is told. */
-static enum spd_rc let_go(struct spd_tx *tx, const struct held *h)
+static enum spd_rc release(struct spd_tx *tx, struct spd_work *w, int64_t result)
 {
     struct spd_result r;
     int64_t other;
-    bool fits;
-    TRY(spd_get_result(tx->st, h->result, &r, tx->a, tx->err));
-    TRY(spd_item_is_of(tx, &h->w->item, &r.patient, &fits));
-    if (fits) return SPD_OK;
-    spd_tx_touch(tx, h->w, SPD_WHY_RESULT);
+    TRY(spd_get_result(tx->st, result, &r, tx->a, tx->err));
+    if (!spd_list_has_i64(r.items.v, r.items.n, w->item.id)) return SPD_OK;
+    spd_tx_touch(tx, w, SPD_WHY_RESULT);
     if (r.superseded_by) {
         struct spd_result left = r;
         left.items.v = NULL, left.items.n = 0;
         for (size_t i = 0; i < r.items.n; i++)
-            if (r.items.v[i] != h->w->item.id) *SPD_LIST_PUSH(&left.items, tx->a) = r.items.v[i];
+            if (r.items.v[i] != w->item.id) *SPD_LIST_PUSH(&left.items, tx->a) = r.items.v[i];
         TRY(spd_put_result(tx->st, &left, &r, tx->err));
     } else {
-        TRY(spd_result_detach(tx, h->w, &r, "merge-undone", gone_nl, gone_en, &other));
-        TRY(spd_alerts_detach_of(tx, h->w, h->result, other, gone_nl, gone_en));
+        TRY(spd_result_detach(tx, w, &r, "merge-undone", gone_nl, gone_en, &other));
+        TRY(spd_alerts_detach_of(tx, w, result, other, gone_nl, gone_en));
     }
+    TRY(spd_get_result(tx->st, result, &r, tx->a, tx->err));
+    return give_back(tx, &r);
+}
+
+/* Does anything but the merge say that this study is the order's: its own messages, the study's
+ * accession number, a result by that number or by a person's word? */
+static enum spd_rc has_ground(struct spd_tx *tx, const struct spd_work *w, spd_sv study,
+                              const int64_t *ids, size_t n, bool *ret)
+{
+    const struct spd_item *i = &w->item;
+    struct spd_study s;
+    int64_t id;
+    *ret = spd_list_has_text(i->named_studies.v, i->named_studies.n, study);
+    enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, study, &id, tx->err);
+    if (rc && rc != SPD_NOTFOUND) return rc;
+    if (!rc && !*ret) {
+        TRY(fits_study(tx, w, id, &s, ret));
+        *ret = *ret && spd_cx_eq(&s.accession, &i->accession);
+    }
+    for (size_t k = 0; k < n && !*ret; k++) {
+        struct spd_result r;
+        TRY(spd_get_result(tx->st, ids[k], &r, tx->a, tx->err));
+        *ret =
+            spd_sv_eq(r.study_uid, study) && (spd_cx_eq(&r.accession, &i->accession) ||
+                                              spd_list_has_i64(r.assigned.v, r.assigned.n, i->id));
+    }
+    return SPD_OK;
+}
+
+/* The order has this study no longer, nor results that it had by the study alone. */
+static enum spd_rc drop_study(struct spd_tx *tx, struct spd_work *w, spd_sv study)
+{
+    struct spd_item *i = &w->item;
+    int64_t *ids;
+    size_t n;
+    bool keep;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, i->id), &ids, &n));
+    TRY(has_ground(tx, w, study, ids, n, &keep));
+    if (keep) return SPD_OK;
+    for (size_t k = 0; k < n; k++) {
+        struct spd_result r;
+        TRY(spd_get_result(tx->st, ids[k], &r, tx->a, tx->err));
+        if (spd_sv_eq(r.study_uid, study)) TRY(release(tx, w, ids[k]));
+    }
+    const struct spd_seq had = {i->study_uids.v, i->study_uids.n};
+    i->study_uids.v = NULL, i->study_uids.n = 0;
+    for (size_t k = 0; k < had.n; k++) {
+        spd_sv uid = ((const spd_sv *)had.v)[k];
+        if (!spd_sv_eq(uid, study)) *SPD_LIST_PUSH(&i->study_uids, tx->a) = uid;
+    }
+    return SPD_OK;
+}
+
+static enum spd_rc let_go(struct spd_tx *tx, const struct held *h)
+{
+    struct spd_result r;
+    bool fits;
+    TRY(spd_get_result(tx->st, h->result, &r, tx->a, tx->err));
+    TRY(spd_item_is_of(tx, &h->w->item, &r.patient, &fits));
+    if (fits) return SPD_OK;
+    TRY(release(tx, h->w, h->result));
     TRY(drop_study(tx, h->w, r.study_uid));
     return see_images(tx, h->w);
 }
@@ -269,11 +354,18 @@ static enum spd_rc undo(struct spd_tx *tx, const struct spd_merge *old, const st
         bool changed;
         TRY(identify(tx, w, &changed));
         if (!changed) continue;
+        unshow_name(w, &m);
         TRY(spd_alerts_rename(tx, w));
         TRY(spd_tx_audit(tx, u->by, "merge-undone", w->item.id, 0, numbered(tx, &m)));
     }
     for (size_t i = 0; i < had.n; i++)
         TRY(let_go(tx, (const struct held *)had.v + i));
+    for (size_t i = 0; i < m.answered.n; i++) { /* the question stands again */
+        struct spd_work *w;
+        TRY(spd_tx_item(tx, m.answered.v[i], &w));
+        w->item.ask_person = 1;
+        spd_tx_touch(tx, w, SPD_WHY_PATIENT);
+    }
     for (size_t i = 0; i < studies.n; i++)
         TRY(let_study_go(tx, (const struct linked *)studies.v + i));
     return try_again(tx, &works);

@@ -135,7 +135,8 @@ static enum spd_rc take_fields(struct spd_tx *tx, struct spd_work *w,
     take(&item->requester, o->requester, was_nulled(o, "requester"));
     take(&item->callback, o->callback, was_nulled(o, "callback"));
     take(&item->clinical_info, o->clinical_info, was_nulled(o, "clinical_info"));
-    if (!o->source_time || o->source_time >= item->adt_time) { /* else ADT knows better by now */
+    if (!o->source_time ||
+        o->source_time + SPD_SEC(1) > item->adt_time) { /* else ADT knows better by now */
         take(&item->location, e->location, was_nulled(o, "location"));
         take(&item->patient_class, e->patient_class, was_nulled(o, "patient_class"));
     }
@@ -165,6 +166,14 @@ static enum spd_rc fits_too(struct spd_tx *tx, const struct spd_result *r,
     return SPD_OK;
 }
 
+/* Shared in this very event: an order hands on only what it had before a merge. */
+static bool was_given(const struct spd_tx *tx, int64_t item, int64_t result)
+{
+    for (size_t i = 0; i + 1 < tx->given.n; i += 2)
+        if (tx->given.v[i] == item && tx->given.v[i + 1] == result) return true;
+    return false;
+}
+
 /* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the
  * Study UID) inherits what a cancelled one left behind as well; any other message leaves that on
  * the list for a person to confirm. */
@@ -180,15 +189,21 @@ enum spd_rc spd_share_results(struct spd_tx *tx, struct spd_work *w, bool replac
             size_t n_rs;
             if (ids[i] == w->item.id) continue;
             TRY(spd_tx_item(tx, ids[i], &o));
+            if (tx->merging && o->merged == w->merged) continue; /* as before the merge */
             if (o->item.unmatched || !spd_patient_shares_id(&o->item.patient, &w->item.patient))
                 continue;
             TRY(spd_results_of_item(tx, ids[i], &rs, &n_rs));
             for (size_t k = 0; k < n_rs; k++) {
                 bool fits;
+                if (tx->merging && (!spd_sv_eq(rs[k].study_uid, w->item.study_uids.v[s]) ||
+                                    was_given(tx, ids[i], rs[k].id)))
+                    continue;
                 TRY(fits_too(tx, &rs[k], &o->item, &w->item, &fits));
                 if (fits && !spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id)) {
                     struct spd_result r = rs[k];
                     *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
+                    *SPD_LIST_ADD(&tx->given, tx->a) = w->item.id;
+                    *SPD_LIST_ADD(&tx->given, tx->a) = r.id;
                     if (spd_list_has_i64(r.assigned.v, r.assigned.n, o->item.id))
                         *SPD_LIST_PUSH(&r.assigned, tx->a) = w->item.id;
                     TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));

@@ -35,7 +35,8 @@ static enum spd_rc one_order(struct spd_tx *tx, struct spd_work *w,
     struct spd_item was = *i;
     spd_usec known = i->adt_time > i->source_time ? i->adt_time : i->source_time;
     bool elsewhere = e->visit.value.len && i->visit.value.len && !spd_cx_eq(&e->visit, &i->visit);
-    *ret_stale = e->source_time && e->source_time < known;
+    /* Many systems say whole seconds only, so one second is no older. */
+    *ret_stale = e->source_time && e->source_time + SPD_SEC(1) <= known;
     if (*ret_stale) {
         spd_tx_touch(tx, w, 0); /* logged with the item, changes nothing */
         return SPD_OK;
@@ -53,6 +54,7 @@ static enum spd_rc one_order(struct spd_tx *tx, struct spd_work *w,
                 (was.discharged != 0) != (i->discharged != 0);
     spd_tx_touch(tx, w, SPD_WHY_PATIENT);
     TRY(spd_tx_flush_item(tx, w)); /* its numbers, for what is parked */
+    TRY(spd_link_studies(tx, w));
     return spd_try_parked(tx, w);
 }
 
@@ -72,7 +74,9 @@ static enum spd_rc every_order(struct spd_tx *tx, const struct spd_patient_event
             if (spd_list_has_i64(seen.v, seen.n, ids[k])) continue;
             *(int64_t *)spd_list_add(&seen, sizeof(int64_t), tx->a) = ids[k];
             TRY(spd_tx_item(tx, ids[k], &w));
-            if (!spd_item_open(&w->item) || w->item.unmatched) continue;
+            if (!spd_item_open(&w->item) || w->item.unmatched ||
+                !spd_patient_shares_id(&w->item.patient, &p)) /* moved away from that number */
+                continue;
             TRY(one_order(tx, w, e, &stale));
             *ret_stale |= stale;
             *ret_any |= !stale;

@@ -461,7 +461,9 @@ CREATE TABLE "merge"(
   "undone_time" INTEGER NOT NULL DEFAULT 0,
   "undone_by" TEXT NOT NULL DEFAULT '',
   "undone_reason" TEXT NOT NULL DEFAULT '',
-  "undone_message" INTEGER NOT NULL DEFAULT 0
+  "undone_message" INTEGER NOT NULL DEFAULT 0,
+  "answered" TEXT NOT NULL DEFAULT '[]',
+  "shown" TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE TABLE "workitem"(
