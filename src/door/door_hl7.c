@@ -144,6 +144,8 @@ static struct spd_message_in *envelope_of(struct spd_event *e)
         return &e->u.order->message;
     case SPD_EVENT_PATIENT:
         return &e->u.patient->message;
+    case SPD_EVENT_APPOINTMENT:
+        return &e->u.appointment->message;
     case SPD_EVENT_REPORT:
         return &e->u.report->message;
     case SPD_EVENT_RESULT:
