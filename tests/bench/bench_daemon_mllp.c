@@ -1,19 +1,19 @@
 /* tests/bench/bench_daemon_mllp.c: HL7 over MLLP: door, writer, core and SQLite in one process, the
- * load client (mllp_load.h) in another.
+ * load client (mllp_load.h) in another. Its parts:
  *
- *   durable  64 connections, every ACK after its commit (synchronous=FULL), against a bare replay
- * of the very same SQL statements with the very same bytes in the very same batches (tape.h); goal
- * >= 60 % echo     the door with a writer that decides and stores nothing, against a server that
- * only finds MSH-10 and answers: the one of the folder SPOED_PEERS names (mllpecho.c, default
- * ../shared/bench), else left out; goal >= 60 % steady   one connection at 50 messages a second:
- * p99 of the answer; goal < 10 ms long     a report with an OBX-5 of 1 MB: what it takes at most,
- * in times its size; goal <= 2 flat     resident memory over many messages about 1,000 orders: an
- * argument gives their number (default 100,000; the long run says 1,000,000)
+ * - durable: 64 connections, every ACK after its commit (synchronous=FULL), beside a bare replay of
+ *   the very same SQL statements with the very same bytes in the very same batches (tape.h); goal
+ *   >= 60 %.
+ * - echo: the door with a writer that stores nothing, beside a server that only finds MSH-10 and
+ *   answers: mllpecho.c of the folder that SPOED_PEERS names (default ../shared/bench), else left
+ *   out; goal >= 60 %.
+ * - steady: one connection at 50 messages a second, p99 of the answer; goal < 10 ms.
+ * - long: a report with an OBX-5 of 1 MB, what it takes at most in times its size; goal <= 2.
+ * - flat: resident memory over many messages about 1,000 orders (default 100,000; the long run says
+ *   1,000,000). SQLite's page cache (64 MB) fills within the first 40,000 or so; what grows after
+ *   that is ours.
  *
- * SQLite's page cache (64 MB) fills within flat's first 40,000 messages or so;
- * what grows after that is ours.
- *
- * Arguments: parts to run (default durable echo steady long flat), and flat's number. */
+ * Arguments: parts to run (default all), and flat's number. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <malloc.h>
