@@ -24,13 +24,27 @@ static bool wrong_entry(const struct spd_performed_step *p)
     return p->state == SPD_STEP_DISCONTINUED && spd_sv_is(p->reason.code, "110514");
 }
 
-/* Since when an order of this study need not be offered to a scanner: it is being acquired, or was.
- */
-static spd_usec acquiring_since(const struct spd_study *s)
+static struct spd_patient patient_of(const struct spd_performed_step *p)
+{
+    struct spd_patient patient = {0};
+    patient.ids.v = p->patient_ids.v, patient.ids.n = p->patient_ids.n;
+    return patient;
+}
+
+/* Is the step of this item's patient? One that names nobody is believed of a listed peer. */
+static bool of_patient(const struct spd_performed_step *p, const struct spd_item *item)
+{
+    struct spd_patient patient = patient_of(p);
+    return patient.ids.n ? spd_patient_shares_id(&patient, &item->patient) : p->peer.len > 0;
+}
+
+/* Since when the order need not be offered to a scanner: it is being acquired, or was. */
+static spd_usec acquiring_since(const struct spd_study *s, const struct spd_item *item)
 {
     spd_usec since = 0;
     for (size_t i = 0; i < s->steps.n; i++) {
         const struct spd_performed_step *p = &s->steps.v[i];
+        if (!of_patient(p, item)) continue;
         if (p->state != SPD_STEP_DISCONTINUED && (!since || p->started < since)) since = p->started;
     }
     return since;
@@ -47,7 +61,7 @@ enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w)
         if (rc == SPD_NOTFOUND) continue;
         if (!rc) rc = spd_get_study(tx->st, id, &s, tx->a, tx->err);
         if (rc) return rc;
-        spd_usec of_study = acquiring_since(&s);
+        spd_usec of_study = acquiring_since(&s, &w->item);
         if (of_study && (!since || of_study < since)) since = of_study;
     }
     if (w->item.acquiring != since) {
@@ -112,10 +126,11 @@ static enum spd_rc one_study(struct spd_tx *tx, const struct spd_step_event *e,
                              int64_t *parked)
 {
     struct spd_study_event evidence = {.study_uid = s->study_uid, .source_time = p->ended};
+    struct spd_patient patient = patient_of(p);
     bool differs, ended = p->state != SPD_STEP_IN_PROGRESS;
     int64_t *ids;
     size_t n;
-    TRY(items_of(tx, s, &s->patient, e->known_peer, &ids, &n, &differs));
+    TRY(items_of(tx, s, &patient, p->peer.len > 0, &ids, &n, &differs));
     if (differs && !n) return *parked ? SPD_OK : park(tx, e, parked);
     TRY(tell_items(tx, s, p, ids, n));
     evidence.instances.v = e->instances.v, evidence.instances.n = e->instances.n;
@@ -146,9 +161,10 @@ static enum spd_rc begin(struct spd_tx *tx, const struct spd_step_event *e, int6
             again = spd_sv_eq(e->requests.v[k].study_uid, e->requests.v[i].study_uid);
         TRY(spd_study_row(tx, e->requests.v[i].study_uid, &s, &old, &insert));
         if (e->requests.v[i].accession.value.len) s.accession = e->requests.v[i].accession;
-        if (e->patient.ids.n) s.patient = e->patient;
+        if (e->patient.ids.n && !s.patient.ids.n) s.patient = e->patient;
+        p.peer = e->message.peer;
+        p.patient_ids.v = e->patient.ids.v, p.patient_ids.n = e->patient.ids.n;
         if (!again) {
-            p.peer = e->message.peer;
             if (!p.started) p.started = tx->now;
             *SPD_LIST_PUSH(&s.steps, tx->a) = p;
         }

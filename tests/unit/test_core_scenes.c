@@ -1517,6 +1517,12 @@ static void a_step_of_another_patient_is_parked(void **state)
     assert_int_equal(w->r.did, SPD_DID_PARK);
     assert_true(world_view(w, 1).on_modality_list);
     assert_int_equal(world_item(w, 1).images, SPD_IMAGES_NONE);
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .control = "XO"});
+    assert_true(world_view(w, 1).on_modality_list); /* nor when the order is looked at again */
+    world_step(w, "9.3", true, SPD_STEP_IN_PROGRESS, "1.2.1", "P9", NULL, NULL);
+    world_step(w, "9.3", false, SPD_STEP_COMPLETED, NULL, NULL, "i1", NULL);
+    assert_int_equal(w->r.did, SPD_DID_PARK); /* its end, which names nobody, is that patient's too */
+    assert_int_equal(world_item(w, 1).exam_done, 0);
 }
 
 static void a_wrong_entry_goes_back_to_the_scanners(void **state)
