@@ -19,6 +19,9 @@ struct cad {
 struct summary {
     bool said, all, any, with; /* algorithms that succeeded; with findings */
 };
+struct attempt { /* what the summaries of detections, or of analyses, say */
+    bool said, tried, failed;
+};
 
 static struct summary summary_of(const struct spd_sr_item *i)
 {
@@ -191,24 +194,48 @@ static void walk(struct cad *c, const struct spd_sr_item *i, bool hidden)
     }
 }
 
-/* "Succeeded", or nothing was to be done: false means that something did not work. */
-static bool succeeded(struct cad *c, enum spd_name which, bool *ret_attempted)
+/* "Succeeded", or nothing was to be done: anything else means that something did not work. All such
+ * items count, not the first one. */
+static void attempts(const struct cad *c, const struct spd_sr_item *i, enum spd_name which,
+                     struct attempt *ret)
 {
-    const struct spd_sr_item *i = find(c->r, &c->r->doc->root, which);
-    *ret_attempted = !i || !spd_sv_is(i->value.code, "111225");
-    return !i || spd_sv_is(i->value.code, "111222") || spd_sv_is(i->value.code, "111225");
+    if (spd_reader_name(c->r, &i->name) == which) {
+        bool untried = spd_sv_is(i->value.code, "111225");
+        ret->said = true;
+        ret->tried |= !untried;
+        ret->failed |= !untried && !spd_sv_is(i->value.code, "111222");
+    }
+    for (size_t k = 0; k < i->n_children; k++)
+        attempts(c, &i->children[k], which, ret);
 }
 
-static void note_failures(struct cad *c, const struct spd_sr_item *i)
+/* Another summary than the first one that says something else. */
+static bool summaries_differ(const struct cad *c, const struct spd_sr_item *i,
+                             const struct spd_sr_item *first)
 {
-    bool failed = spd_reader_name(c->r, &i->name) == SPD_NAME_CAD_FAILED;
+    if (i != first && spd_reader_name(c->r, &i->name) == SPD_NAME_CAD_SUMMARY &&
+        !(spd_sv_eq(i->value.code, first->value.code) &&
+          spd_sv_eq(i->value.scheme, first->value.scheme)))
+        return true;
+    for (size_t k = 0; k < i->n_children; k++)
+        if (summaries_differ(c, &i->children[k], first)) return true;
+    return false;
+}
+
+/* True: a detection or an analysis is named among those that failed. */
+static bool note_failures(struct cad *c, const struct spd_sr_item *i)
+{
+    bool failed = spd_reader_name(c->r, &i->name) == SPD_NAME_CAD_FAILED, any = false;
     for (size_t k = 0; k < i->n_children; k++) {
         const struct spd_sr_item *d = &i->children[k];
-        if (failed && spd_reader_name(c->r, &d->name) == SPD_NAME_CAD_PERFORMED)
+        if (failed && spd_reader_name(c->r, &d->name) == SPD_NAME_CAD_PERFORMED) {
             spd_reader_note(
                 c->r, spd_arena_printf(c->r->arena, "failed: %.*s", SPD_SV_ARG(d->value.text)));
-        note_failures(c, d);
+            any = true;
+        }
+        any |= note_failures(c, d);
     }
+    return any;
 }
 
 /* What was looked for and not found: where all went well, the detections that were performed. */
@@ -237,8 +264,11 @@ static enum spd_ai_state unsure(struct cad *c, const char *why)
 
 static enum spd_ai_state state_of(struct cad *c, struct summary s)
 {
-    bool detected, analysed, ok = succeeded(c, SPD_NAME_CAD_DETECTIONS, &detected);
-    ok &= succeeded(c, SPD_NAME_CAD_ANALYSES, &analysed);
+    struct attempt detect = {0}, analyse = {0};
+    const struct spd_sr_item *root = &c->r->doc->root;
+    attempts(c, root, SPD_NAME_CAD_DETECTIONS, &detect);
+    attempts(c, root, SPD_NAME_CAD_ANALYSES, &analyse);
+    bool named = note_failures(c, root);
     if (c->shown) {
         if (s.said && !s.with)
             spd_reader_note(c->r,
@@ -254,9 +284,14 @@ static enum spd_ai_state state_of(struct cad *c, struct summary s)
         return SPD_AI_POSITIVE;
     }
     if (c->hidden) return unsure(c, "all findings are marked not for presentation");
-    if (!s.all || !ok) return unsure(c, "not all algorithms succeeded");
-    if (!detected && !analysed)
+    if (!s.all || detect.failed || analyse.failed || named)
+        return unsure(c, "not all algorithms succeeded");
+    if (detect.said && !detect.tried && !analyse.tried)
         return unsure(c, "nothing says that anything was detected or analysed");
+    if (detect.said && !detect.tried)
+        return unsure(c, "no detection was attempted: nothing was looked for");
+    if (summaries_differ(c, root, find(c->r, root, SPD_NAME_CAD_SUMMARY)))
+        return unsure(c, "its summaries contradict each other");
     if (c->r->doc->cut || c->r->incomplete || spd_sv_is(c->r->doc->completion, "PARTIAL"))
         return unsure(c, "the report is not complete");
     return SPD_AI_NEGATIVE;
@@ -270,7 +305,6 @@ void spd_read_cad(struct spd_reader *r)
     r->codes.within = root->name.code;
     const struct spd_sr_item *summary = find(r, root, SPD_NAME_CAD_SUMMARY);
     walk(&c, root, false);
-    note_failures(&c, root);
     r->cad_state = state_of(&c, summary_of(summary));
     if (r->cad_state == SPD_AI_NEGATIVE) {
         const struct spd_sr_item *done = find(r, root, SPD_NAME_CAD_DETECTIONS);

@@ -1,7 +1,8 @@
 /* src/result/tid1500.c: the findings of a measurement report: TID 1500 with its groups (TID 1410,
  * 1411, 1501), qualitative evaluations and derived measurements, in whatever container they stand.
  *
- * A group is a Measurement Group, or any container with a Finding in it. Its algorithm (TID 4019,
+ * A group is a Measurement Group, or any container with a Finding, or an evaluation by the name of
+ * one, in it. Its algorithm (TID 4019,
  * at the group or below one of its numbers) is whose findings they are. Pure; see reader.h. */
 #include "result/reader.h"
 
@@ -13,6 +14,7 @@ struct group { /* what one group says before it is put together */
         int own; /* status bits that stand below it */
     } finding[FINDINGS_OF_GROUP];
     size_t n_findings;
+    size_t n_said; /* how many statuses stand beside the findings */
     int said;
     const struct spd_code *status_code;
     struct spd_finding common;
@@ -40,18 +42,33 @@ static int below_finding(struct spd_reader *r, struct group *g, const struct spd
     return own;
 }
 
-/* (Pneumothorax) = Absent: the concept is the item's name. */
-static void evaluation(struct spd_reader *r, struct group *g, const struct spd_sr_item *i, int said)
+/* The concept of a finding by which an item is named: not one of a status or of an item. */
+static enum spd_code_match named_by_finding(const struct spd_reader *r, const struct spd_sr_item *i)
 {
     spd_sv concept;
-    if (!said || spd_code_view_finding(&r->codes, &i->name, &concept) == SPD_CODE_UNKNOWN ||
-        spd_sv_starts(concept, SPD_SV("status:")) || spd_sv_starts(concept, SPD_SV("item:")))
-        return;
-    bool sure = spd_reader_map(r, &i->name, &concept);
+    enum spd_code_match m = spd_code_view_finding(&r->codes, &i->name, &concept);
+    bool other =
+        spd_sv_starts(concept, SPD_SV("status:")) || spd_sv_starts(concept, SPD_SV("item:"));
+    return other ? SPD_CODE_UNKNOWN : m;
+}
+
+/* (Pneumothorax) = Absent: the concept is the item's name. One of ours with a word, or in words,
+ * that we do not know, and a name that we do not know with "present" or "abnormal": something is
+ * said there that nobody can tell, so that nothing beside it makes a "no" of the whole. */
+static void evaluation(struct spd_reader *r, struct group *g, const struct spd_sr_item *i, int said)
+{
+    bool ours = named_by_finding(r, i) != SPD_CODE_UNKNOWN, sure = false;
+    spd_sv concept = SPD_SV_NONE;
+    if (!ours && !(said & (SPD_SAID_PRESENT | SPD_SAID_ABNORMAL | SPD_SAID_UNCLEAR))) return;
+    if (ours || said & (SPD_SAID_PRESENT | SPD_SAID_ABNORMAL))
+        sure = spd_reader_map(r, &i->name, &concept);
     struct spd_finding *f = spd_reader_add(r, &g->common, &i->name);
     if (!f) return;
     f->concept = concept;
-    conclude(r, f, said, sure);
+    if (ours && said)
+        conclude(r, f, said, sure);
+    else
+        spd_reader_note(r, SPD_SV("an evaluation that cannot be understood makes it unclear"));
 }
 
 /* A CODE item of a group: a finding, the status of one, or something else. */
@@ -63,12 +80,12 @@ static void read_code(struct spd_reader *r, struct group *g, const struct spd_sr
     if (name != SPD_NAME_FINDING && name != SPD_NAME_PRESENCE)
         evaluation(r, g, i, said);
     else if (said)
-        g->said |= said, g->status_code = &i->value;
+        g->said |= said, g->n_said++, g->status_code = &i->value;
     else if (name ==
              SPD_NAME_PRESENCE) { /* a word that we do not know is no presence and no absence */
         spd_sv concept;
         (void)spd_reader_map(r, &i->value, &concept);
-        g->said |= SPD_SAID_UNCLEAR, g->status_code = &i->value;
+        g->said |= SPD_SAID_UNCLEAR, g->n_said++, g->status_code = &i->value;
     } else if (g->n_findings < FINDINGS_OF_GROUP) {
         g->finding[g->n_findings].own = below_finding(r, g, i);
         g->finding[g->n_findings++].item = i;
@@ -85,6 +102,8 @@ static void read_item(struct spd_reader *r, struct group *g, const struct spd_sr
     else if (spd_sv_is(i->value_type, "TEXT") && name == SPD_NAME_OTHER &&
              spd_reader_says_failed(i->text))
         spd_reader_failed(r);
+    else if (spd_sv_is(i->value_type, "TEXT") && named_by_finding(r, i) != SPD_CODE_UNKNOWN)
+        evaluation(r, g, i, 0);
 }
 
 /* The algorithm that a group names: of its own, else below one of its items. */
@@ -131,6 +150,24 @@ static void without_finding(struct spd_reader *r, const struct group *g)
         f->present = SPD_PRESENT_UNSET;
 }
 
+/* What is said of one of the findings of a group. A status of its own counts, but a "no" does not
+ * outweigh a "yes" beside it; and fewer statuses than findings cannot say "no" of all of them. */
+static int said_of(struct spd_reader *r, const struct group *g, size_t i)
+{
+    enum { YES = SPD_SAID_PRESENT | SPD_SAID_ABNORMAL, NO = SPD_SAID_ABSENT | SPD_SAID_NORMAL };
+    int own = g->finding[i].own;
+    size_t without = 0;
+    if (own) return g->n_findings == 1 && own & NO ? own | (g->said & YES) : own;
+    for (size_t k = 0; k < g->n_findings; k++)
+        without += !g->finding[k].own;
+    if (g->said & NO && g->n_said < without) {
+        spd_reader_note(r, SPD_SV("one status stands beside several findings: which one is meant "
+                                  "cannot be told"));
+        return g->said | SPD_SAID_UNCLEAR;
+    }
+    return g->said;
+}
+
 static void read_group(struct spd_reader *r, const struct spd_sr_item *group)
 {
     struct group g = {.common = {.probability = -1}};
@@ -153,7 +190,7 @@ static void read_group(struct spd_reader *r, const struct spd_sr_item *group)
         f->concept = concept;
         /* several findings and contradicting statuses side by side cannot be paired: that is
          * unclear */
-        conclude(r, f, g.finding[i].own ? g.finding[i].own : g.said, sure);
+        conclude(r, f, said_of(r, &g, i), sure);
     }
     if (!g.n_findings && first == r->r->findings.n) without_finding(r, &g);
 }
@@ -171,10 +208,12 @@ static void object_algorithm(struct spd_reader *r, const struct spd_sr_item *i)
 static bool is_group(const struct spd_reader *r, const struct spd_sr_item *i)
 {
     if (spd_reader_name(r, &i->name) == SPD_NAME_GROUP) return true;
-    for (size_t k = 0; k < i->n_children; k++)
-        if (spd_reader_name(r, &i->children[k].name) == SPD_NAME_FINDING &&
-            i->children[k].value.code.len)
+    for (size_t k = 0; k < i->n_children; k++) {
+        const struct spd_sr_item *c = &i->children[k];
+        if (c->value.code.len && (spd_reader_name(r, &c->name) == SPD_NAME_FINDING ||
+                                  named_by_finding(r, c) != SPD_CODE_UNKNOWN))
             return true;
+    }
     return false;
 }
 
