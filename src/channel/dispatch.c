@@ -101,6 +101,16 @@ static enum spd_rc claim(struct worker *w, struct claimed *c)
     return w->d->ops->call(w->d->self, &e, copy_claim, c);
 }
 
+/* An alert is of whom it was of when it happened, whatever its order says by now. */
+static void load_alert(struct worker *w, struct spd_delivery *d)
+{
+    struct spd_alert_out x;
+    struct spd_message m = {0};
+    if (spd_desc_decode(&spd_alert_out_desc, d->row.payload, &x, w->arena, NULL)) return;
+    if (x.patient.ids.n) d->item.patient = x.patient;
+    if (x.source && !spd_get_message(w->store, x.source, &m, w->arena, NULL)) d->source_raw = m.raw;
+}
+
 /* The item and the last order message of its system, as far as they are there: a channel that needs one
  * says itself that it cannot do without. */
 static void load(struct worker *w, struct spd_delivery *d)
@@ -114,6 +124,14 @@ static void load(struct worker *w, struct spd_delivery *d)
     if (!w->store || !d->row.item) return;
     if (spd_get_item(w->store, d->row.item, &d->item, w->arena, NULL)) {
         d->item = (struct spd_item){0};
+        return;
+    }
+    if (d->row.kind == SPD_OUTBOX_ALERT) {
+        load_alert(w, d);
+        return;
+    }
+    if (d->row.kind == SPD_OUTBOX_REPORT && d->item.report_message != d->row.id) {
+        d->item = (struct spd_item){0}; /* since the claim it has moved on, to another patient perhaps */
         return;
     }
     if (d->item.source_message && !spd_get_message(w->store, d->item.source_message, &m, w->arena, NULL))

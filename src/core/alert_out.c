@@ -2,7 +2,8 @@
  * began, and every end or change of it, once each. Not the pages themselves (page.c), nor the form
  * on the wire (hl7/map).
  *
- * What is told is frozen in the row when it happens. An alert of a result that fits no order is
+ * What is told is frozen in the row when it happens, and of whom: an order that names somebody else
+ * later takes nothing along. An alert of a result that fits no order is
  * told only when its patient is known (domain §1); nothing is told before somebody was paged. */
 #include "core/alert.h"
 
@@ -76,6 +77,24 @@ static enum spd_rc queue(struct spd_tx *tx, const struct spd_destination *d,
     return spd_outbox_add(tx, &row);
 }
 
+/* Does the alert still stand as this row tells it? */
+enum spd_rc spd_alert_row_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
+{
+    struct spd_alert al;
+    int phase = spd_enum_from(spd_alert_phase_names, row->wire);
+    TRY(spd_get_alert(tx->st, row->alert, &al, tx->a, tx->err));
+    if (al.state == SPD_ALERT_WITHDRAWN)
+        *ret = phase == SPD_PHASE_WITHDRAWN;
+    else if (al.state == SPD_ALERT_RESOLVED)
+        *ret = phase == SPD_PHASE_RESOLVED;
+    else if (al.state == SPD_ALERT_ACKNOWLEDGED)
+        *ret = phase == SPD_PHASE_ACKNOWLEDGED || phase == SPD_PHASE_CORRECTED;
+    else
+        *ret = phase == SPD_PHASE_START || phase == SPD_PHASE_REOPENED ||
+               phase == SPD_PHASE_CORRECTED;
+    return SPD_OK;
+}
+
 static spd_sv actor(const struct spd_alert *al, enum spd_alert_phase phase)
 {
     return phase == SPD_PHASE_ACKNOWLEDGED ? al->ack_by
@@ -98,6 +117,7 @@ enum spd_rc spd_alert_tell(struct spd_tx *tx, const struct spd_alert *al,
     x.site = al->site, x.laterality = al->laterality, x.study_uid = al->study_uid;
     x.level = al->level, x.level_name = spd_policy_level_name(tx->core->rules->policy, al->level);
     x.by = actor(al, phase), x.read = al->radiologist_read;
+    x.source = w->item.source_message, x.patient = w->item.patient;
     TRY(from_result(tx, al, &x));
     for (size_t i = 0; i < s->destinations.n; i++)
         if (concerns(tx, &s->destinations.v[i], w->item.peer))

@@ -221,13 +221,15 @@ enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char
     return spd_put_draft(tx->st, &d, &old, tx->err);
 }
 
-static enum spd_rc unsent(struct spd_tx *tx, const struct spd_draft *d, bool *ret)
+/* Waits to be sent, for the first time or again. tried: it may have arrived all the same. */
+static enum spd_rc unsent(struct spd_tx *tx, const struct spd_draft *d, bool *ret, bool *ret_tried)
 {
     struct spd_outbox row;
-    *ret = false;
+    *ret = *ret_tried = false;
     if (d->state != SPD_DRAFT_ACCEPTED || !d->outbox) return SPD_OK;
     TRY(spd_get_outbox(tx->st, d->outbox, &row, tx->a, tx->err));
-    *ret = row.state == SPD_OUTBOX_QUEUED && !row.attempts;
+    *ret = row.state == SPD_OUTBOX_QUEUED;
+    *ret_tried = row.attempts > 0;
     return SPD_OK;
 }
 
@@ -255,6 +257,24 @@ static enum spd_rc hold_back(struct spd_tx *tx, struct spd_work *w, const struct
                         "An accepted draft was held back: something new came in.");
 }
 
+/* The order names somebody else: what was accepted was of another patient. It does not go out any
+ * more, nor again, and where it has gone the item is unread all the same. */
+enum spd_rc spd_draft_detach(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en)
+{
+    struct spd_draft d;
+    bool exists;
+    const struct judged j = {.nl = nl, .en = en};
+    TRY(load(tx, w->item.id, &d, &exists));
+    if (exists && d.state == SPD_DRAFT_ACCEPTED && w->item.report == SPD_REPORT_PRELIMINARY) {
+        TRY(hold_back(tx, w, &d, &j));
+        w->item.report_by = w->item.report_text = SPD_SV_NONE, w->item.report_at = 0;
+    } else {
+        TRY(spd_draft_withdraw(tx, w, nl, en));
+    }
+    w->item.report_message = 0;
+    return SPD_OK;
+}
+
 static bool any_positive(const struct spd_result *rs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -269,13 +289,13 @@ static enum spd_rc reconsider_accepted(struct spd_tx *tx, struct spd_work *w,
                                        const struct spd_draft *old, const struct judged *j,
                                        const struct spd_result *rs, size_t n)
 {
-    bool here;
-    TRY(unsent(tx, old, &here));
+    bool here, tried;
+    TRY(unsent(tx, old, &here, &tried));
     if (w->item.report != SPD_REPORT_PRELIMINARY)
         return here ? keep_in(tx, old, SPD_SV("the report was not sent: the item moved on"))
                     : SPD_OK;
-    if (here && j->nl) return hold_back(tx, w, old, j);
-    if (!here && old->outbox && any_positive(rs, n))
+    if (here && j->nl) TRY(hold_back(tx, w, old, j));
+    if ((!here || tried) && old->outbox && any_positive(rs, n))
         return spd_tx_alarm(
             tx, "finding-after-accept", spd_key_i64(tx->a, w->item.id),
             "Na een geaccepteerd normaal verslag kwam een AI-bevinding: controleer het verslag.",
@@ -495,6 +515,7 @@ enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, b
     bool exists;
     TRY(spd_tx_item(tx, row->item, &w));
     TRY(load(tx, row->item, &old, &exists));
+    if (w->item.report_message != row->id) return SPD_OK; /* the item moved on: not its report */
     if (delivered) {
         if (spd_sv_is(row->wire, "F") &&
             w->item.report == SPD_REPORT_PRELIMINARY) { /* final_on: ack */
@@ -507,8 +528,11 @@ enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, b
         TRY(spd_tx_alarm_clear(tx, "report-not-delivered", spd_key_i64(tx->a, row->item)));
         return SPD_OK;
     }
-    if (!given_up) return SPD_OK;
-    if (w->item.report != SPD_REPORT_PRELIMINARY || w->item.report_message != row->id)
+    if (!given_up) { /* before it goes again: did something come in while it was under way? */
+        spd_tx_touch(tx, w, SPD_WHY_DELIVERY);
+        return SPD_OK;
+    }
+    if (w->item.report != SPD_REPORT_PRELIMINARY)
         return SPD_OK; /* the RIS has its own word by now */
     spd_life_apply(&w->item, SPD_LIFE_REPORT_LOST);
     w->item.report_model = SPD_SV("lost"); /* shown as the reason report-not-delivered */

@@ -125,6 +125,8 @@ enum spd_rc spd_result_detach(struct spd_tx *tx, struct spd_work *w, const struc
                               const char *nl, const char *en, int64_t *ret_other);
 enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e);
 enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w);
+/* A merge was undone: reports that the order had by it alone leave it, and are parked. */
+enum spd_rc spd_reports_review(struct spd_tx *tx, struct spd_work *w);
 enum spd_rc spd_report_timer(struct spd_tx *tx, int64_t item);
 enum spd_rc spd_message_only(struct spd_tx *tx, const struct spd_message_event *e);
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e);
@@ -230,6 +232,7 @@ enum spd_rc spd_alert_flush_seeds(struct spd_tx *tx, struct spd_work *w, struct 
 enum spd_rc spd_alert_unmatched(struct spd_tx *tx, struct spd_work *w, const struct spd_parked *p, const struct spd_result *r);
 enum spd_rc spd_alert_timer(struct spd_tx *tx, int64_t alert);
 enum spd_rc spd_alert_page_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret);
+enum spd_rc spd_alert_row_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret);
 enum spd_rc spd_alert_outcome(struct spd_tx *tx, const struct spd_outbox *row, enum spd_outcome outcome, spd_sv detail, bool final);
 enum spd_rc spd_alert_act(struct spd_tx *tx, const struct spd_action_event *e);
 /* Withdraws open (and tells acknowledged) alerts of the item with that concept and of that study ("" all), tells
@@ -253,6 +256,7 @@ enum spd_rc spd_draft_act(struct spd_tx *tx, const struct spd_action_event *e);
 enum spd_rc spd_draft_outcome(struct spd_tx *tx, const struct spd_outbox *row, bool delivered, bool given_up, spd_sv detail);
 enum spd_rc spd_draft_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret_may);
 enum spd_rc spd_draft_withdraw(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en);
+enum spd_rc spd_draft_detach(struct spd_tx *tx, struct spd_work *w, const char *nl, const char *en);
 
 /* ---- outbox.c ---- */
 bool spd_destination_observes(struct spd_tx *tx, spd_sv name); /* by its mode now */

@@ -74,8 +74,8 @@ static enum spd_rc patient_changed(struct spd_tx *tx, struct spd_work *w,
                               &other));
         if (other) TRY(spd_alerts_move_of(tx, w->item.id, other, rs[i].id));
     }
-    TRY(spd_draft_withdraw(tx, w, "de aanvraag noemt een andere patiënt",
-                           "the order names another patient"));
+    TRY(spd_draft_detach(tx, w, "de aanvraag noemt een andere patiënt",
+                         "the order names another patient"));
     TRY(spd_alerts_detach(tx, w->item.id, "De aanvraag noemt nu een andere patiënt.",
                           "The order now names another patient."));
     memset(&w->item.patient, 0, sizeof w->item.patient);

@@ -176,14 +176,42 @@ static enum spd_rc give_up(struct spd_tx *tx, const struct spd_outbox *row)
     return settle(tx, row, &e);
 }
 
+/* A report whose item moved on while the row was under way (another patient, reopened, lost) is not
+ * tried again. */
+static enum spd_rc row_stands(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
+{
+    struct spd_work *w;
+    *ret = true;
+    if (row->kind == SPD_OUTBOX_PAGE) return spd_alert_page_stands(tx, row, ret);
+    if (row->kind != SPD_OUTBOX_REPORT) return SPD_OK;
+    TRY(spd_tx_item(tx, row->item, &w));
+    *ret = w->item.report_message == row->id;
+    return SPD_OK;
+}
+
+static enum spd_rc overtaken(struct spd_tx *tx, const struct spd_outbox *old)
+{
+    struct spd_outbox row = *old;
+    row.state = SPD_OUTBOX_CANCELLED, row.done_at = tx->now;
+    row.due = row.lease_until = row.accepted = row.ack = 0;
+    TRY(spd_put_outbox(tx->st, &row, old, tx->err));
+    return spd_outbox_wake(tx, &row);
+}
+
 /* One row that is due: taken, or put to sleep behind another one of its order. */
 static enum spd_rc take(struct spd_tx *tx, int64_t id, spd_usec lease, struct spd_outbox *ret,
                         bool *ret_took, bool *ret_moved)
 {
     struct spd_outbox row, old;
     spd_usec until;
+    bool stands = true;
     *ret_took = false;
     TRY(spd_get_outbox(tx->st, id, &old, tx->a, tx->err));
+    if (old.kind == SPD_OUTBOX_REPORT) TRY(row_stands(tx, &old, &stands));
+    if (!stands) {
+        *ret_moved = true;
+        return overtaken(tx, &old);
+    }
     TRY(group_blocked(tx, &old, &until));
     if (until) return sleep_until(tx, &old, until, ret_moved);
     if (old.accepted && old.attempts >= attempts_allowed((enum spd_outbox_kind)old.kind)) {
@@ -330,7 +358,7 @@ static enum spd_rc settle(struct spd_tx *tx, const struct spd_outbox *old,
     struct spd_outbox row = *old;
     bool ok = e->outcome == SPD_OUTCOME_OK, seen = e->outcome == SPD_OUTCOME_OBSERVED,
          stands = true, final;
-    if (row.kind == SPD_OUTBOX_PAGE) TRY(spd_alert_page_stands(tx, &row, &stands));
+    TRY(row_stands(tx, &row, &stands));
     TRY(log_sent(tx, &row, e, &row.message));
     row.error = ok ? SPD_SV_NONE : e->detail;
     row.lease_until = row.accepted = row.ack = 0;
@@ -339,8 +367,8 @@ static enum spd_rc settle(struct spd_tx *tx, const struct spd_outbox *old,
     if (final) {
         row.state = ok ? SPD_OUTBOX_DONE : seen ? SPD_OUTBOX_OBSERVED : SPD_OUTBOX_DEAD;
         row.done_at = tx->now, row.due = 0;
-    } else if (!stands) { /* acknowledged or withdrawn meanwhile: not again, least of all after its
-                             correction */
+    } else if (!stands) { /* acknowledged, withdrawn or overtaken meanwhile: not again, least of all
+                             after its correction */
         row.state = SPD_OUTBOX_CANCELLED;
         row.done_at = tx->now, row.due = 0;
     } else {
@@ -434,6 +462,7 @@ enum spd_rc spd_ack_in(struct spd_tx *tx, spd_sv peer, spd_sv control_id, enum s
         d = spd_destination_of(tx, old.destination);
         if (!d || !d->ack || !spd_sv_eq(d->peer, peer)) continue; /* not its to answer */
         *ret_used = true;
+        if (ack == SPD_ANSWER_CA) return SPD_OK; /* safe there; of its application it says nothing */
         if (old.state == SPD_OUTBOX_SENDING && !old.accepted) { /* faster than our note of its CA */
             row = old;
             row.ack = (int32_t)ack;

@@ -23,7 +23,7 @@ static enum spd_rc no_row(struct spd_tx *tx)
 }
 
 /* What was overtaken must not go out again: an old priority, a report of an item that moved on, a
- * page of an alert that ended. */
+ * page of an alert that ended, an alert as it was before. */
 static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bool *ret)
 {
     *ret = true;
@@ -37,6 +37,7 @@ static enum spd_rc may_retry(struct spd_tx *tx, const struct spd_outbox *row, bo
         return SPD_OK;
     }
     if (row->kind == SPD_OUTBOX_PAGE) return spd_alert_page_stands(tx, row, ret);
+    if (row->kind == SPD_OUTBOX_ALERT) return spd_alert_row_stands(tx, row, ret);
     return SPD_OK;
 }
 

@@ -154,6 +154,51 @@ static void a_withdrawn_alert_is_told(void **state)
     assert_string_equal(phases(w, "ris"), "start withdrawn");
 }
 
+/* Nothing has left yet when the order turns out to be somebody else's: both rows are of whom they
+ * were. */
+static void an_alert_is_told_of_whom_it_was(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    struct spd_alert_out x;
+    configure(w, NULL);
+    bleeding(w);
+    int64_t source = world_item(w, 1).source_message;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P2"});
+    assert_true(world_item(w, 1).source_message != source);
+    assert_string_equal(phases(w, "ehr"), "start withdrawn");
+    assert_int_equal(rows_to(w, "ehr", rows, 8), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(spd_desc_decode(&spd_alert_out_desc, rows[i].payload, &x, w->a, NULL),
+                         SPD_OK);
+        assert_int_equal(x.source, source);
+        assert_int_equal(x.patient.ids.n, 1);
+        assert_true(spd_sv_is(x.patient.ids.v[0].value, "P1"));
+    }
+}
+
+static void an_alert_that_moved_on_is_not_told_again(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    configure(w, NULL);
+    bleeding(w);
+    assert_int_equal(rows_to(w, "ehr", rows, 8), 1);
+    int64_t start = rows[0].id;
+    claim(w, "ehr");
+    outcome(w, start, SPD_OUTCOME_PERMANENT, "AR");
+    world_act(w, SPD_ACT_VERDICT, (struct spd_action_event){.item = 1, .verdict = sv("disagree")});
+    claim(w, "ehr");
+    outcome(w, w->r.claimed[0].id, SPD_OUTCOME_OK, "AA");
+    assert_string_equal(phases(w, "ehr"), "start withdrawn");
+    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = start});
+    assert_int_equal(w->r.rc, SPD_STALE); /* it would stand there as active for ever */
+    assert_int_equal(row(w, start).state, SPD_OUTBOX_DEAD);
+    assert_int_equal(rows_to(w, "ehr", rows, 8), 2);
+    world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = rows[1].id});
+    assert_int_equal(w->r.rc, SPD_OK); /* how it stands may be told again */
+}
+
 static void a_stray_alert_is_told_when_its_patient_is_known(void **state)
 {
     struct world *w = *state;
@@ -364,6 +409,19 @@ static void the_application_answers_on_its_own_connection(void **state)
     assert_int_equal(row(w, id).state, SPD_OUTBOX_DONE);
 }
 
+/* Some send the commit answer once more on that connection: it is still no answer of the
+ * application. */
+static void a_second_commit_answer_settles_nothing(void **state)
+{
+    struct world *w = *state;
+    int64_t id = accepted_priority(w);
+    ack(w, "ris", row(w, id).control_id.ptr, SPD_ANSWER_CA);
+    assert_int_equal(row(w, id).state, SPD_OUTBOX_SENDING);
+    assert_false(alarm_open(w, "priority-not-delivered", "ris"));
+    ack(w, "ris", row(w, id).control_id.ptr, SPD_ANSWER_AA);
+    assert_int_equal(row(w, id).state, SPD_OUTBOX_DONE);
+}
+
 static void the_applications_refusal_is_a_dead_letter(void **state)
 {
     struct world *w = *state;
@@ -555,6 +613,8 @@ static int teardown(void **state)
 #define SCENES(X)                                                                                  \
     X(an_alert_is_told_once_per_change)                                                            \
     X(a_withdrawn_alert_is_told)                                                                   \
+    X(an_alert_is_told_of_whom_it_was)                                                             \
+    X(an_alert_that_moved_on_is_not_told_again)                                                    \
     X(a_stray_alert_is_told_when_its_patient_is_known)                                             \
     X(only_those_concerned_are_told)                                                               \
     X(a_refused_alert_alarms_at_once)                                                              \
@@ -564,6 +624,7 @@ static int teardown(void **state)
     X(a_paused_destination_queues_and_loses_nothing)                                               \
     X(what_cannot_be_paused)                                                                       \
     X(the_application_answers_on_its_own_connection)                                               \
+    X(a_second_commit_answer_settles_nothing)                                                      \
     X(the_applications_refusal_is_a_dead_letter)                                                   \
     X(the_application_is_faster_than_our_note)                                                     \
     X(without_the_applications_answer_it_goes_again)                                               \

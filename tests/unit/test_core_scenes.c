@@ -400,6 +400,44 @@ static void rerun_that_turns_negative_is_a_contradiction(void **state)
     assert_true(spd_alert_open((enum spd_alert_state)al.state));
 }
 
+/* The same images again, and the finding on another site: nobody said that the first one is gone. */
+static void rerun_with_another_site_takes_nothing_away(void **state)
+{
+    struct world *w = *state;
+    struct spd_result first, second;
+    int64_t ids[3];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    static const char *const sites[] = {"brain", "brain-stem", "brain-stem"};
+    for (int i = 0; i < 3; i++) {
+        world_result(w, (struct airesult){.image = "i1", .site = sites[i]});
+        ids[i] = w->r.id;
+    }
+    assert_int_equal(spd_get_result(w->store, ids[0], &first, w->a, NULL), SPD_OK);
+    assert_int_equal(spd_get_result(w->store, ids[1], &second, w->a, NULL), SPD_OK);
+    assert_int_equal(first.superseded_by, 0);
+    assert_int_equal(second.contradicts, ids[0]);
+    assert_int_equal(second.superseded_by, ids[2]); /* the same again is a re-run */
+    assert_true(world_item(w, 1).contradiction);
+}
+
+/* What a stranger says in a model's name counts for nothing: neither in its numbers nor as a sign of
+ * life. */
+static void a_stranger_speaks_for_no_model(void **state)
+{
+    struct world *w = *state;
+    struct spd_model_version v;
+    int64_t id;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    for (int known = 0; known < 2; known++) {
+        world_result(w, (struct airesult){.unlisted = !known});
+        enum spd_rc rc = spd_store_find_one(w->store, SPD_KEY_MODEL_VERSION,
+                                            spd_key_join(w->a, sv("ich-a"), sv("1")), &id, NULL);
+        assert_int_equal(rc, known ? SPD_OK : SPD_NOTFOUND);
+    }
+    assert_int_equal(spd_get_model_version(w->store, id, &v, w->a, NULL), SPD_OK);
+    assert_int_equal(v.results, 1);
+}
+
 static void correction_travels(void **state)
 {
     struct world *w = *state;
@@ -1085,6 +1123,87 @@ static void a_reopened_item_sends_no_report(void **state)
     assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
 }
 
+/* The RIS was down at the first try; then its order turns out to be of another patient. */
+static void a_report_does_not_follow_its_order_to_another_patient(void **state)
+{
+    static const enum spd_outcome first[] = {SPD_OUTCOME_TEMPORARY, SPD_OUTCOME_UNKNOWN,
+                                             SPD_OUTCOME_PERMANENT};
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    for (int i = 0; i < 3; i++) {
+        const char *accession = (const char *[]){"B1", "B2", "B3"}[i],
+                   *study = (const char *[]){"1.3.1", "1.3.2", "1.3.3"}[i];
+        struct order o = {
+            .accession = accession, .study = study, .modality = "DX", .body_part = "CHEST"};
+        struct airesult r = {.name = "PTX",
+                             .study = study,
+                             .concept = "pneumothorax",
+                             .state = SPD_AI_NEGATIVE,
+                             .image = "i1"};
+        world_order(w, o);
+        int64_t id = w->r.items[0];
+        world_study(w, study, NULL, NULL, "i1", true);
+        world_result(w, r);
+        r.name = "CXRN", r.concept = "normal-chest", r.state = SPD_AI_NORMAL;
+        r.present = SPD_PRESENT_NORMAL;
+        world_result(w, r);
+        world_act(w, SPD_ACT_OPENED, (struct spd_action_event){.item = id});
+        w->now += SPD_SEC(20);
+        world_act(w, SPD_ACT_DRAFT_ACCEPT,
+                  (struct spd_action_event){.item = id, .version = world_view(w, id).draft.version});
+        assert_int_equal(w->r.rc, SPD_OK);
+        int64_t row = world_item(w, id).report_message;
+        w->now += SPD_SEC(10);
+        assert_int_equal(world_deliver(w, "ris", first[i], rows, 8), 1);
+        o.patient = "P2";
+        world_order(w, o);
+        w->now += SPD_MIN(2);
+        assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+        assert_int_equal(world_view(w, id).status, SPD_STATUS_ARRIVED);
+        assert_int_equal(world_item(w, id).ask_person, 1);
+        world_act(w, SPD_ACT_RETRY, (struct spd_action_event){.outbox = row});
+        assert_true(w->r.rc != SPD_OK);
+        assert_int_equal(world_view(w, id).status, SPD_STATUS_ARRIVED);
+    }
+}
+
+static void a_finding_while_the_report_waits_for_its_next_try_holds_it_back(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_UNKNOWN, rows, 8), 1);
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+    /* it may have got there at the first try */
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "finding-after-accept|1"), 1);
+}
+
+static void a_finding_while_the_report_is_in_flight_stops_its_next_try(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    struct spd_claim_event c = {.destination = sv("ris"), .max = 8, .lease = SPD_SEC(20)};
+    chest(w), normal(w), accept_at(w);
+    w->now += SPD_SEC(10);
+    world_next(w);
+    assert_int_equal(world_apply(w, SPD_EVENT_CLAIM, &c), SPD_OK);
+    assert_int_equal(w->r.n_claimed, 1);
+    struct spd_outcome_event o = {.outbox = w->r.claimed[0].id,
+                                  .outcome = SPD_OUTCOME_TEMPORARY,
+                                  .detail = sv("connect: refused")};
+    world_result(w, (struct airesult){.name = "PTX", .concept = "pneumothorax", .image = "i1"});
+    assert_int_equal(world_count(w, SPD_KEY_ALARM_OPEN, "finding-after-accept|1"), 1);
+    world_next(w);
+    assert_int_equal(world_apply(w, SPD_EVENT_OUTCOME, &o), SPD_OK);
+    w->now += SPD_MIN(1);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 0);
+    assert_int_equal(world_view(w, 1).status, SPD_STATUS_ARRIVED);
+}
+
 static void a_finding_after_the_report_left_alarms(void **state)
 {
     struct world *w = *state;
@@ -1560,6 +1679,8 @@ int main(void)
         SCENE(an_order_after_the_result_of_its_study_is_listed),
         SCENE(further_results_join_the_sequence),
         SCENE(rerun_that_turns_negative_is_a_contradiction),
+        SCENE(rerun_with_another_site_takes_nothing_away),
+        SCENE(a_stranger_speaks_for_no_model),
         SCENE(correction_travels),
         SCENE(disagree_withdraws_and_tells),
         SCENE(no_ping_pong),
@@ -1594,6 +1715,9 @@ int main(void)
         SCENE(a_cancel_in_the_undo_time_holds_the_report_back),
         SCENE(the_report_of_the_ris_in_the_undo_time_stands),
         SCENE(a_reopened_item_sends_no_report),
+        SCENE(a_report_does_not_follow_its_order_to_another_patient),
+        SCENE(a_finding_while_the_report_waits_for_its_next_try_holds_it_back),
+        SCENE(a_finding_while_the_report_is_in_flight_stops_its_next_try),
         SCENE(a_finding_after_the_report_left_alarms),
         SCENE(a_failed_report_is_not_sent_again_beside_a_finding),
         SCENE(an_unseen_image_known_by_number_stays_unseen),
