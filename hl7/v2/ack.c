@@ -27,12 +27,27 @@ static bool wanted(spd_sv condition, char severity)
     return spd_sv_ieq(condition, SPD_SV("SU")) && severity == 'A';
 }
 
+/* Does it answer a message: ACK, or any other that has an MSA behind its header (ORR, ORI, RSP …)? Where only
+ * the header could be read, by its type. */
+static bool is_answer(const struct hl7_msg *m)
+{
+    static const char *const types[] = {"ACK", "MCF", "ORA", "ORD", "ORF", "ORG", "ORI", "ORL",
+                                        "ORN", "ORP", "ORR", "ORS", "ORX", "RRA", "RRD", "RRE",
+                                        "RRG", "RRI", "RSP", "RTB", "SRR"};
+    spd_sv type = hl7_get(m, &m->segs[0], 9, 1, 1, 0).raw;
+    for (size_t i = 1; i < m->n_segs && i <= 3; i++)
+        if (hl7_seg_is(&m->segs[i], "MSA")) return true;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (spd_sv_is(type, types[i])) return true;
+    return false;
+}
+
 /* 'A' original mode, 'C' accept acknowledgement, 0 none. Where only an application answer is asked
  * for it goes out here, on the connection that asked. */
 static char mode(const struct hl7_msg *m, char severity)
 {
     spd_sv accept = spd_sv_trim(msh(m, 15)), application = spd_sv_trim(msh(m, 16));
-    if (m && m->n_segs && spd_sv_is(hl7_get(m, &m->segs[0], 9, 1, 1, 0).raw, "ACK")) return 0;
+    if (m && m->n_segs && is_answer(m)) return 0;
     if (spd_sv_empty(accept) && spd_sv_empty(application)) return 'A';
     if (wanted(accept, severity)) return 'C';
     return wanted(application, severity) ? 'A' : 0;
