@@ -27,7 +27,6 @@ struct spd_peer {
     enum spd_answer on_unusable; /* AA (default) or AR */
     struct spd_status_word *status_map; size_t n_status_map;
     spd_usec expect_every;
-    bool observe;
     spd_sv msh_5, msh_6, msh_11; /* checked only when not "" */
     spd_sv map_path; const struct hl7_site *map; /* field map of its HL7 messages; NULL = the built-in one */
     unsigned quirks; /* enum hl7_quirk */

@@ -49,15 +49,6 @@ enum spd_rc spd__read_on_unusable(struct spd__reading *r, const struct spd_yaml 
     return rc;
 }
 
-enum spd_rc spd__read_peer_mode(struct spd__reading *r, const struct spd_yaml *node, void *base)
-{
-    static const char *const names[] = {"live", "observe", NULL};
-    int word = 0;
-    enum spd_rc rc = spd_yaml_word(node, names, &word, r->err);
-    ((struct spd_peer *)base)->observe = word == 1;
-    return rc;
-}
-
 /* Word: meaning, or word: {order: …, report: …, exam_done: true}. */
 static enum spd_rc read_status(struct spd__reading *r, const struct spd_yaml *node,
                                struct spd_status_word *w)
@@ -306,12 +297,6 @@ void spd__show_on_unusable(const void *base, const char *indent, struct spd_str 
 {
     spd_str_addf(out, "%son_unusable: %s\n", indent,
                  ((const struct spd_peer *)base)->on_unusable == SPD_ANSWER_AR ? "ar" : "aa");
-}
-
-void spd__show_peer_mode(const void *base, const char *indent, struct spd_str *out)
-{
-    spd_str_addf(out, "%smode: %s\n", indent,
-                 ((const struct spd_peer *)base)->observe ? "observe" : "live");
 }
 
 void spd__show_status_map(const void *base, const char *indent, struct spd_str *out)

@@ -159,7 +159,6 @@ const struct spd__field spd__config_fields[] = {
         "field map of its HL7 messages (docs/hl7.md); default: the built-in one"),
     ROW("peers", "expect_every", DURATION, AT(spd_peer, expect_every), NULL,
         "silent longer than this: the list says \"possibly incomplete\""),
-    OWN("peers", "mode", peer_mode, "live", "observe: received and shown, changes nothing outward"),
     ROW("peers", "msh_5", TEXT, AT(spd_peer, msh_5), NULL,
         "must be MSH-5 of its messages, when given"),
     ROW("peers", "msh_6", TEXT, AT(spd_peer, msh_6), NULL, "must be MSH-6"),

@@ -83,6 +83,8 @@ static void test_refused(void **state)
         const char *name, *text, *place, *complaint;
     } rows[] = {
         {"unknown key", "stie: {name: X}\n", ":1:1", "did you mean \"site\""},
+        {"no mode of a peer", "peers:\n  ris: {match: {door: hl7}, roles: [orders], mode: observe}\n",
+         ":2:46", "unknown key"},
         {"unknown key below", "site:\n  nmae: X\n", ":2:3", "did you mean \"name\""},
         {"twice", "site: {name: X}\nsite: {name: Y}\n", ":2:1", "twice"},
         {"anchor", "site: &a {name: X}\n", ":1:7", "anchors"},
@@ -368,7 +370,7 @@ static void test_show(void **state)
         "listen: {http: [{socket: /s, roles: {orthanc: hook, ward: [reader, clinician]}}, "
         "{address: 127.0.0.1, port: 1}], mllp: [{port: 2}], dicom: {}}\n"
         "peers: {ris: {match: {door: hl7, msh_3: \"R^1\"}, roles: [orders, results], on_unusable: "
-        "ar, status_map: {Prelim: preliminary, CM: exam_done}, mode: observe}}\n"
+        "ar, status_map: {Prelim: preliminary, CM: exam_done}}}\n"
         "channels: {p: {type: webhook, url: \"https://u:ZZCANARY@x/y\", secret_file: secret}}\n"
         "send: {ris: {type: hl7, to: \"mllp://[::1]:9\", events: [priority, report], final_on: "
         "ack, priority: {urgent: U}}}\n");
