@@ -85,6 +85,7 @@ static void test_intended_use(void **state)
     spd_models_free(m);
 }
 
+#define CODES "models:\n  - id: a\n    match: {name: x}\n    codes:\n"
 static void test_refused(void **state)
 {
     static const struct {
@@ -105,6 +106,16 @@ static void test_refused(void **state)
          false},
         {"link", "models: [{id: a, match: {name: x}, link: \"javascript:alert(1)\"}]", ":1:42",
          "https://", false},
+        {"codes no list", CODES "      {scheme: 99X}", ":5:7", "list", false},
+        {"code: unknown key", CODES "      - {scheme: 99X, code: C1, meaning: m, findng: pneumothorax}", ":5:45", "did you mean \"finding\"", false},
+        {"code: no meaning", CODES "      - {scheme: 99X, code: C1, finding: pneumothorax}", ":5:9", "needs", false},
+        {"code: no scheme", CODES "      - {code: C1, meaning: m, finding: pneumothorax}", ":5:9", "needs", false},
+        {"code: empty list of meanings", CODES "      - {scheme: 99X, code: C1, meaning: [], finding: f}", ":5:42", "", false},
+        {"code: means nothing", CODES "      - {scheme: 99X, code: C1, meaning: m}", ":5:9", "say what the code means", false},
+        {"code: means two things", CODES "      - {scheme: 99X, code: C1, meaning: m, finding: f, site: s}", ":5:9", "say what the code means", false},
+        {"code: a status that nobody knows", CODES "      - {scheme: 99X, code: C1, meaning: m, status: presnt}", ":5:53", "did you mean \"present\"", false},
+        {"code: an item that nobody knows", CODES "      - {scheme: 99X, code: C1, meaning: m, item: laterality}", ":5:51", "", false},
+        {"code: twice", CODES "      - {scheme: 99X, code: C1, meaning: m, finding: f}\n      - {scheme: 99X, code: C1, meaning: n, status: absent}", ":6:9", "listed twice", false},
         {"no people", "teams: {}", ":1:1", "\"people\"", true},
         {"person twice", "people: [{id: a}, {id: a}]", ":1:24", "same id", true},
         {"team member unknown", "people: [{id: a}]\nteams: {t: [a, b]}", ":2:16",
