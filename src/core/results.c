@@ -142,6 +142,20 @@ static bool supersedes(const struct spd_result *r, const struct spd_result *old,
            same_texts(r->instances.v, r->instances.n, old->instances.v, old->instances.n);
 }
 
+/* Is f said again by g? The concept, or the code where nobody mapped it; another side or site is
+ * another finding (domain §3), where both say one. */
+static bool said_again(const struct spd_finding *f, const struct spd_finding *g)
+{
+    if (g->present != SPD_PRESENT_YES || !spd_sv_eq(f->concept, g->concept)) return false;
+    if (!f->concept.len &&
+        !(spd_sv_eq(f->code.code, g->code.code) && spd_sv_eq(f->code.scheme, g->code.scheme)))
+        return false;
+    if (f->laterality.len && g->laterality.len && !spd_sv_eq(f->laterality, g->laterality) &&
+        !spd_sv_is(g->laterality, "bilateral"))
+        return false;
+    return !f->site.len || !g->site.len || spd_sv_eq(f->site, g->site);
+}
+
 /* Is there something that old found and r does not? */
 static bool finds_less(const struct spd_result *r, const struct spd_result *old)
 {
@@ -150,8 +164,7 @@ static bool finds_less(const struct spd_result *r, const struct spd_result *old)
         const struct spd_finding *f = &old->findings.v[i];
         bool again = f->present != SPD_PRESENT_YES;
         for (size_t k = 0; k < r->findings.n && !again; k++)
-            again = r->findings.v[k].present == SPD_PRESENT_YES &&
-                    spd_sv_eq(r->findings.v[k].concept, f->concept);
+            again = said_again(f, &r->findings.v[k]);
         if (!again) return true;
     }
     return false;
@@ -448,7 +461,7 @@ static enum spd_rc take(struct spd_tx *tx, const struct spd_result_event *e, str
     r->id = tx->r->id = spd_tx_id(tx, SPD_T_RESULT);
     TRY(place(tx, r, e->known_peer));
     TRY(spd_companions_of(tx, r));
-    return count_model(tx, r);
+    return e->known_peer ? count_model(tx, r) : SPD_OK; /* a stranger speaks for no model */
 }
 
 enum spd_rc spd_result_in(struct spd_tx *tx, const struct spd_result_event *e)
