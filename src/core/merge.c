@@ -182,23 +182,90 @@ static enum spd_rc linked_studies(struct spd_tx *tx, const struct spd_seq *works
     return SPD_OK;
 }
 
-/* What the studies and results that are left say of its images; without any it was not scanned, and
- * goes back to the modality worklist. */
-static enum spd_rc see_images(struct spd_tx *tx, struct spd_work *w)
+/* Evidence that an order has no longer. */
+struct gone {
+    spd_usec at[3];    /* when its images, or the result, were first heard of */
+    spd_usec complete; /* of its study */
+    spd_usec ended[2]; /* the first and the last of its steps */
+};
+
+static bool is_of(const struct gone *g, spd_usec first)
+{
+    return first == g->at[0] || first == g->at[1] || first == g->at[2];
+}
+
+static enum spd_rc gone_with(struct spd_tx *tx, spd_sv study, const struct spd_result *r,
+                             struct gone *ret)
+{
+    struct spd_study s;
+    int64_t id;
+    *ret = (struct gone){0};
+    if (r) ret->at[1] = spd_result_time(r), ret->at[2] = r->at;
+    enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, study, &id, tx->err);
+    if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
+    TRY(spd_get_study(tx->st, id, &s, tx->a, tx->err));
+    ret->at[0] = s.first_at, ret->complete = s.complete_at;
+    for (size_t i = 0; i < s.steps.n; i++) {
+        if (!i) ret->ended[0] = s.steps.v[i].ended;
+        ret->ended[1] = s.steps.v[i].ended;
+    }
+    return SPD_OK;
+}
+
+/* What is left says the same: the time is not of what is gone. */
+static enum spd_rc left_says(struct spd_tx *tx, const struct spd_work *w, struct gone *g)
+{
+    const struct spd_item *i = &w->item;
+    for (size_t k = 0; k < i->study_uids.n; k++) {
+        struct spd_study s;
+        int64_t id;
+        enum spd_rc rc =
+            spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, i->study_uids.v[k], &id, tx->err);
+        if (rc == SPD_NOTFOUND) continue;
+        if (!rc) rc = spd_get_study(tx->st, id, &s, tx->a, tx->err);
+        if (rc) return rc;
+        if (s.first_at && s.first_at == i->images_first) memset(g->at, 0, sizeof g->at);
+        if (s.complete_at && s.complete_at == i->images_complete) g->complete = 0;
+    }
+    return SPD_OK;
+}
+
+/* Its results prove images; where the time is to be worked out again, those that came before any
+ * other evidence say it. */
+static enum spd_rc see_results(struct spd_tx *tx, struct spd_work *w, bool anew)
 {
     struct spd_item *i = &w->item;
-    spd_usec first = i->images_first;
     int64_t *ids;
     size_t n;
+    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, i->id), &ids, &n));
+    if (n) spd_life_apply(i, SPD_LIFE_IMAGE);
+    for (size_t k = 0; anew && k < n; k++) {
+        struct spd_result r;
+        TRY(spd_get_result(tx->st, ids[k], &r, tx->a, tx->err));
+        if (!i->images_first || (r.at <= i->images_first && spd_result_time(&r) < i->images_first))
+            i->images_first = spd_result_time(&r);
+    }
+    return SPD_OK;
+}
+
+/* What is left says of its images; a time that did not come from what is gone stands. Without any
+ * it was not scanned, and goes back to the modality worklist. */
+static enum spd_rc see_images(struct spd_tx *tx, struct spd_work *w, struct gone *g)
+{
+    struct spd_item *i = &w->item;
+    TRY(left_says(tx, w, g));
+    const spd_usec first = is_of(g, i->images_first) ? 0 : i->images_first,
+                   complete = i->images_complete == g->complete ? 0 : i->images_complete;
+    if (i->exam_done && (i->exam_done == g->ended[0] || i->exam_done == g->ended[1]))
+        i->exam_done = 0;
     i->images = SPD_IMAGES_NONE, i->images_first = i->images_complete = 0;
+    if (first) spd_life_apply(i, SPD_LIFE_IMAGE), i->images_first = first;
+    if (complete) spd_life_apply(i, SPD_LIFE_COMPLETE), i->images_complete = complete;
     TRY(spd_link_studies(tx, w)); /* those that are the order's by its accession number */
     for (size_t k = 0; k < i->study_uids.n; k++)
         TRY(spd_link_study(tx, w, i->study_uids.v[k]));
-    TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, i->id), &ids, &n));
-    if (n && i->images == SPD_IMAGES_NONE) {
-        spd_life_apply(i, SPD_LIFE_IMAGE);
-        i->images_first = first;
-    }
+    TRY(spd_item_acquiring(tx, w));
+    TRY(see_results(tx, w, !first));
     if (i->images == SPD_IMAGES_NONE && !i->exam_done)
         i->arrived = i->due = i->raised_at = 0, i->wait_level = 0;
     spd_tx_touch(tx, w, SPD_WHY_STUDY);
@@ -315,23 +382,27 @@ static enum spd_rc drop_study(struct spd_tx *tx, struct spd_work *w, spd_sv stud
 static enum spd_rc let_go(struct spd_tx *tx, const struct held *h)
 {
     struct spd_result r;
+    struct gone gone;
     bool fits;
     TRY(spd_get_result(tx->st, h->result, &r, tx->a, tx->err));
     TRY(spd_item_is_of(tx, &h->w->item, &r.patient, &fits));
     if (fits) return SPD_OK;
     TRY(release(tx, h->w, h->result));
     TRY(drop_study(tx, h->w, r.study_uid));
-    return see_images(tx, h->w);
+    TRY(gone_with(tx, r.study_uid, &r, &gone));
+    return see_images(tx, h->w, &gone);
 }
 
 static enum spd_rc let_study_go(struct spd_tx *tx, const struct linked *l)
 {
     struct spd_study s;
+    struct gone gone;
     bool fits;
     TRY(fits_study(tx, l->w, l->study, &s, &fits));
     if (fits) return SPD_OK;
     TRY(drop_study(tx, l->w, s.study_uid));
-    return see_images(tx, l->w);
+    TRY(gone_with(tx, s.study_uid, NULL, &gone));
+    return see_images(tx, l->w, &gone);
 }
 
 struct undoing {
@@ -368,6 +439,8 @@ static enum spd_rc undo(struct spd_tx *tx, const struct spd_merge *old, const st
     }
     for (size_t i = 0; i < studies.n; i++)
         TRY(let_study_go(tx, (const struct linked *)studies.v + i));
+    for (size_t i = 0; i < works.n; i++)
+        TRY(spd_reports_review(tx, ((struct spd_work **)works.v)[i]));
     return try_again(tx, &works);
 }
 

@@ -1,4 +1,8 @@
 /* src/core/report_in.c: a report from a peer that may report: it closes only the orders it names.
+ *
+ * A report that names a number which is the order's patient by a merge alone closes the order as
+ * any other. What stood before it is kept (report_kept), with the messages of all reports from then
+ * on (reports_since), so that an undone merge leaves no order closed by another patient's report.
  */
 #include "core/internal.h"
 
@@ -39,9 +43,50 @@ static void take_text(struct spd_tx *tx, struct spd_item *item, const struct spd
         item->report_text = e->text;
 }
 
+/* ---- by way of a merge -------------------------------------------------------------------------
+ */
+enum { REPORTS_SINCE = 64 }; /* of one order: the oldest is forgotten, and the message log has it */
+
+static void keep(struct spd_item *i)
+{
+    struct spd_report_kept *k = &i->report_kept;
+    k->reading = i->reading, k->report = i->report;
+    k->by = i->report_by, k->at = i->report_at, k->text = i->report_text, k->time = i->report_time;
+    k->status_note = i->status_note;
+}
+
+/* No report has come by way of a merge since, or a person or a draft has spoken after it. */
+static bool is_kept(const struct spd_item *i)
+{
+    return i->reports_since.n && i->report_kept.left == i->report &&
+           i->report_kept.left_at == i->report_at;
+}
+
+/* Before a report is taken: does it come by a merge, the first to do so? */
+static void keep_before(struct spd_item *i, const struct spd_patient *p)
+{
+    bool own = spd_patient_shares_id(i->own.ids.n ? &i->own : &i->patient, p);
+    if (is_kept(i)) return;
+    memset(&i->report_kept, 0, sizeof i->report_kept);
+    i->reports_since.v = NULL, i->reports_since.n = 0;
+    if (!own && p->ids.n && i->patient.ids.n) keep(i);
+}
+
+static void keep_after(struct spd_tx *tx, struct spd_item *i, int64_t message)
+{
+    struct spd_seq had = {i->reports_since.v, i->reports_since.n};
+    if (!i->report_kept.report) return;
+    i->report_kept.left = i->report, i->report_kept.left_at = i->report_at;
+    i->reports_since.v = NULL, i->reports_since.n = 0;
+    for (size_t k = had.n >= REPORTS_SINCE ? 1 : 0; k < had.n; k++)
+        *SPD_LIST_PUSH(&i->reports_since, tx->a) = ((const int64_t *)had.v)[k];
+    *SPD_LIST_PUSH(&i->reports_since, tx->a) = message;
+}
+
+/* What came to be known of one order by this report. message: where it stands. */
 static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *e,
-                              const struct spd_order_in *o, bool *ret_found, bool *ret_differs,
-                              bool *ret_stale)
+                              const struct spd_order_in *o, int64_t message, bool *ret_found,
+                              bool *ret_differs, bool *ret_stale)
 {
     struct spd_work *w;
     int64_t id;
@@ -61,14 +106,15 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
         if (!same) return SPD_OK;
     }
     *ret_found = true;
-    /* Flushed after a downtime. A correction of what is no correction yet is taken all the same: its
-     * sender may give it the time of the exam. */
+    /* Flushed after a downtime. A correction of what is no correction yet is taken all the same:
+     * its sender may give it the time of the exam. */
     if (o->source_time && o->source_time < item->report_time &&
         !(o->report == SPD_REPORT_AMENDED && item->report == SPD_REPORT_FINAL)) {
         spd_tx_touch(tx, w, 0);
         *ret_stale = true;
         return SPD_OK;
     }
+    keep_before(item, &e->patient);
     if (o->source_time > item->report_time) item->report_time = o->source_time;
     was_final = item->report == SPD_REPORT_FINAL || item->report == SPD_REPORT_AMENDED;
     spd_tx_touch(tx, w, SPD_WHY_REPORT);
@@ -93,6 +139,7 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     }
     item->report_at = tx->now;
     if (!was_final || o->report != SPD_REPORT_PRELIMINARY) take_text(tx, item, e);
+    keep_after(tx, item, message);
     if (!was_final && item->report >= SPD_REPORT_FINAL) {
         struct spd_result *rs;
         size_t n;
@@ -129,7 +176,7 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
     }
     for (size_t i = 0; i < e->reports.n; i++) {
         bool stale = false;
-        TRY(one_report(tx, e, &e->reports.v[i], &found, &differs, &stale));
+        TRY(one_report(tx, e, &e->reports.v[i], tx->message, &found, &differs, &stale));
         any |= found;
         fresh |= found && !stale;
     }
@@ -165,28 +212,45 @@ enum spd_rc spd_report_in(struct spd_tx *tx, const struct spd_report_event *e)
 
 /* A report that came before its order (a RIS that flushes after downtime) is in the journal,
  * decoded: when its order comes it is taken from there, so that a study that was read is not read
- * again. */
-static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_parked *p)
+ * again. *ret NULL: it stands there no longer, or is no report. */
+static enum spd_rc read_again(struct spd_tx *tx, int64_t message, struct spd_report_event **ret)
 {
     struct spd_message m;
     struct spd_journal j;
     struct spd_event e;
-    bool any = false;
-    enum spd_rc rc = spd_get_message(tx->st, p->message, &m, tx->a, tx->err);
+    enum spd_rc rc = spd_get_message(tx->st, message, &m, tx->a, tx->err);
+    *ret = NULL;
     if (!rc) rc = spd_get_journal(tx->st, m.outcome_seq, &j, tx->a, tx->err);
     if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
     if (j.type != SPD_EVENT_REPORT) return SPD_OK;
     TRY(spd_event_decode(j.event, &e, tx->a, tx->err));
-    for (size_t i = 0; i < e.u.report->reports.n; i++) {
-        const struct spd_order_in *o = &e.u.report->reports.v[i];
-        bool found, differs = false, stale = false;
+    *ret = e.u.report;
+    return SPD_OK;
+}
+
+/* What it says of this order. */
+static enum spd_rc take_again(struct spd_tx *tx, struct spd_work *w, struct spd_report_event *e,
+                              int64_t message, bool *ret_any, bool *ret_differs)
+{
+    for (size_t i = 0; i < e->reports.n; i++) {
+        const struct spd_order_in *o = &e->reports.v[i];
+        bool found, stale = false;
         int64_t id;
-        rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
+        enum spd_rc rc = spd_find_order(tx, &o->accession, &o->filler, &o->placer, &id);
         if (rc == SPD_NOTFOUND || (!rc && id != w->item.id)) continue;
         if (rc) return rc;
-        TRY(one_report(tx, e.u.report, o, &found, &differs, &stale));
-        any |= found;
+        TRY(one_report(tx, e, o, message, &found, ret_differs, &stale));
+        *ret_any |= found;
     }
+    return SPD_OK;
+}
+
+static enum spd_rc try_one(struct spd_tx *tx, struct spd_work *w, struct spd_parked *p)
+{
+    struct spd_report_event *e;
+    bool any = false, differs = false;
+    TRY(read_again(tx, p->message, &e));
+    if (e) TRY(take_again(tx, w, e, p->message, &any, &differs));
     return any ? spd_unpark(tx, p, NULL, 0, SPD_SV_NONE, "order", SPD_SV_NONE) : SPD_OK;
 }
 
@@ -205,6 +269,59 @@ enum spd_rc spd_try_parked_reports(struct spd_tx *tx, struct spd_work *w)
             if (!p.closed && p.kind == SPD_PARKED_MESSAGE && p.message != tx->message)
                 TRY(try_one(tx, w, &p));
         }
+    }
+    return SPD_OK;
+}
+
+/* ---- a merge undone ----------------------------------------------------------------------------
+ */
+static void stand_as_before(struct spd_tx *tx, struct spd_item *i)
+{
+    const struct spd_report_kept k = i->report_kept;
+    bool claimed = i->claimed_by.len && i->claim_until > tx->now;
+    i->reading = k.reading == SPD_READING_CLAIMED && !claimed ? SPD_READING_UNREAD : k.reading;
+    i->report = k.report, i->report_by = k.by, i->report_at = k.at, i->report_text = k.text;
+    i->report_time = k.time, i->status_note = k.status_note;
+    memset(&i->report_kept, 0, sizeof i->report_kept);
+    i->reports_since.v = NULL, i->reports_since.n = 0;
+}
+
+static enum spd_rc park_again(struct spd_tx *tx, const struct spd_report_event *e, int64_t message)
+{
+    int64_t kept = tx->message, parked;
+    enum spd_rc rc;
+    tx->message = message;
+    rc = spd_park_message(
+        tx, SPD_SV("merge-undone"),
+        SPD_SV("Een samenvoeging van patiënten is ongedaan gemaakt: dit verslag is van een ander."),
+        SPD_SV("A merge of patients was undone: this report is another's."), &e->patient,
+        e->message.peer, &parked);
+    tx->message = kept;
+    return rc;
+}
+
+enum spd_rc spd_reports_review(struct spd_tx *tx, struct spd_work *w)
+{
+    struct spd_item *i = &w->item;
+    const struct spd_seq had = {i->reports_since.v, i->reports_since.n};
+    const int64_t *messages = had.v;
+    struct spd_report_event **es = SPD_NEW_N(tx->a, struct spd_report_event *, had.n + 1);
+    bool all = true;
+    if (!is_kept(i)) return SPD_OK;
+    for (size_t k = 0; k < had.n; k++) {
+        bool fits = true;
+        TRY(read_again(tx, messages[k], &es[k]));
+        if (es[k] && es[k]->patient.ids.n) TRY(spd_item_is_of(tx, i, &es[k]->patient, &fits));
+        all &= fits;
+    }
+    if (all) return SPD_OK;
+    stand_as_before(tx, i);
+    spd_tx_touch(tx, w, SPD_WHY_REPORT);
+    for (size_t k = 0; k < had.n; k++) {
+        bool any = false, differs = false;
+        if (!es[k]) continue;
+        TRY(take_again(tx, w, es[k], messages[k], &any, &differs));
+        if (differs) TRY(park_again(tx, es[k], messages[k]));
     }
     return SPD_OK;
 }

@@ -320,6 +320,62 @@ static void what_came_through_an_undone_merge_is_decided_anew(void **state)
     assert_int_equal(alert(w, 3).unmatched, 1);
 }
 
+static void report_of(struct world *w, const char *accession, const char *patient,
+                      enum spd_report_axis report, const char *text)
+{
+    struct spd_report_event e = {0};
+    world_next(w);
+    envelope(w, &e.message, "ORU^R01", NULL, NULL);
+    *SPD_LIST_PUSH(&e.patient.ids, w->a) = world_cx(patient, "ZH");
+    struct spd_order_in *in = SPD_LIST_PUSH(&e.reports, w->a);
+    in->accession = world_cx(accession, "ZH"), in->report = report;
+    e.text = sv(text);
+    assert_int_equal(world_apply(w, SPD_EVENT_REPORT, &e), SPD_OK);
+}
+
+/* An order that another patient's report closed is to be scanned and read after all. */
+static void a_report_by_a_merge_goes_with_it(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P2"});
+    world_order(w, (struct order){.accession = "A2", .study = "1.2.2", .patient = "P2"});
+    report_of(w, "A1", "P1", SPD_REPORT_FINAL, "of another");
+    report_of(w, "A2", "P2", SPD_REPORT_PRELIMINARY, "own, early");
+    world_adt(w, (struct adt){.from = "P1", .to = "P2"});
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_FINAL);
+    assert_false(world_view(w, 1).on_modality_list);
+    report_of(w, "A2", "P1", SPD_REPORT_FINAL, "of another too"); /* came since */
+    report_of(w, "A2", "P2", SPD_REPORT_AMENDED, "own, late");
+    undo(w, 1);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
+    assert_int_equal(world_item(w, 1).reading, SPD_READING_UNREAD);
+    assert_int_equal(world_item(w, 1).report_text.len, 0);
+    assert_true(world_view(w, 1).on_modality_list);
+    struct spd_item i = world_item(w, 2);
+    assert_int_equal(i.report, SPD_REPORT_AMENDED); /* its own word stands */
+    assert_string_equal(spd_arena_dup(w->a, i.report_text).ptr, "own, late");
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 2); /* for a person to see */
+    w->now += SPD_SEC(10);
+    world_adt(w, (struct adt){.from = "P1", .to = "P2"});
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_FINAL);
+    assert_int_equal(world_count(w, SPD_KEY_PARKED_OPEN, "1"), 0);
+    undo(w, 2);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_NONE);
+}
+
+/* What a person did after such a report is the person's word. */
+static void a_reopened_order_stays_open_after_an_undo(void **state)
+{
+    struct world *w = *state;
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1", .patient = "P2"});
+    world_adt(w, (struct adt){.from = "P1", .to = "P2"});
+    report_of(w, "A1", "P1", SPD_REPORT_FINAL, "of another");
+    world_act(w, SPD_ACT_REOPEN, (struct spd_action_event){.item = 1, .reason = sv("wrong")});
+    report_of(w, "A1", "P2", SPD_REPORT_FINAL, "own");
+    undo(w, 1);
+    assert_int_equal(world_item(w, 1).report, SPD_REPORT_FINAL);
+}
+
 static void what_a_person_assigned_stays(void **state)
 {
     struct world *w = *state;
@@ -681,6 +737,8 @@ int main(void)
         SCENE(two_sequences_of_one_finding_become_one),
         SCENE(a_person_undoes_a_merge),
         SCENE(what_came_through_an_undone_merge_is_decided_anew),
+        SCENE(a_report_by_a_merge_goes_with_it),
+        SCENE(a_reopened_order_stays_open_after_an_undo),
         SCENE(what_a_person_assigned_stays),
         SCENE(a_peer_unlinks),
         SCENE(an_unlink_before_its_merge_is_remembered),

@@ -94,6 +94,16 @@ CREATE TABLE "item"(
   "acquiring" INTEGER NOT NULL DEFAULT 0,
   "named_studies" TEXT NOT NULL DEFAULT '[]',
   "workitem" INTEGER NOT NULL DEFAULT 0,
+  "report_kept_reading" TEXT NOT NULL DEFAULT '',
+  "report_kept_report" TEXT NOT NULL DEFAULT '',
+  "report_kept_by" TEXT NOT NULL DEFAULT '',
+  "report_kept_at" INTEGER NOT NULL DEFAULT 0,
+  "report_kept_text" TEXT NOT NULL DEFAULT '',
+  "report_kept_time" INTEGER NOT NULL DEFAULT 0,
+  "report_kept_status_note" TEXT NOT NULL DEFAULT '',
+  "report_kept_left" TEXT NOT NULL DEFAULT '',
+  "report_kept_left_at" INTEGER NOT NULL DEFAULT 0,
+  "reports_since" TEXT NOT NULL DEFAULT '[]',
   "status" TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
