@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from brain import BUILD, ICH, Brain, Order, Ris, check, done, equal, fields, free_port, scene, send, until
+from brain import BUILD, ICH, PTX, Brain, Order, Ris, check, done, equal, fields, free_port, scene, send, until
 
 import node
 
@@ -80,6 +80,66 @@ def receivers():
                     equal("at the first try", {r["attempts"] for r in sent_rows(b, "theirs")}, {1})
                     alert = theirs.of_type("ORU")[0]
                     check("which says that no radiologist has read", "AI, voordat een radioloog" in alert, alert)
+            finally:
+                theirs.stop()
+
+
+CHEST = """
+models:
+  - id: chest-a
+    match: {manufacturer: ExampleVendor, name: Chest Film, versions: ["5.2"]}
+    mode: live
+    required: true
+    expected_within: 5m
+    for: {modality: [CR, DX], body_part: CHEST}
+    findings: {pneumothorax: {threshold: 0.7}}
+  - id: chest-normal-a
+    match: {manufacturer: ExampleVendor, name: Chest Normal, versions: ["1.0"]}
+    mode: live
+    required: true
+    expected_within: 5m
+    for: {modality: [CR, DX], body_part: CHEST}
+"""
+
+
+def reported(b, accession, patient):
+    """A normal film whose draft a reporter accepts; the text that was accepted."""
+    film = Order(accession, patient, "ZZNORMAL^Test", "XTHORAX", "X-thorax", "DX", "POLI", birth="19700101")
+    ok = b.order(film) == "AA" and b.images(film) == 200
+    ok &= b.result(film, "Chest Film", "5.2", PTX, present=False, probability=0.02) and b.result(film, "Chest Normal", "1.0")
+    check(f"{accession} is in, with its results", ok)
+    if not check("a draft is offered", until(lambda: b.item(accession).get("draft"), 10), b.item(accession).get("no_draft")):
+        return ""
+    item = b.item(accession)["id"]
+    _, draft, headers = b.call("GET", f"/api/v1/items/{item}/draft", who="smit")
+    b.act(f"items/{item}/opened")
+    time.sleep(0.6)
+    equal("and accepted", b.act(f"items/{item}/draft/accept", {}, "smit", {"If-Match": headers.get("ETag")}), 200)
+    return draft.get("text", "")
+
+
+def reports():
+    """The accepted draft, as a report, to the three receivers."""
+    for what in ("python3-hl7", "simple-hl7", "node-hl7-server"):
+        with scene(f"{what} receives a report"):
+            theirs = Receiver(what)
+            extra = (f'  theirs: {{type: hl7, to: "mllp://127.0.0.1:{theirs.port}", peer: ris, events: [report], '
+                     f'reconnect_per_message: {"true" if what == "node-hl7-server" else "false"}}}\n')
+            try:
+                with Brain(speed=1, extra=extra, models=CHEST, site={"min_dwell": "500ms", "undo": "300ms", "complete_after": "60s"}) as b:
+                    b.stop()
+                    b.put("spoed.yaml", b.text("spoed.yaml").replace("events: [priority, report]", "events: [priority]"))
+                    b.start()
+                    text = [reported(b, f"REP{n}", f"95000{n}") for n in range(2)][0]
+                    check("two reports arrive", until(lambda: len(theirs.of_type("ORU^R01")) == 2, 20), theirs.messages)
+                    check("and are acknowledged", until(lambda: [r["state"] for r in sent_rows(b, "theirs")] == ["done"] * 2, 20), sent_rows(b, "theirs"))
+                    equal("at the first try", {r["attempts"] for r in sent_rows(b, "theirs")}, {1})
+                    got = theirs.of_type("ORU^R01")[0] if theirs.of_type("ORU^R01") else ""
+                    equal("of the order and its patient", (fields(got, "OBR")[2].split("^")[0], fields(got, "PID")[3].split("^")[0]), ("PREP0", "950000"))
+                    equal("preliminary, by who accepted it", (fields(got, "OBR")[25], fields(got, "OBR")[32]), ("P", "smit"))
+                    said = [s.split("|")[5] for s in got.split("\r") if s.startswith("OBX")]
+                    equal("with a line for each line of the text", len(said), len(text.strip().split("\n")))
+                    equal("the item is preliminary", b.item("REP0").get("status"), "preliminary")
             finally:
                 theirs.stop()
 
@@ -238,6 +298,7 @@ def slow_peer():
 
 def main():
     receivers()
+    reports()
     for what in (forms, pausing, refused, again, store_full, slow_peer):
         with scene(what.__name__):
             what()
