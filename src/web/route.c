@@ -357,6 +357,8 @@ static bool begin_parts(struct spd_web_req *r, spd_sv type)
     return false;
 }
 
+/* False: answered. What it is of no use to read is thrown away, and said when it is known who asks:
+ * a stranger learns nothing but that a login is needed. */
 static bool body_fits(struct spd_web_req *r)
 {
     spd_sv encoding = spd_web_header(r, "Content-Encoding"),
@@ -381,7 +383,7 @@ static bool body_fits(struct spd_web_req *r)
     } else if (n > (int64_t)most) {
         spd_web_problem(r, 413, "too_large", SPD_SV_NONE);
     } else if (encoding.len && !spd_sv_ieq(encoding, SPD_SV("identity"))) {
-        spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
+        r->wrong_type = true;
     } else if (sends &&
                ((r->route->body == SPD_BODY_JSON && !media_is(type, "application/json")) ||
                 (r->route->body == SPD_BODY_DICOM_JSON &&
@@ -392,13 +394,11 @@ static bool body_fits(struct spd_web_req *r)
                 (r->route->body == SPD_BODY_FORM && type.len &&
                  !media_is(type, "application/json") &&
                  !media_is(type, "application/x-www-form-urlencoded")))) {
-        spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
+        r->wrong_type = true;
     } else if (r->route->body == SPD_BODY_MULTIPART && !begin_parts(r, type)) {
-        spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
-    } else {
-        return true;
+        r->wrong_type = true;
     }
-    return false;
+    return !r->status;
 }
 
 bool spd_web_precheck(struct spd_web_req *r)
@@ -451,6 +451,10 @@ bool spd_web_dispatch(struct spd_web_req *r)
     if (!r->waited) {
         spd_web_identify(r);
         if (!may(r)) return true;
+        if (r->wrong_type) {
+            spd_web_problem(r, 415, "unsupported_type", SPD_SV_NONE);
+            return true;
+        }
     }
     r->route->handle(r);
     if (!r->status && r->wait_until && !r->waited) {

@@ -346,6 +346,10 @@ static bool keep_parts(struct spd_web_req *r, const char *data, size_t n)
 static bool keep(struct spd_web_req *r, const char *data, size_t n)
 {
     size_t max = r->body.max;
+    if (r->wrong_type) {
+        r->discarded += n;
+        return r->discarded < SPD_WEB_INSTANCE_MAX;
+    }
     if (r->parts || (r->no_room && r->route && r->route->body == SPD_BODY_MULTIPART))
         return keep_parts(r, data, n);
     if (r->no_room || r->too_big || r->body.len + n > max) {

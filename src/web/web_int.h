@@ -96,7 +96,7 @@ struct spd_web_req {
     struct spd_str body;
     struct spd_multipart *parts; /* SPD_BODY_MULTIPART: what goes into body passes through it */
     size_t received;             /* by then */
-    bool too_big, no_room;
+    bool too_big, no_room, wrong_type;
     size_t discarded, counted; /* counted: in web->bodies */
     spd_sv address;
     bool local_socket, loopback;
