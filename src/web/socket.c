@@ -20,7 +20,7 @@
 
 #include "web/ws.h"
 
-enum { SOCKETS_MAX = 64, OUT_MAX = 1 << 20, OUT_ENOUGH = 256 << 10, AT_ONCE = 64 };
+enum { SOCKETS_MAX = 64, OUT_MAX = 1 << 20, OUT_ENOUGH = 256 << 10, AT_ONCE = 64, READS = 16 };
 #define SEEN_EVERY SPD_SEC(5)
 #define PING_EVERY SPD_SEC(30)
 #define SILENT_MAX SPD_SEC(90)
@@ -37,6 +37,7 @@ struct socket {
     size_t sent;
     spd_usec heard, pinged, remembered; /* monotonic */
     bool closing, gone;
+    bool behind; /* the host had news at the last look, and may have more */
 };
 
 struct spd_web_sockets {
@@ -63,12 +64,15 @@ static bool say(void *ctx, int64_t position, spd_sv json)
 static void gather(struct spd_web_sockets *all, struct socket *s)
 {
     const struct spd_web_host *h = &all->web->host;
+    int64_t had;
     if (s->closing || s->gone || s->out.len >= OUT_ENOUGH) return;
     if (s->seen < 0) { /* where it left off */
         s->position = h->ups_events(h->self, spd_sv_from(s->ae), -1, 0, say, s);
         s->seen = s->heard_of = s->asked = s->position;
     }
-    s->position = h->ups_events(h->self, spd_sv_from(s->ae), s->position, AT_ONCE, say, s);
+    had = s->position;
+    s->position = h->ups_events(h->self, spd_sv_from(s->ae), had, AT_ONCE, say, s);
+    s->behind = s->position != had;
 }
 
 /* What was sent may still be lost in somebody's buffer: a pong says that it has come across. */
@@ -141,9 +145,17 @@ static void take(struct socket *s)
     }
 }
 
+/* Whoever does not take its answers is not read on, so that they do not pile up. */
+static bool hears(const struct socket *s)
+{
+    return !s->gone && !s->closing && s->out.len < OUT_ENOUGH;
+}
+
+/* So much in one turn: who never stops talking does not keep the others waiting. */
 static void hear(struct socket *s)
 {
-    while (!s->gone && !s->closing) {
+    take(s); /* what came along with the handshake */
+    for (int i = 0; i < READS && hears(s); i++) {
         ssize_t n = recv(s->fd, s->in + s->n_in, sizeof s->in - s->n_in, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -203,7 +215,7 @@ static void serve(struct spd_web_sockets *all, bool look)
 {
     for (struct socket *s = all->all; s; s = s->next) {
         hear(s);
-        if (look || s->seen < 0 || s->out.len) gather(all, s);
+        if (look || s->seen < 0 || s->behind || s->out.len) gather(all, s);
         ask(s);
         keep_alive(all, s);
         flush(s);
@@ -219,11 +231,15 @@ static void *run(void *arg)
         struct pollfd p[2 + SOCKETS_MAX] = {{.fd = all->board_fd, .events = POLLIN},
                                             {.fd = all->wake_fd, .events = POLLIN}};
         nfds_t n = 2;
+        bool more = false;
         uint64_t count;
-        for (struct socket *s = all->all; s && n < 2 + SOCKETS_MAX; s = s->next)
-            p[n++] = (struct pollfd){
-                .fd = s->fd, .events = (short)(POLLIN | (s->sent < s->out.len ? POLLOUT : 0))};
-        poll(p, n, 1000);
+        for (struct socket *s = all->all; s && n < 2 + SOCKETS_MAX; s = s->next) {
+            p[n++] = (struct pollfd){.fd = s->fd,
+                                     .events = (short)((hears(s) ? POLLIN : 0) |
+                                                       (s->sent < s->out.len ? POLLOUT : 0))};
+            more |= s->behind && hears(s);
+        }
+        poll(p, n, more ? 0 : 1000);
         bool look = (p[0].revents & POLLIN) && read(all->board_fd, &count, sizeof count) > 0;
         if ((p[1].revents & POLLIN) && read(all->wake_fd, &count, sizeof count) < 0) continue;
         pthread_mutex_lock(&all->lock);

@@ -54,6 +54,7 @@ struct world {
     int instance_sleep_ms;
     bool healthy;
     int flood; /* notes that the next commit makes besides its own */
+    int64_t ups_events, ups_seen; /* so many there are of workitems; position remembered */
 };
 
 static spd_sv sv(const char *z)
@@ -222,6 +223,35 @@ static enum spd_rc find(void *self, spd_sv json, bool files, const struct spd_we
     spd_str_addz(out, files ? "four" : "[{\"00080050\":{\"vr\":\"SH\",\"Value\":[\"A1\"]}}]");
     *revision = 9;
     return SPD_OK;
+}
+
+/* Events 1 to w->ups_events, of 1 kB each. */
+static int64_t ups_events(void *self, spd_sv ae, int64_t after, size_t max,
+                          bool (*say)(void *ctx, int64_t position, spd_sv json), void *ctx)
+{
+    struct world *w = self;
+    char text[1024];
+    (void)ae;
+    pthread_mutex_lock(&w->lock);
+    int64_t newest = w->ups_events;
+    pthread_mutex_unlock(&w->lock);
+    if (after < 0) after = 0;
+    for (bool more = true; more && max && after < newest; max--) {
+        int n = snprintf(text, sizeof text, "{\"event\":%lld,\"%*s\":0}", (long long)after + 1, 900,
+                         "");
+        more = say(ctx, after + 1, spd_sv_of(text, (size_t)n));
+        if (more) after++;
+    }
+    return after;
+}
+
+static void ups_seen(void *self, spd_sv ae, int64_t position)
+{
+    struct world *w = self;
+    (void)ae;
+    pthread_mutex_lock(&w->lock);
+    w->ups_seen = position;
+    pthread_mutex_unlock(&w->lock);
 }
 
 static bool health(void *self, bool dutch, struct spd_str *out)
@@ -463,7 +493,9 @@ static struct world *world_new(const char *public_url)
                                 .n_observe = 1,
                                 .message = message,
                                 .again = again,
-                                .destination = destination};
+                                .destination = destination,
+                                .ups_events = ups_events,
+                                .ups_seen = ups_seen};
     host.site = (struct spd_web_site){.name = sv("Test"),
                                       .language = sv("nl"),
                                       .public_url = sv(public_url),
@@ -557,7 +589,7 @@ static struct answer parse_answer(char *text, size_t n)
     return a;
 }
 
-static void answer_free(struct answer *a)
+static __attribute__((unused)) void answer_free(struct answer *a)
 {
     free(a->head);
     *a = (struct answer){0};
@@ -581,7 +613,7 @@ static struct answer ask_on(int fd, const char *method, const char *path, const 
     return parse_answer(text, n);
 }
 
-static struct answer ask(struct world *w, const char *role, const char *method, const char *path,
+static __attribute__((unused)) struct answer ask(struct world *w, const char *role, const char *method, const char *path,
                          const char *more, const char *body)
 {
     char headers[2048];
@@ -602,7 +634,7 @@ static __attribute__((unused)) char *header_of(const struct answer *a, const cha
     return ret;
 }
 
-static json_t *json_of(const struct answer *a)
+static __attribute__((unused)) json_t *json_of(const struct answer *a)
 {
     json_error_t e;
     json_t *o = json_loadb(a->body, a->body_len, JSON_REJECT_DUPLICATES, &e);
