@@ -40,12 +40,11 @@ static spd_sv hash_of(spd_sv bytes, const struct hl7_msg *header, struct spd_are
     struct hl7_value at = header ? hl7_field(header, &header->segs[0], 7) : (struct hl7_value){0};
     if (!at.raw.len) return spd_sha256_hex(arena, bytes);
     size_t before = (size_t)(at.raw.ptr - bytes.ptr), after = before + at.raw.len;
-    char *copy = spd_must_malloc(bytes.len); /* not in the arena: a frame may be 16 MiB */
-    memcpy(copy, bytes.ptr, before);
-    memcpy(copy + before, bytes.ptr + after, bytes.len - after);
-    spd_sv hash = spd_sha256_hex(arena, spd_sv_of(copy, bytes.len - at.raw.len));
-    spd_free(copy);
-    return hash;
+    const spd_sv around[] = {spd_sv_of(bytes.ptr, before),
+                             spd_sv_of(bytes.ptr + after, bytes.len - after)};
+    unsigned char h[32];
+    spd_sha256_of(around, 2, h); /* in its two parts: a frame may be 16 MiB, no copy of it */
+    return spd_hex(arena, h, sizeof h);
 }
 
 static spd_sv joined(struct spd_arena *arena, spd_sv a, char by, spd_sv b)

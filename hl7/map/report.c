@@ -19,29 +19,38 @@ bool hl7_is_study_uid(const struct hl7_read *r, const struct hl7_seg *obx)
            spd_sv_ieq(code, SPD_SV("Study Instance UID"));
 }
 
-static void add_line(const struct hl7_read *r, struct hl7_value rep, bool coded,
-                     struct spd_str *out)
+/* The text as it grows: room for all of it was made before. While there is one line only it may stay
+ * where it is. */
+struct text {
+    char *to;
+    size_t len;
+    spd_sv only;
+    size_t lines;
+};
+
+static void add_line(const struct hl7_read *r, struct hl7_value rep, bool coded, struct text *out)
 {
     spd_sv line = hl7_text_lines(r, coded ? hl7_comp(r->m, rep, 2) : rep);
     if (coded && !line.len) line = hl7_text_lines(r, hl7_comp(r->m, rep, 1));
     while (line.len && strchr(" \t\r", line.ptr[line.len - 1]))
         line.len--;
+    out->only = line, out->lines++;
+    if (!out->to) return;
     for (size_t k = 0; k < line.len; k++)
-        if (line.ptr[k] != '\r') spd_str_addc(out, line.ptr[k]);
-    spd_str_addc(out, '\n');
+        if (line.ptr[k] != '\r') out->to[out->len++] = line.ptr[k];
+    out->to[out->len++] = '\n';
 }
 
 /* Every repetition of OBX-5 is a line, an empty OBX an empty one. In one pass: there may be
  * millions. */
-static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigned field,
-                      struct spd_str *out)
+static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, struct hl7_value f,
+                      struct text *out)
 {
-    struct hl7_value f = hl7_field(r->m, s, field);
     bool obx = hl7_seg_is(s, "OBX");
     spd_sv type = obx ? hl7_text_of(r, s, 2, 1) : SPD_SV_NONE, rest = f.raw;
     bool coded = spd_sv_is(type, "CE") || spd_sv_is(type, "CWE");
     if (!is_text(type)) return;
-    if (f.is != HL7_VALUE) return spd_str_addc(out, '\n');
+    if (f.is != HL7_VALUE) return add_line(r, f, false, out);
     for (;;) {
         const char *end = rest.len ? memchr(rest.ptr, r->m->d.rep, rest.len) : NULL;
         spd_sv one = spd_sv_of(rest.ptr, end ? (size_t)(end - rest.ptr) : rest.len);
@@ -51,23 +60,60 @@ static void add_lines(const struct hl7_read *r, const struct hl7_seg *s, unsigne
     }
 }
 
-/* The lines go through an arena of their own: the text is as long as the message. */
+/* At most what the lines of a field make: an escape becomes half as long again at most (edit.c), and
+ * each line has its end where a repetition's delimiter was, the last one behind. */
+static size_t most_of(const struct hl7_read *r, struct hl7_value f)
+{
+    bool escapes = f.raw.len && memchr(f.raw.ptr, r->m->d.esc, f.raw.len);
+    size_t n = f.raw.len;
+    if (!r->decoded) n *= 4; /* each byte a character of its own */
+    return n + (escapes ? n / 2 + 16 : 0) + 1;
+}
+
+/* One field of the message that is report text; false: it is none. */
+static bool text_field(const struct hl7_read *r, size_t seg, struct hl7_value *ret)
+{
+    struct hl7_at anywhere = {NULL, HL7_NO_SEG, HL7_NO_SEG};
+    const struct hl7_seg *s = &r->m->segs[seg];
+    unsigned field = hl7_fact_line(r, &anywhere, seg);
+    if (!field || (hl7_seg_is(s, "OBX") && hl7_is_study_uid(r, s))) return false;
+    *ret = hl7_field(r->m, s, field);
+    return true;
+}
+
+/* A text of one line that stands in the message as it is to be read is not copied: it may be as long
+ * as the message. */
+static bool stands_there(const struct hl7_read *r, spd_sv line)
+{
+    const char *from = r->m->raw.ptr, *to = from + r->m->raw.len;
+    return line.len && line.ptr >= from && line.ptr < to && !memchr(line.ptr, '\r', line.len);
+}
+
+/* First what it will need at most, then the lines, through an arena of their own, into one piece. */
 void hl7_report_text(const struct hl7_read *r, struct spd_report_event *ret)
 {
-    struct spd_str out = SPD_STR_INIT((size_t)64 << 20);
-    struct hl7_at anywhere = {NULL, HL7_NO_SEG, HL7_NO_SEG};
+    struct text out = {0};
     struct hl7_read lines = *r;
+    struct hl7_value f;
+    size_t most = 0, fields = 0, last = 0;
     if (!(lines.arena = spd_arena_new((size_t)256 << 20))) spd_out_of_memory();
     for (size_t i = 0; i < r->m->n_segs; i++) {
-        const struct hl7_seg *s = &r->m->segs[i];
-        unsigned field = hl7_fact_line(&lines, &anywhere, i);
-        if (field && !(hl7_seg_is(s, "OBX") && hl7_is_study_uid(&lines, s)))
-            add_lines(&lines, s, field, &out);
+        if (text_field(&lines, i, &f)) most += most_of(r, f), fields++, last = i;
         spd_arena_reset(lines.arena);
     }
-    ret->text = spd_arena_dup(r->arena, spd_sv_trim(spd_str_sv(&out)));
+    if (fields == 1 && text_field(&lines, last, &f) &&
+        (!f.raw.len || !memchr(f.raw.ptr, r->m->d.rep, f.raw.len)))
+        add_lines(&lines, &r->m->segs[last], f, &out);
+    if (out.lines == 1 && stands_there(r, out.only)) {
+        ret->text = spd_sv_trim(out.only);
+    } else if (fields && (out.to = spd_arena_alloc(r->arena, most))) {
+        for (size_t i = 0; i < r->m->n_segs; i++) {
+            spd_arena_reset(lines.arena);
+            if (text_field(&lines, i, &f)) add_lines(&lines, &r->m->segs[i], f, &out);
+        }
+        ret->text = spd_sv_trim(spd_sv_of(out.to, out.len));
+    }
     spd_arena_free(lines.arena);
-    spd_str_done(&out);
 }
 
 static void read_group(struct hl7_read *r, const struct hl7_group *g, struct spd_report_event *ret)

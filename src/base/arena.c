@@ -20,7 +20,7 @@ struct spd_arena {
     bool failed;
 };
 
-enum { FIRST = 4096, LARGEST = 256 * 1024 };
+enum { FIRST = 4096, LARGEST = 256 * 1024, BRIEF = 128 };
 
 struct spd_arena *spd_arena_new_sized(size_t max_bytes, size_t first)
 {
@@ -120,14 +120,19 @@ spd_sv spd_arena_dup(struct spd_arena *arena, spd_sv v)
 spd_sv spd_arena_printf(struct spd_arena *arena, const char *fmt, ...)
 {
     va_list ap, again;
-    char *p = NULL;
+    char *p = NULL, brief[BRIEF]; /* most are short: written once */
     int n;
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
-    if (n >= 0 && (p = spd_arena_alloc(arena, (size_t)n + 1)))
-        vsnprintf(p, (size_t)n + 1, fmt, again);
+    n = vsnprintf(brief, sizeof brief, fmt, ap);
+    if (n >= 0 && (p = spd_arena_alloc(arena, (size_t)n + 1))) {
+        if (n < BRIEF)
+            memcpy(p, brief, (size_t)n + 1);
+        else
+            vsnprintf(p, (size_t)n + 1, fmt, again);
+    }
     va_end(again);
     va_end(ap);
+    explicit_bzero(brief, n < 0 || n >= BRIEF ? sizeof brief : (size_t)n);
     return p ? spd_sv_of(p, (size_t)n) : SPD_SV_NONE;
 }

@@ -12,6 +12,16 @@ void spd_sha256(spd_sv v, unsigned char ret[32])
     if (!EVP_Digest(v.len ? v.ptr : "", v.len, ret, NULL, EVP_sha256(), NULL)) abort();
 }
 
+void spd_sha256_of(const spd_sv *v, size_t n, unsigned char ret[32])
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    if (!c || !EVP_DigestInit_ex(c, EVP_sha256(), NULL)) abort();
+    for (size_t i = 0; i < n; i++)
+        if (!EVP_DigestUpdate(c, v[i].len ? v[i].ptr : "", v[i].len)) abort();
+    if (!EVP_DigestFinal_ex(c, ret, NULL)) abort();
+    EVP_MD_CTX_free(c);
+}
+
 void spd_sha1(spd_sv v, unsigned char ret[20])
 {
     if (!EVP_Digest(v.len ? v.ptr : "", v.len, ret, NULL, EVP_sha1(), NULL)) abort();

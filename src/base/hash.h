@@ -5,6 +5,7 @@
 #include "base/arena.h"
 
 void spd_sha256(spd_sv v, unsigned char ret[32]);
+void spd_sha256_of(const spd_sv *v, size_t n, unsigned char ret[32]); /* of all of them, joined */
 void spd_sha1(spd_sv v, unsigned char ret[20]); /* RFC 6455 wants it; for nothing that must hold */
 void spd_hmac_sha256(spd_sv key, spd_sv v, unsigned char ret[32]);
 void spd_random(void *ret, size_t n);     /* aborts when the system has no randomness */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PAGE = 4096, LONG = 64 * 1024 };
+
 void spd_str_done(struct spd_str *s)
 {
     if (s->ptr) {
@@ -23,6 +25,22 @@ void spd_str_clear(struct spd_str *s)
     if (s->ptr) s->ptr[0] = 0;
 }
 
+/* Doubled while it is short; a long one by half, or to just what is wanted: it may be a whole
+ * message, and what is made too large is wiped, and so takes memory, in the end. */
+static size_t larger(const struct spd_str *s, size_t n)
+{
+    size_t want = s->len + n + 1, cap = s->cap ? s->cap : 32;
+    if (want > LONG) {
+        cap += cap / 2;
+        if (cap < want) cap = (want + PAGE - 1) & ~(size_t)(PAGE - 1);
+        return cap;
+    }
+    do
+        cap *= 2;
+    while (cap < want);
+    return cap;
+}
+
 static bool room(struct spd_str *s, size_t n)
 {
     if (s->rc) return false;
@@ -31,11 +49,8 @@ static bool room(struct spd_str *s, size_t n)
         return false;
     }
     if (s->cap - s->len <= n) {
-        size_t cap = s->cap ? s->cap * 2 : 64;
-        char *p;
-        while (cap - s->len <= n)
-            cap *= 2;
-        p = malloc(cap);
+        size_t cap = larger(s, n);
+        char *p = malloc(cap);
         if (!p) {
             s->rc = SPD_NOMEM;
             return false;
@@ -83,14 +98,19 @@ void spd_str_addf(struct spd_str *s, const char *fmt, ...)
 {
     va_list ap, again;
     int n;
+    size_t left = s->rc ? 0 : s->cap - s->len;
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(left ? s->ptr + s->len : NULL, left, fmt, ap);
     if (n < 0) {
         if (!s->rc) s->rc = SPD_BUG;
+    } else if ((size_t)n < left && (size_t)n <= s->max - s->len) { /* it was mostly room enough */
+        s->len += (size_t)n;
     } else if (room(s, (size_t)n)) {
         vsnprintf(s->ptr + s->len, (size_t)n + 1, fmt, again);
         s->len += (size_t)n;
+    } else if (left) {
+        s->ptr[s->len] = 0; /* what did not fit is not there */
     }
     va_end(again);
     va_end(ap);
