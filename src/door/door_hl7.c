@@ -69,8 +69,11 @@ static void answer(struct job *j, enum spd_answer with, spd_sv text)
 {
     struct spd_str out = SPD_STR_INIT(ACK_MAX);
     acknowledge(j->from->door, j->envelope->raw, with, text, j->zone, j->quirks, &out);
-    spd_mllp_answer_as(j->mllp, j->ticket, spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE,
-                       j->quirks);
+    text = spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE;
+    if (spd_writer_more(j->from->door->host.writer))
+        spd_mllp_answer_more(j->mllp, j->ticket, text, j->quirks);
+    else
+        spd_mllp_answer_as(j->mllp, j->ticket, text, j->quirks);
     spd_str_done(&out);
 }
 
@@ -116,7 +119,7 @@ static bool park_instead(const struct job *failed)
     *j = *failed;
     j->parking = true, j->envelope = &e->message;
     rc = spd_writer_submit_arena(w, &(struct spd_event){SPD_EVENT_MESSAGE, 0, {e}}, arena,
-                                 completed, j);
+                                 completed, j, j->mllp);
     if (rc) spd_arena_free(arena);
     return rc == SPD_OK; /* the writer itself calls: it looks at its queue again before it sleeps */
 }
@@ -127,7 +130,10 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
     struct job *j = ctx;
     enum spd_answer with;
     spd_sv text;
-    if (rc && !spd_rc_is_retryable(rc) && !j->parking && park_instead(j)) return;
+    if (rc && !spd_rc_is_retryable(rc) && !j->parking && park_instead(j)) {
+        spd_mllp_wake(j->mllp); /* the answers before it counted on this one */
+        return;
+    }
     if (rc) {
         answer(j, SPD_ANSWER_AE, SPD_SV("not stored, send again"));
         return;
@@ -251,7 +257,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
                       .quirks = quirks};
     pthread_mutex_unlock(&d->starting);
     j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
-    rc = spd_writer_submit_arena(d->host.writer, &event, arena, completed, j);
+    rc = spd_writer_submit_arena(d->host.writer, &event, arena, completed, j, j->mllp);
     if (!rc && !listed) atomic_fetch_add(&d->unlisted, 1);
     if (!rc) return SPD_OK;
     spd_arena_free(arena);

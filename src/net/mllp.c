@@ -131,7 +131,7 @@ static void take_posted(struct spd_mllp *m)
     (void)got;
     pthread_mutex_lock(&m->lock);
     all = m->posted;
-    m->posted = NULL, m->last_posted = &m->posted;
+    m->posted = NULL, m->last_posted = &m->posted, m->woken = false;
     if (m->stopping && !m->stop_at) m->stop_at = spd_clock_monotonic() + STOP_TIME;
     pthread_mutex_unlock(&m->lock);
     for (p = all; p; p = p->next) {
@@ -234,29 +234,46 @@ static void wake(struct spd_mllp *m)
 }
 
 static void post(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer, bool as,
-                 unsigned quirks)
+                 unsigned quirks, bool more)
 {
     struct spd__posted *p = spd_must_malloc(sizeof *p + answer.len);
-    bool first;
     p->ticket = ticket, p->as = as, p->quirks = quirks;
     p->answer = spd_sv_of((char *)(p + 1), answer.len);
     if (answer.len) memcpy(p + 1, answer.ptr, answer.len);
     pthread_mutex_lock(&m->lock);
-    first = !m->posted;
     *m->last_posted = p, m->last_posted = &p->next;
-    if (first) wake(m); /* under the lock: the thread cannot end between the post and the wake */
+    if (!more && !m->woken) { /* under the lock: the thread cannot end between post and wake */
+        m->woken = true;
+        wake(m);
+    }
     pthread_mutex_unlock(&m->lock);
 }
 
 void spd_mllp_answer(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer)
 {
-    post(m, ticket, answer, false, 0);
+    post(m, ticket, answer, false, 0, false);
 }
 
 void spd_mllp_answer_as(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
                         unsigned quirks)
 {
-    post(m, ticket, answer, true, quirks);
+    post(m, ticket, answer, true, quirks, false);
+}
+
+void spd_mllp_answer_more(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
+                          unsigned quirks)
+{
+    post(m, ticket, answer, true, quirks, true);
+}
+
+void spd_mllp_wake(struct spd_mllp *m)
+{
+    pthread_mutex_lock(&m->lock);
+    if (m->posted && !m->woken) {
+        m->woken = true;
+        wake(m);
+    }
+    pthread_mutex_unlock(&m->lock);
 }
 
 static void set_defaults(struct spd_mllp_options *o)

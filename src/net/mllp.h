@@ -76,6 +76,11 @@ void spd_mllp_answer(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv a
 /* The same, framed as this peer wants it; from now on the connection is read with its quirks. */
 void spd_mllp_answer_as(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
                         unsigned quirks);
+/* The same, but the listener is not woken for it: another answer of this listener, or
+ * spd_mllp_wake, must follow at once. Many answers that are known together go out together. */
+void spd_mllp_answer_more(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
+                          unsigned quirks);
+void spd_mllp_wake(struct spd_mllp *m);
 /* Stops accepting and reading, waits until every taken frame was answered and (at most 10 s) sent,
  * joins. */
 void spd_mllp_stop(struct spd_mllp *m); /* NULL is a no-op */

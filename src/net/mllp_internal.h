@@ -68,6 +68,7 @@ struct spd_mllp {
 
     pthread_mutex_t lock; /* leaf */
     struct spd__posted *posted, **last_posted;
+    bool woken; /* for what is posted */
     bool stopping;
     struct spd_net_range *allow; /* own copy */
     size_t n_allow;

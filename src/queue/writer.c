@@ -23,7 +23,7 @@
 #define LONGEST_WAIT SPD_SEC(1)
 #define TIMER_RETRY SPD_MIN(1)
 #define AFTER_LOSS SPD_SEC(1)
-enum { ASIDE_MAX = 64 };
+enum { ASIDE_MAX = 64, GROUPS_MAX = 16 };
 
 struct entry { /* lives in its own arena */
     struct entry *next;
@@ -31,12 +31,14 @@ struct entry { /* lives in its own arena */
     struct spd_event event;
     spd_completion done;
     void *ctx;
+    const void *group; /* NULL: of none */
 };
 
 struct outcome {         /* of one event of the running batch */
     struct entry *entry; /* NULL: a timer */
     enum spd_rc rc;
     const struct spd_receipt *receipt;
+    bool more; /* another one of its group is behind it */
 };
 
 struct aside { /* a timer whose event failed alone */
@@ -62,6 +64,7 @@ struct spd_writer {
     size_t n_aside;
     struct outcome *batch;
     size_t n_batch;
+    bool more;               /* of the completion that is being called */
     struct spd_arena *arena; /* of the batch */
     pthread_t thread;
 };
@@ -84,11 +87,12 @@ bool spd_writer_full(struct spd_writer *w)
 }
 
 static enum spd_rc enter(struct spd_writer *w, const struct spd_event *event,
-                         struct spd_arena *arena, spd_completion done, void *ctx, bool wake)
+                         struct spd_arena *arena, spd_completion done, void *ctx,
+                         const void *group, bool wake)
 {
     struct entry *e = SPD_NEW(arena, struct entry);
     enum spd_rc rc;
-    *e = (struct entry){NULL, arena, {event->type, 0, {event->u.any}}, done, ctx};
+    *e = (struct entry){NULL, arena, {event->type, 0, {event->u.any}}, done, ctx, group};
     pthread_mutex_lock(&w->lock);
     rc = room(w);
     if (!rc) {
@@ -112,16 +116,22 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
     if (!arena) spd_out_of_memory();
     copy.u.any = spd_arena_must(arena, desc->size);
     spd_desc_clone(desc, copy.u.any, event->u.any, arena);
-    rc = enter(w, &copy, arena, done, ctx, true);
+    rc = enter(w, &copy, arena, done, ctx, NULL, true);
     if (rc) spd_arena_free(arena);
     return rc;
 }
 
 enum spd_rc spd_writer_submit_arena(struct spd_writer *w, const struct spd_event *event,
-                                    struct spd_arena *arena, spd_completion done, void *ctx)
+                                    struct spd_arena *arena, spd_completion done, void *ctx,
+                                    const void *group)
 {
     if (!spd_event_desc(event->type) || !event->u.any) return SPD_INVALID;
-    return enter(w, event, arena, done, ctx, false);
+    return enter(w, event, arena, done, ctx, group, false);
+}
+
+bool spd_writer_more(const struct spd_writer *w)
+{
+    return w->more;
 }
 
 void spd_writer_wake(struct spd_writer *w)
@@ -259,7 +269,7 @@ static enum spd_rc fire_timers(struct spd_writer *w, size_t max)
         enum spd_rc rc = next_timer(w, &due, &timer.timer);
         if (rc) return rc;
         if (!due || due > w->ops->now(w->self)) return SPD_OK;
-        *o = (struct outcome){NULL, SPD_OK, NULL};
+        *o = (struct outcome){NULL, SPD_OK, NULL, false};
         w->n_batch++;
         if ((rc = apply(w, &event, o))) return rc;
         if (o->rc) set_aside(w, timer.timer);
@@ -290,10 +300,24 @@ static enum spd_rc fill_batch(struct spd_writer *w, struct entry *list, struct s
     if (!rc) rc = fire_timers(w, timers ? timers : 1);
     for (struct entry *e = list; e; e = e->next) {
         struct outcome *o = &w->batch[w->n_batch++];
-        *o = (struct outcome){e, SPD_OK, NULL};
+        *o = (struct outcome){e, SPD_OK, NULL, false};
         if (!rc) rc = apply(w, &e->event, o);
     }
     return rc;
+}
+
+static void mark_more(struct spd_writer *w)
+{
+    const void *groups[GROUPS_MAX];
+    size_t n = 0, k;
+    for (size_t i = w->n_batch; i--;) {
+        struct outcome *o = &w->batch[i];
+        if (!o->entry || !o->entry->done || !o->entry->group) continue;
+        for (k = 0; k < n && groups[k] != o->entry->group; k++)
+            continue;
+        o->more = k < n;
+        if (k == n && n < GROUPS_MAX) groups[n++] = o->entry->group;
+    }
 }
 
 /* Gives every event its answer, then its memory back. */
@@ -306,10 +330,12 @@ static void complete(struct spd_writer *w, enum spd_rc batch_rc, spd_usec took)
     w->stats.last_commit_usec = took;
     w->stats.losing = batch_rc != SPD_OK;
     pthread_mutex_unlock(&w->lock);
+    mark_more(w);
     for (size_t i = 0; i < w->n_batch; i++) {
         struct outcome *o = &w->batch[i];
         enum spd_rc rc = batch_rc ? batch_rc : o->rc;
         if (!o->entry) continue;
+        w->more = o->more;
         if (o->entry->done) o->entry->done(o->entry->ctx, rc, rc ? NULL : o->receipt);
         spd_arena_free(o->entry->arena);
     }

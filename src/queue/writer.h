@@ -63,7 +63,12 @@ enum spd_rc spd_writer_submit(struct spd_writer *w, const struct spd_event *even
  * returned. The writer is not woken: spd_writer_wake must follow before the caller waits for
  * anything. */
 enum spd_rc spd_writer_submit_arena(struct spd_writer *w, const struct spd_event *event,
-                                    struct spd_arena *arena, spd_completion done, void *ctx);
+                                    struct spd_arena *arena, spd_completion done, void *ctx,
+                                    const void *group);
+/* In a completion only: does another one of the same group (NULL: of none) follow in this batch, as
+ * soon as it returns? For a door that sends the answers of a batch together. False may be wrong
+ * where there are many groups; true never is. */
+bool spd_writer_more(const struct spd_writer *w);
 void spd_writer_wake(struct spd_writer *w); /* thread-safe; cheap when nothing waits */
 /* Would a submit be refused now? Cheap: for a door that would have to decode first. Thread-safe. */
 bool spd_writer_full(struct spd_writer *w);
