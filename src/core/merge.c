@@ -68,14 +68,14 @@ static void unshow_name(struct spd_work *w, const struct spd_merge *m)
 }
 
 /* What waited for the two to be one, or to be two. */
-static enum spd_rc try_again(struct spd_tx *tx, const struct spd_seq *works)
+static enum spd_rc try_again(struct spd_tx *tx, const struct spd_seq *works, bool share)
 {
     struct spd_work *const *w = works->v;
     tx->merging = true;
     for (size_t i = 0; i < works->n; i++) {
         if (w[i]->item.unmatched) continue;
         TRY(spd_link_studies(tx, w[i]));
-        TRY(spd_share_results(tx, w[i], false));
+        if (share) TRY(spd_share_results(tx, w[i], false));
         TRY(spd_try_parked(tx, w[i]));
         TRY(spd_try_parked_reports(tx, w[i]));
     }
@@ -86,6 +86,22 @@ static enum spd_rc try_again(struct spd_tx *tx, const struct spd_seq *works)
 static spd_sv numbered(struct spd_tx *tx, const struct spd_merge *m)
 {
     return spd_arena_printf(tx->a, "merge %lld", (long long)m->id);
+}
+
+static void keep(struct spd_tx *tx, struct spd_merge *m, const struct spd_item *i)
+{
+    struct spd_order_kept *k = SPD_LIST_PUSH(&m->kept, tx->a);
+    k->item = i->id;
+    k->images = i->images, k->images_first = i->images_first;
+    k->images_complete = i->images_complete, k->exam_done = i->exam_done;
+    k->study_uids.v = i->study_uids.v, k->study_uids.n = i->study_uids.n;
+}
+
+static const struct spd_order_kept *kept_of(const struct spd_merge *m, const struct spd_work *w)
+{
+    for (size_t i = 0; i < m->kept.n; i++)
+        if (m->kept.v[i].item == w->item.id) return &m->kept.v[i];
+    return NULL;
 }
 
 static enum spd_rc apply(struct spd_tx *tx, struct spd_merge *m, const struct spd_patient *p)
@@ -100,6 +116,7 @@ static enum spd_rc apply(struct spd_tx *tx, struct spd_merge *m, const struct sp
     for (size_t i = 0; i < works.n; i++) {
         struct spd_patient shown = w[i]->item.patient;
         bool changed;
+        if (!w[i]->item.unmatched) keep(tx, m, &w[i]->item);
         if (w[i]->item.ask_person)
             *(struct spd_work **)spd_list_add(&asking, sizeof(struct spd_work *), tx->a) = w[i];
         TRY(identify(tx, w[i], &changed));
@@ -110,11 +127,11 @@ static enum spd_rc apply(struct spd_tx *tx, struct spd_merge *m, const struct sp
         TRY(spd_alerts_rename(tx, w[i]));
         TRY(spd_tx_audit(tx, m->peer, "merge", w[i]->item.id, 0, numbered(tx, m)));
     }
-    TRY(try_again(tx, &works));
+    TRY(try_again(tx, &works, true));
     w = asking.v;
     for (size_t i = 0; i < asking.n; i++)
         if (!w[i]->item.ask_person) *SPD_LIST_PUSH(&m->answered, tx->a) = w[i]->item.id;
-    return m->items.n || m->answered.n ? spd_put_merge(tx->st, m, &stored, tx->err) : SPD_OK;
+    return m->kept.n || m->items.n ? spd_put_merge(tx->st, m, &stored, tx->err) : SPD_OK;
 }
 
 /* ---- undoing --------------------------------------------------------------------------------- */
@@ -248,9 +265,21 @@ static enum spd_rc see_results(struct spd_tx *tx, struct spd_work *w, bool anew)
     return SPD_OK;
 }
 
+/* What was known before the merge is the order's own. */
+static void see_kept(struct spd_item *i, const struct spd_order_kept *k)
+{
+    if (!k) return;
+    if (k->images >= SPD_IMAGES_PARTIAL) spd_life_apply(i, SPD_LIFE_IMAGE);
+    if (k->images == SPD_IMAGES_COMPLETE) spd_life_apply(i, SPD_LIFE_COMPLETE);
+    if (k->images_first) i->images_first = k->images_first;
+    if (k->images_complete) i->images_complete = k->images_complete;
+    if (k->exam_done) i->exam_done = k->exam_done;
+}
+
 /* What is left says of its images; a time that did not come from what is gone stands. Without any
  * it was not scanned, and goes back to the modality worklist. */
-static enum spd_rc see_images(struct spd_tx *tx, struct spd_work *w, struct gone *g)
+static enum spd_rc see_images(struct spd_tx *tx, const struct spd_merge *m, struct spd_work *w,
+                              struct gone *g)
 {
     struct spd_item *i = &w->item;
     TRY(left_says(tx, w, g));
@@ -266,6 +295,7 @@ static enum spd_rc see_images(struct spd_tx *tx, struct spd_work *w, struct gone
         TRY(spd_link_study(tx, w, i->study_uids.v[k]));
     TRY(spd_item_acquiring(tx, w));
     TRY(see_results(tx, w, !first));
+    see_kept(i, kept_of(m, w));
     if (i->images == SPD_IMAGES_NONE && !i->exam_done)
         i->arrived = i->due = i->raised_at = 0, i->wait_level = 0;
     spd_tx_touch(tx, w, SPD_WHY_STUDY);
@@ -332,13 +362,16 @@ static enum spd_rc release(struct spd_tx *tx, struct spd_work *w, int64_t result
 
 /* Does anything but the merge say that this study is the order's: its own messages, the study's
  * accession number, a result by that number or by a person's word? */
-static enum spd_rc has_ground(struct spd_tx *tx, const struct spd_work *w, spd_sv study,
-                              const int64_t *ids, size_t n, bool *ret)
+static enum spd_rc has_ground(struct spd_tx *tx, const struct spd_merge *m,
+                              const struct spd_work *w, spd_sv study, const int64_t *ids, size_t n,
+                              bool *ret)
 {
     const struct spd_item *i = &w->item;
+    const struct spd_order_kept *had = kept_of(m, w);
     struct spd_study s;
     int64_t id;
-    *ret = spd_list_has_text(i->named_studies.v, i->named_studies.n, study);
+    *ret = spd_list_has_text(i->named_studies.v, i->named_studies.n, study) ||
+           (had && spd_list_has_text(had->study_uids.v, had->study_uids.n, study));
     enum spd_rc rc = spd_store_find_one(tx->st, SPD_KEY_STUDY_UID, study, &id, tx->err);
     if (rc && rc != SPD_NOTFOUND) return rc;
     if (!rc && !*ret) {
@@ -356,15 +389,16 @@ static enum spd_rc has_ground(struct spd_tx *tx, const struct spd_work *w, spd_s
 }
 
 /* The order has this study no longer, nor results that it had by the study alone. */
-static enum spd_rc drop_study(struct spd_tx *tx, struct spd_work *w, spd_sv study)
+static enum spd_rc drop_study(struct spd_tx *tx, const struct spd_merge *m, struct spd_work *w,
+                              spd_sv study)
 {
     struct spd_item *i = &w->item;
     int64_t *ids;
     size_t n;
-    bool keep;
+    bool keep_it;
     TRY(spd_tx_find(tx, SPD_KEY_RESULT_ITEM, spd_key_i64(tx->a, i->id), &ids, &n));
-    TRY(has_ground(tx, w, study, ids, n, &keep));
-    if (keep) return SPD_OK;
+    TRY(has_ground(tx, m, w, study, ids, n, &keep_it));
+    if (keep_it) return SPD_OK;
     for (size_t k = 0; k < n; k++) {
         struct spd_result r;
         TRY(spd_get_result(tx->st, ids[k], &r, tx->a, tx->err));
@@ -379,7 +413,7 @@ static enum spd_rc drop_study(struct spd_tx *tx, struct spd_work *w, spd_sv stud
     return SPD_OK;
 }
 
-static enum spd_rc let_go(struct spd_tx *tx, const struct held *h)
+static enum spd_rc let_go(struct spd_tx *tx, const struct spd_merge *m, const struct held *h)
 {
     struct spd_result r;
     struct gone gone;
@@ -388,21 +422,22 @@ static enum spd_rc let_go(struct spd_tx *tx, const struct held *h)
     TRY(spd_item_is_of(tx, &h->w->item, &r.patient, &fits));
     if (fits) return SPD_OK;
     TRY(release(tx, h->w, h->result));
-    TRY(drop_study(tx, h->w, r.study_uid));
+    TRY(drop_study(tx, m, h->w, r.study_uid));
     TRY(gone_with(tx, r.study_uid, &r, &gone));
-    return see_images(tx, h->w, &gone);
+    return see_images(tx, m, h->w, &gone);
 }
 
-static enum spd_rc let_study_go(struct spd_tx *tx, const struct linked *l)
+static enum spd_rc let_study_go(struct spd_tx *tx, const struct spd_merge *m,
+                                const struct linked *l)
 {
     struct spd_study s;
     struct gone gone;
     bool fits;
     TRY(fits_study(tx, l->w, l->study, &s, &fits));
     if (fits) return SPD_OK;
-    TRY(drop_study(tx, l->w, s.study_uid));
+    TRY(drop_study(tx, m, l->w, s.study_uid));
     TRY(gone_with(tx, s.study_uid, NULL, &gone));
-    return see_images(tx, l->w, &gone);
+    return see_images(tx, m, l->w, &gone);
 }
 
 struct undoing {
@@ -430,7 +465,7 @@ static enum spd_rc undo(struct spd_tx *tx, const struct spd_merge *old, const st
         TRY(spd_tx_audit(tx, u->by, "merge-undone", w->item.id, 0, numbered(tx, &m)));
     }
     for (size_t i = 0; i < had.n; i++)
-        TRY(let_go(tx, (const struct held *)had.v + i));
+        TRY(let_go(tx, &m, (const struct held *)had.v + i));
     for (size_t i = 0; i < m.answered.n; i++) { /* the question stands again */
         struct spd_work *w;
         TRY(spd_tx_item(tx, m.answered.v[i], &w));
@@ -438,10 +473,10 @@ static enum spd_rc undo(struct spd_tx *tx, const struct spd_merge *old, const st
         spd_tx_touch(tx, w, SPD_WHY_PATIENT);
     }
     for (size_t i = 0; i < studies.n; i++)
-        TRY(let_study_go(tx, (const struct linked *)studies.v + i));
+        TRY(let_study_go(tx, &m, (const struct linked *)studies.v + i));
     for (size_t i = 0; i < works.n; i++)
         TRY(spd_reports_review(tx, ((struct spd_work **)works.v)[i]));
-    return try_again(tx, &works);
+    return try_again(tx, &works, false);
 }
 
 enum spd_rc spd_merge_act(struct spd_tx *tx, const struct spd_action_event *e)

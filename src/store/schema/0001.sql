@@ -473,7 +473,8 @@ CREATE TABLE "merge"(
   "undone_reason" TEXT NOT NULL DEFAULT '',
   "undone_message" INTEGER NOT NULL DEFAULT 0,
   "answered" TEXT NOT NULL DEFAULT '[]',
-  "shown" TEXT NOT NULL DEFAULT '[]'
+  "shown" TEXT NOT NULL DEFAULT '[]',
+  "kept" TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE TABLE "workitem"(
