@@ -174,6 +174,38 @@ static bool was_given(const struct spd_tx *tx, int64_t item, int64_t result)
     return false;
 }
 
+/* Another order's result, of this one as well. */
+static enum spd_rc hand_on(struct spd_tx *tx, struct spd_work *o, const struct spd_result *of,
+                           struct spd_work *w)
+{
+    struct spd_result r = *of;
+    bool fits;
+    TRY(fits_too(tx, of, &o->item, &w->item, &fits));
+    if (!fits || spd_list_has_i64(of->items.v, of->items.n, w->item.id)) return SPD_OK;
+    *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
+    *SPD_LIST_ADD(&tx->given, tx->a) = w->item.id;
+    *SPD_LIST_ADD(&tx->given, tx->a) = r.id;
+    if (spd_list_has_i64(r.assigned.v, r.assigned.n, o->item.id))
+        *SPD_LIST_PUSH(&r.assigned, tx->a) = w->item.id;
+    TRY(spd_put_result(tx->st, &r, of, tx->err));
+    /* A result proves the images of this order as of the other's (domain §2), or it stays
+     * unlisted. */
+    if (!w->item.images_first) w->item.images_first = spd_result_time(&r);
+    if (spd_life_apply(&w->item, SPD_LIFE_IMAGE)) spd_tx_touch(tx, w, SPD_WHY_RESULT);
+    return SPD_OK;
+}
+
+/* A cancelled order need not be confirmed any more: nothing is hidden, the one that replaces it
+ * shows the images. */
+static enum spd_rc take_place(struct spd_tx *tx, struct spd_work *o, struct spd_work *w)
+{
+    if (o->item.order != SPD_ORDER_CANCELLED || o->item.cancel_confirmed) return SPD_OK;
+    TRY(spd_alerts_move(tx, o->item.id, w->item.id));
+    o->item.cancel_confirmed = 1;
+    spd_tx_touch(tx, o, SPD_WHY_ORDER);
+    return SPD_OK;
+}
+
 /* An order shares the results of its study. A replacing one (RP, RO, RU, or a new one with the
  * Study UID) inherits what a cancelled one left behind as well; any other message leaves that on
  * the list for a person to confirm. */
@@ -194,35 +226,63 @@ enum spd_rc spd_share_results(struct spd_tx *tx, struct spd_work *w, bool replac
                 continue;
             TRY(spd_results_of_item(tx, ids[i], &rs, &n_rs));
             for (size_t k = 0; k < n_rs; k++) {
-                bool fits;
                 if (tx->merging && (!spd_sv_eq(rs[k].study_uid, w->item.study_uids.v[s]) ||
                                     was_given(tx, ids[i], rs[k].id)))
                     continue;
-                TRY(fits_too(tx, &rs[k], &o->item, &w->item, &fits));
-                if (fits && !spd_list_has_i64(rs[k].items.v, rs[k].items.n, w->item.id)) {
-                    struct spd_result r = rs[k];
-                    *SPD_LIST_PUSH(&r.items, tx->a) = w->item.id;
-                    *SPD_LIST_ADD(&tx->given, tx->a) = w->item.id;
-                    *SPD_LIST_ADD(&tx->given, tx->a) = r.id;
-                    if (spd_list_has_i64(r.assigned.v, r.assigned.n, o->item.id))
-                        *SPD_LIST_PUSH(&r.assigned, tx->a) = w->item.id;
-                    TRY(spd_put_result(tx->st, &r, &rs[k], tx->err));
-                    /* A result proves the images of this order as of the other's (domain §2), or it
-                     * stays unlisted. */
-                    if (!w->item.images_first)
-                        w->item.images_first =
-                            o->item.images_first ? o->item.images_first : tx->now;
-                    if (spd_life_apply(&w->item, SPD_LIFE_IMAGE))
-                        spd_tx_touch(tx, w, SPD_WHY_RESULT);
-                }
+                TRY(hand_on(tx, o, &rs[k], w));
             }
-            if (replaces && o->item.order == SPD_ORDER_CANCELLED && !o->item.cancel_confirmed) {
-                TRY(spd_alerts_move(tx, ids[i], w->item.id));
-                o->item.cancel_confirmed =
-                    1; /* nothing is hidden: the new order shows the images */
-                spd_tx_touch(tx, o, SPD_WHY_ORDER);
-            }
+            if (replaces) TRY(take_place(tx, o, w));
         }
+    }
+    return SPD_OK;
+}
+
+static enum spd_rc name_study(struct spd_tx *tx, struct spd_work *w, spd_sv uid)
+{
+    if (!spd_list_has_text(w->item.named_studies.v, w->item.named_studies.n, uid))
+        *SPD_LIST_PUSH(&w->item.named_studies, tx->a) = uid;
+    return spd_link_study(tx, w, uid);
+}
+
+/* The RIS itself says that one order takes the place of another: what was made under the old
+ * number is read under the new one, whether or not it gave the study a UID. */
+static enum spd_rc replaced(struct spd_tx *tx, const struct spd_order_in *gone,
+                            const struct spd_order_in *by)
+{
+    int64_t from, to;
+    struct spd_work *o, *w;
+    struct spd_result *rs;
+    size_t n;
+    bool same;
+    enum spd_rc rc = spd_find_order(tx, &gone->accession, &gone->filler, &gone->placer, &from);
+    if (!rc) rc = spd_find_order(tx, &by->accession, &by->filler, &by->placer, &to);
+    if (rc) return rc == SPD_NOTFOUND ? SPD_OK : rc;
+    if (from == to) return SPD_OK;
+    TRY(spd_tx_item(tx, from, &o));
+    TRY(spd_tx_item(tx, to, &w));
+    TRY(spd_item_is_of(tx, &w->item, &o->item.patient, &same));
+    if (!same || o->item.images <= SPD_IMAGES_NONE || w->item.order != SPD_ORDER_ACTIVE ||
+        o->item.order != SPD_ORDER_CANCELLED || o->item.cancel_confirmed)
+        return SPD_OK;
+    for (size_t i = 0; i < o->item.study_uids.n; i++)
+        TRY(name_study(tx, w, o->item.study_uids.v[i]));
+    TRY(spd_results_of_item(tx, from, &rs, &n));
+    for (size_t i = 0; i < n; i++)
+        TRY(hand_on(tx, o, &rs[i], w));
+    return take_place(tx, o, w);
+}
+
+/* RP or RU, then what replaces it as RO; where an RO stands first, the next one. */
+static enum spd_rc replace_pairs(struct spd_tx *tx, const struct spd_order_event *e)
+{
+    for (size_t i = 0; i < e->orders.n; i++) {
+        const struct spd_order_in *o = &e->orders.v[i], *gone = NULL;
+        if (!o->replace || o->cancel) continue;
+        for (size_t k = i; k-- > 0 && !gone;)
+            if (e->orders.v[k].replace && e->orders.v[k].cancel) gone = &e->orders.v[k];
+        for (size_t k = i + 1; k < e->orders.n && !gone; k++)
+            if (e->orders.v[k].replace && e->orders.v[k].cancel) gone = &e->orders.v[k];
+        if (gone) TRY(replaced(tx, gone, o));
     }
     return SPD_OK;
 }
@@ -297,12 +357,8 @@ static enum spd_rc one_order(struct spd_tx *tx, const struct spd_order_event *e,
         w->item.imported = tx->now, w->item.import_mark = tx->core->next_id[SPD_T_RESULT];
     if (tx->message) w->item.source_message = tx->message;
     if (fresh) TRY(spd_tx_flush_item(tx, w)); /* so that the look-ups below see it */
-    for (size_t i = 0; i < o->study_uids.n; i++) {
-        spd_sv uid = o->study_uids.v[i];
-        if (!spd_list_has_text(w->item.named_studies.v, w->item.named_studies.n, uid))
-            *SPD_LIST_PUSH(&w->item.named_studies, tx->a) = uid;
-        TRY(spd_link_study(tx, w, uid));
-    }
+    for (size_t i = 0; i < o->study_uids.n; i++)
+        TRY(name_study(tx, w, o->study_uids.v[i]));
     TRY(spd_link_studies(tx, w));
     if (w->item.study_uids.n)
         TRY(spd_share_results(tx, w,
@@ -354,6 +410,7 @@ enum spd_rc spd_order_in(struct spd_tx *tx, const struct spd_order_event *e)
         any |= did == DID_APPLY;
     }
     if (tx->import && !any) return import_without_effect(tx);
+    if (any) TRY(replace_pairs(tx, e));
     tx->r->did = any ? SPD_DID_APPLY : stale ? SPD_DID_STALE : SPD_DID_IGNORE;
     if (stale)
         spd_tx_say(tx, "stale", "Ouder dan wat al bekend is: gelogd, niets veranderd.",

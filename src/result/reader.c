@@ -369,7 +369,8 @@ static void read_context(struct spd_reader *r, const struct spd_sr_item *i, bool
     if (name == SPD_NAME_DEVICE_UID || name == SPD_NAME_DEVICE_NAME) r->device = true;
     if (name == SPD_NAME_OBSERVER_TYPE) {
         r->device |= spd_sv_is(i->value.code, "121007");
-        r->person |= spd_sv_is(i->value.code, "121006");
+        r->person_observed |= spd_sv_is(i->value.code, "121006");
+        r->person |= r->person_observed;
     }
     if (name == SPD_NAME_PERSON || spd_sv_is(i->value_type, "PNAME")) r->person = true;
     if (!i->ref_uid.len || spd_sv_is(i->value_type, "COMPOSITE")) return;
@@ -541,7 +542,8 @@ static const char *why_not(const struct spd_reader *r)
     if (measurements && !root->n_children && !r->doc->evidence)
         return "a measurement report without content or evidence";
     if (measurements && !root->n_children) return NULL;
-    if (!made_by_algorithm && !r->device && !r->explicit_status && !failed(r))
+    if (!made_by_algorithm && !r->device &&
+        (r->person_observed || (!r->explicit_status && !failed(r))))
         return "measurements without an algorithm, a device or a status: a person's report";
     return NULL;
 }

@@ -64,7 +64,7 @@ struct spd_reader {
     struct spd_product product; /* of the whole object */
     spd_sv device_name, device_maker, device_model;
     spd_sv study, accession; /* said in the tree */
-    bool device, person, explicit_status;
+    bool device, person, person_observed, explicit_status;
     bool incomplete; /* not all of it was read: never negative or normal */
     enum spd_ai_state cad_state; /* CAD: what the summary came to; unset otherwise */
     size_t groups;

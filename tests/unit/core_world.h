@@ -223,6 +223,7 @@ struct order { /* what a test says of an order; the rest gets defaults */
     spd_usec source_time;
     bool cancel, exam_done, replace;
     enum spd_report_axis report;
+    const char *replaced; /* accession of an RP before it in the same message */
 };
 
 static enum spd_rc world_order(struct world *w, struct order o)
@@ -239,6 +240,12 @@ static enum spd_rc world_order(struct world *w, struct order o)
     e.location = sv(o.location ? o.location : "SEH");
     if (o.account) e.account.value = sv(o.account), e.account.authority = sv("ZH");
     if (o.visit) e.visit.value = sv(o.visit), e.visit.authority = sv("ZH");
+    if (o.replaced) {
+        in = SPD_LIST_PUSH(&e.orders, w->a);
+        in->control = sv("RP"), in->cancel = in->replace = 1;
+        in->accession.value = sv(o.replaced), in->accession.authority = sv("ZH");
+        in->source_time = o.source_time ? o.source_time : w->now;
+    }
     in = SPD_LIST_PUSH(&e.orders, w->a);
     in->control = sv(o.control ? o.control : "NW");
     if (o.accession) in->accession.value = sv(o.accession), in->accession.authority = sv("ZH");

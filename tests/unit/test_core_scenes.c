@@ -372,6 +372,51 @@ static void an_order_after_the_result_of_its_study_is_listed(void **state)
     assert_true(spd_item_listed(&b));
 }
 
+/* RP and RO in one message: the RIS says which order takes the place of which. */
+static void a_pair_of_RP_and_RO_hands_on(void **state)
+{
+    static const struct {
+        const char *name, *old, *new, *study, *new_study, *patient;
+        bool hands_on;
+    } rows[] = {
+        {"no study UID anywhere", "A1", "A2", NULL, NULL, "P1", true},
+        {"only the old one has one", "B1", "B2", "1.2.2", NULL, "P2", true},
+        {"the new one has another", "C1", "C2", "1.2.3", "1.2.4", "P3", true},
+        {"an RO that does not say what it replaces", "D1", "D2", "1.2.5", "1.2.6", "P4", false},
+    };
+    struct world *w = *state;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        int64_t from = (int64_t)k * 2 + 1, to = from + 1;
+        char key[2][8];
+        print_message("%s\n", rows[k].name);
+        snprintf(key[0], sizeof key[0], "%d", (int)from);
+        snprintf(key[1], sizeof key[1], "%d", (int)to);
+        world_order(w, (struct order){.accession = rows[k].old,
+                                      .study = rows[k].study,
+                                      .patient = rows[k].patient,
+                                      .exam_done = true});
+        world_result(w, (struct airesult){.accession = rows[k].old,
+                                          .study = rows[k].study ? rows[k].study : "",
+                                          .patient = rows[k].patient});
+        assert_int_equal(world_view(w, from).item.level, 1);
+        world_order(w, (struct order){.accession = rows[k].new,
+                                      .study = rows[k].new_study,
+                                      .patient = rows[k].patient,
+                                      .control = "RO",
+                                      .replace = true,
+                                      .replaced = rows[k].hands_on ? rows[k].old : NULL});
+        struct spd_item a = world_item(w, from), b = world_item(w, to);
+        assert_int_equal(a.order, rows[k].hands_on ? SPD_ORDER_CANCELLED : SPD_ORDER_ACTIVE);
+        assert_int_equal(spd_item_listed(&a), !rows[k].hands_on); /* one of the two shows them */
+        assert_int_equal(spd_item_listed(&b), rows[k].hands_on);
+        assert_int_equal(world_view(w, rows[k].hands_on ? to : from).item.level, 1);
+        if (rows[k].hands_on) assert_int_equal(world_view(w, to).alert.item, to);
+        assert_int_equal(world_count(w, SPD_KEY_ALERT_ITEM, key[0]) +
+                             world_count(w, SPD_KEY_ALERT_ITEM, key[1]),
+                         1); /* nobody is paged anew */
+    }
+}
+
 static void further_results_join_the_sequence(void **state)
 {
     struct world *w = *state;
@@ -1723,6 +1768,7 @@ int main(void)
         SCENE(an_unseen_image_known_by_number_stays_unseen),
         SCENE(a_page_is_not_tried_again_after_the_acknowledgement),
         SCENE(a_cancel_without_images_cannot_be_confirmed_away),
+        SCENE(a_pair_of_RP_and_RO_hands_on),
         SCENE(a_strays_order_pages_the_rules_people),
         SCENE(an_acknowledged_strays_order_pages_the_rules_people),
         SCENE(a_study_that_falls_quiet_keeps_the_drafts_version),
