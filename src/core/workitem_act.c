@@ -298,6 +298,14 @@ static enum spd_rc request_cancel(struct spd_tx *tx, const struct spd_workitem_e
     return spd_workitem_answer(tx, SPD_UPS_OK);
 }
 
+/* By DIMSE a reading system claims and completes, which has the role of the orders or of the
+ * reports: a product whose results are believed does not say that a study was read. */
+static bool may_perform(const struct spd_tx *tx, const struct spd_workitem_event *e)
+{
+    return e->web || spd_peer_has_role(tx, e->order.message.peer, "orders") ||
+           spd_peer_has_role(tx, e->order.message.peer, "reports");
+}
+
 enum spd_rc spd_workitem_in(struct spd_tx *tx, const struct spd_workitem_event *e)
 {
     struct spd_workitem w;
@@ -307,6 +315,7 @@ enum spd_rc spd_workitem_in(struct spd_tx *tx, const struct spd_workitem_event *
     tx->ups = e;
     if (e->verb == SPD_UPS_CREATE) return create(tx, e);
     if (e->verb >= SPD_UPS_SUBSCRIBE) return spd_subscription_in(tx, e);
+    if (!may_perform(tx, e)) return spd_workitem_answer(tx, SPD_UPS_NOT_AUTHORIZED);
     rc = find(tx, e->uid, &w, &item);
     if (rc == SPD_NOTFOUND) return spd_workitem_answer(tx, SPD_UPS_NO_SUCH);
     if (rc) return rc;

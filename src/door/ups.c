@@ -243,6 +243,7 @@ void spd_ups_ask(struct spd_ups_door *u, const struct spd_ups_ask *ask, struct s
                                    .web = ask->web,
                                    .transaction = ask->transaction};
     *ret = (struct spd_ups_said){.uid = ask->uid};
+    if (ask->peer) e.order.message.peer = ask->peer->name;
     if (!e.transaction.len && ask->data && ask->verb != SPD_UPS_CREATE)
         e.transaction = spd_dcm_raw(&ask->data->set, 0x00081195);
     if (e.transaction.len && !spd_dcm_is_uid(e.transaction)) {

@@ -364,6 +364,41 @@ static void an_import_tells_nobody(void **state)
     world_close(&w);
 }
 
+/* By DIMSE a peer with the role of orders or of reports reads; one whose results are believed, and a
+ * stranger, do not say that somebody has read. */
+static void who_performs(void **state)
+{
+    static const struct {
+        const char *name, *peer;
+        unsigned want;
+    } rows[] = {{"a product that gives results", "ai", SPD_UPS_NOT_AUTHORIZED},
+                {"a stranger", "", SPD_UPS_NOT_AUTHORIZED},
+                {"a reading system", "ris", 0}};
+    static const enum spd_workitem_verb verbs[] = {SPD_UPS_UPDATE, SPD_UPS_REQUEST_CANCEL,
+                                                   SPD_UPS_CHANGE_STATE};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        world_open(&w, "memory:");
+        assert_int_equal(create(&w, "1.3.1", "A1", "P1"), 0);
+        for (size_t k = rows[i].want ? 0 : 2; k < 3; k++) {
+            struct spd_workitem_event e = {.verb = (int32_t)verbs[k],
+                                           .uid = sv("1.3.1"),
+                                           .by = sv("AE1"),
+                                           .transaction = sv("2.25.1"),
+                                           .state = SPD_WORKITEM_IN_PROGRESS};
+            e.order.message.peer = sv(rows[i].peer);
+            world_next(&w);
+            assert_int_equal(world_apply(&w, SPD_EVENT_WORKITEM, &e), SPD_OK);
+            if (w.r.ups != rows[i].want)
+                fail_msg("%s, request %zu: %04x", rows[i].name, k, (unsigned)w.r.ups);
+        }
+        assert_int_equal(world_item(&w, 1).reading,
+                         rows[i].want ? SPD_READING_UNREAD : SPD_READING_CLAIMED);
+        world_close(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_requester_takes_over_what_nobody_has),
         cmocka_unit_test(subscriptions_stand_as_the_table_says),
         cmocka_unit_test(an_import_tells_nobody),
+        cmocka_unit_test(who_performs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
