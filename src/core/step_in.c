@@ -204,21 +204,23 @@ static enum spd_rc change(struct spd_tx *tx, const struct spd_step_event *e, con
     return SPD_OK;
 }
 
-/* Has this step been ended? A step says the same in all its studies. */
-static enum spd_rc is_over(struct spd_tx *tx, int64_t study, spd_sv uid, bool *ret)
+/* The step as it stands. It says the same in all its studies. */
+static enum spd_rc step_of(struct spd_tx *tx, int64_t study, spd_sv uid,
+                           struct spd_performed_step *ret)
 {
     struct spd_study s;
-    *ret = false;
+    *ret = (struct spd_performed_step){0};
     TRY(spd_get_study(tx->st, study, &s, tx->a, tx->err));
     for (size_t i = 0; i < s.steps.n; i++)
-        if (spd_sv_eq(s.steps.v[i].uid, uid)) *ret = s.steps.v[i].state != SPD_STEP_IN_PROGRESS;
+        if (spd_sv_eq(s.steps.v[i].uid, uid)) *ret = s.steps.v[i];
     return SPD_OK;
 }
 
 enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e)
 {
     int64_t *ids, parked = 0;
-    bool dup, over = false;
+    struct spd_performed_step had = {0};
+    bool dup;
     size_t n;
     TRY(spd_message_begin(tx, &e->message, &dup));
     if (dup) return SPD_OK;
@@ -229,8 +231,12 @@ enum spd_rc spd_step_in(struct spd_tx *tx, const struct spd_step_event *e)
     if (!e->create && !n)
         return refuse(tx, e, SPD_NOTFOUND, "step-unknown", "Deze opnamestap is niet bekend.",
                       "This performed step is not known.");
-    if (n) TRY(is_over(tx, ids[0], e->step.uid, &over));
-    if (over)
+    if (n) TRY(step_of(tx, ids[0], e->step.uid, &had));
+    if (had.peer.len && !e->message.peer.len)
+        return refuse(tx, e, SPD_DENIED, "step-stranger",
+                      "Deze opnamestap is van een bekend apparaat, de afzender niet.",
+                      "This performed step is of a listed peer, and the sender is not.");
+    if (had.state && had.state != SPD_STEP_IN_PROGRESS)
         return refuse(tx, e, SPD_STALE, "step-ended", "Deze opnamestap is al beëindigd.",
                       "This performed step has already ended.");
     tx->r->did = SPD_DID_APPLY;

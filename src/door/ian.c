@@ -40,6 +40,11 @@ void spd_ian_serve(const struct spd_dimse *d, const struct spd_n_request *r, str
         spd_dimse_refuse(a, SPD_N_UNRECOGNIZED, "only N-CREATE");
         return;
     }
+    /* It names no patient, so who says it is all that it can be believed on. */
+    if (!d->peer.name.len) {
+        spd_dimse_refuse(a, SPD_N_NOT_AUTHORIZED, "this AE title is not configured as a peer");
+        return;
+    }
     if (!r->sop_uid.len) a->sop_uid = spd_door_new_uid(d->arena);
     if (!spd_dcm_is_uid(e.study_uid)) {
         spd_dimse_refuse(a, e.study_uid.len ? SPD_N_INVALID_ATTRIBUTE : SPD_N_MISSING_ATTRIBUTE,

@@ -106,6 +106,8 @@ static void submit(const struct spd_dimse *d, struct spd_step_event *e, struct s
         spd_dimse_refuse(a, SPD_N_DUPLICATE, "this performed step exists");
     else if (said.rc == SPD_NOTFOUND)
         spd_dimse_refuse(a, SPD_N_NO_SUCH_INSTANCE, "no such performed step");
+    else if (said.rc == SPD_DENIED)
+        spd_dimse_refuse(a, SPD_N_NOT_AUTHORIZED, "this AE title is not configured as a peer");
     else if (said.rc == SPD_STALE)
         spd_dimse_refuse(a, NO_LONGER, "Performed Procedure Step Object may no longer be updated");
 }

@@ -123,6 +123,16 @@ def before_the_order(b, a):
     check("and is to be read when it ends", until(lambda: b.item(o.accession)["status"] == "arrived"))
 
 
+def a_stranger(b, a):
+    o, step = ordered(b, 10), uid()
+    with Dimse(b.dicom, [MPPS, IAN], calling="NOBODY") as x:
+        equal("a notice of an unlisted sender is refused", x.n_create(IAN, uid(), notice(o, [ONLINE] * 3))[0], 0x0124)
+        check("and brings no images", on_modality(b, o))
+        a.n_create(MPPS, step, begin(o))
+        equal("nor may it end another's step", x.n_set(MPPS, step, end(o))[0], 0x0124)
+    equal("which goes on", a.n_set(MPPS, step, end(o))[0], 0)
+
+
 def by_odil(b):
     try:
         import odil
@@ -164,9 +174,11 @@ def by_odil(b):
 
 
 def main():
-    with Brain(speed=1, site={"complete_after": "10m"}) as b:
+    peers = "  scanner: {match: {door: dicom, ae_title: [CT1]}, roles: []}\n"
+    with Brain(peers=peers, speed=1, site={"complete_after": "10m"}) as b:
         with Dimse(b.dicom, [MPPS, IAN], calling="CT1") as a:
-            for part in (an_acquisition, a_notice_before_the_end, discontinued, what_is_refused, another_patient, before_the_order):
+            for part in (an_acquisition, a_notice_before_the_end, discontinued, what_is_refused, another_patient, before_the_order,
+                         a_stranger):
                 with scene(part.__name__):
                     part(b, a)
         with scene("odil"):
