@@ -72,11 +72,17 @@ static void keep_before(struct spd_item *i, const struct spd_patient *p)
     if (!own && p->ids.n && i->patient.ids.n) keep(i);
 }
 
-static void keep_after(struct spd_tx *tx, struct spd_item *i, int64_t message)
+static void left_as_is(struct spd_item *i)
+{
+    if (i->report_kept.report)
+        i->report_kept.left = i->report, i->report_kept.left_at = i->report_at;
+}
+
+static void keep_message(struct spd_tx *tx, struct spd_item *i, int64_t message)
 {
     struct spd_seq had = {i->reports_since.v, i->reports_since.n};
     if (!i->report_kept.report) return;
-    i->report_kept.left = i->report, i->report_kept.left_at = i->report_at;
+    left_as_is(i);
     i->reports_since.v = NULL, i->reports_since.n = 0;
     for (size_t k = had.n >= REPORTS_SINCE ? 1 : 0; k < had.n; k++)
         *SPD_LIST_PUSH(&i->reports_since, tx->a) = ((const int64_t *)had.v)[k];
@@ -106,6 +112,9 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
         if (!same) return SPD_OK;
     }
     *ret_found = true;
+    keep_before(item, &e->patient);
+    keep_message(tx, item,
+                 message); /* also where it changes nothing: it waits again after an undo */
     /* Flushed after a downtime. A correction of what is no correction yet is taken all the same:
      * its sender may give it the time of the exam. */
     if (o->source_time && o->source_time < item->report_time &&
@@ -114,7 +123,6 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
         *ret_stale = true;
         return SPD_OK;
     }
-    keep_before(item, &e->patient);
     if (o->source_time > item->report_time) item->report_time = o->source_time;
     was_final = item->report == SPD_REPORT_FINAL || item->report == SPD_REPORT_AMENDED;
     spd_tx_touch(tx, w, SPD_WHY_REPORT);
@@ -139,7 +147,7 @@ static enum spd_rc one_report(struct spd_tx *tx, const struct spd_report_event *
     }
     item->report_at = tx->now;
     if (!was_final || o->report != SPD_REPORT_PRELIMINARY) take_text(tx, item, e);
-    keep_after(tx, item, message);
+    left_as_is(item);
     if (!was_final && item->report >= SPD_REPORT_FINAL) {
         struct spd_result *rs;
         size_t n;

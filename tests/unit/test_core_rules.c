@@ -326,6 +326,41 @@ static void random_workitem(struct world *w)
     assert_int_equal(world_apply(w, SPD_EVENT_WORKITEM, &e), SPD_OK);
 }
 
+/* What scanners, listed and not, say of acquisitions; of the right patient, another or nobody. */
+static void random_step(struct world *w)
+{
+    static const enum spd_step_state states[] = {SPD_STEP_IN_PROGRESS, SPD_STEP_COMPLETED,
+                                                 SPD_STEP_DISCONTINUED, SPD_STEP_STATE_UNSET};
+    struct text uid = name("7.", rnd(8)), image = name("i", rnd(4)), patient = name("P", rnd(3));
+    struct text studies[2], accessions[2];
+    struct spd_step_event e = {.create = chance(45)};
+    world_next(w);
+    e.message.peer = sv(chance(70) ? "ct" : ""), e.known_peer = e.message.peer.len > 0;
+    e.step.uid = sv(uid.z), e.step.started = w->now - SPD_MIN(rnd(20));
+    e.step.state = e.create ? SPD_STEP_IN_PROGRESS : (int32_t)states[rnd(4)];
+    if (e.step.state == SPD_STEP_DISCONTINUED && chance(50)) e.step.reason.code = sv("110514");
+    for (unsigned i = 0; e.create && i <= rnd(2) && i < 2; i++) {
+        struct spd_step_request *q = SPD_LIST_PUSH(&e.requests, w->a);
+        studies[i] = name("1.2.", rnd(5)), accessions[i] = name("A", rnd(8));
+        q->study_uid = sv(studies[i].z);
+        if (chance(60)) q->accession = (struct spd_cx){sv(accessions[i].z), sv("ZH")};
+    }
+    if (e.create && chance(80))
+        *SPD_LIST_PUSH(&e.patient.ids, w->a) = (struct spd_cx){sv(patient.z), sv("ZH")};
+    if (chance(50)) *SPD_LIST_PUSH(&e.instances, w->a) = sv(image.z);
+    assert_int_equal(world_apply(w, SPD_EVENT_STEP, &e), SPD_OK);
+}
+
+/* A notice that what it names is available. */
+static void random_notice(struct world *w)
+{
+    struct text s = name("1.2.", rnd(5)), image = name("i", rnd(4));
+    struct spd_study_event e = {.study_uid = sv(s.z), .peer = sv("ct"), .notified = chance(70)};
+    world_next(w);
+    *SPD_LIST_PUSH(&e.instances, w->a) = sv(image.z);
+    assert_int_equal(world_apply(w, SPD_EVENT_STUDY, &e), SPD_OK);
+}
+
 static void random_event(struct world *w)
 {
     unsigned k = rnd(136);
@@ -373,6 +408,15 @@ static void random_event(struct world *w)
                                          SPD_MIN(11), SPD_HOUR(1), SPD_HOUR(5)};
         world_until(w, w->now + steps[rnd(6)]);
     }
+}
+
+/* What also comes by DICOM, besides. */
+static void any_event(struct world *w)
+{
+    if (chance(10)) random_workitem(w);
+    if (chance(10)) random_step(w);
+    if (chance(4)) random_notice(w);
+    random_event(w);
 }
 
 /* ---- the invariants
@@ -615,8 +659,7 @@ static void random_histories_keep_the_rules(void **state)
         seed = (first_seed() + h) * 0x9E3779B97F4A7C15u;
         world_open(&w, "memory:");
         for (int i = 0; i < EVENTS; i++) {
-            if (chance(10)) random_workitem(&w);
-            random_event(&w);
+            any_event(&w);
             check_all(&w);
         }
         world_close(&w);
@@ -658,19 +701,11 @@ static void anything_twice_is_once(void **state)
     }
 }
 
-/* Whose each order is, and whether a person is asked about that. */
-static void digest(struct world *w, struct spd_str *out)
+static bool is_on(const struct spd_result *r, int64_t item)
 {
-    struct spd_arena *a = spd_arena_new(64 << 20);
-    struct spd_item i;
-    for (int64_t id = 1; spd_get_item(w->store, id, &i, a, NULL) == SPD_OK; id++) {
-        if (i.unmatched) continue; /* a new row each time that something is parked */
-        spd_str_addf(out, "item %lld ask %d ", (long long)id, (int)i.ask_person);
-        spd_desc_json(&spd_patient_desc, &i.patient, out);
-        spd_desc_json(&spd_patient_desc, &i.own, out);
-        spd_str_addc(out, '\n');
-    }
-    spd_arena_free(a);
+    for (size_t k = 0; k < r->items.n; k++)
+        if (r->items.v[k] == item) return true;
+    return false;
 }
 
 static spd_sv line_of(spd_sv *rest)
@@ -694,16 +729,111 @@ static void assert_same(const struct spd_str *before, const struct spd_str *afte
     }
 }
 
-/* No order has lost a result. What one has gained is its own patient's (check_result): orders of
- * one patient and study share theirs whenever they are looked at. */
-static void assert_kept(struct world *w, const struct spd_result *had, size_t n)
+struct before {
+    struct spd_arena *a;
+    struct spd_result *results;
+    struct spd_item *items; /* id 0: has gained something of its own, see assert_kept */
+    struct spd_parked *parked;
+    bool *to_scan; /* of each item: on the modality worklist */
+    size_t n_results, n_items, n_parked;
+};
+
+static void *all_of(struct world *w, enum spd_table t, struct spd_arena *a, size_t *n)
 {
-    for (size_t i = 0; i < n; i++) {
+    const struct spd_desc *d = spd_table_desc(t);
+    int64_t last;
+    assert_int_equal(spd_store_max_id(w->store, t, &last, NULL), SPD_OK);
+    char *v = spd_arena_must(a, d->size * ((size_t)last + 1));
+    for (*n = 0; *n < (size_t)last; ++*n) {
+        void *o = spd_arena_must(a, d->size);
+        assert_int_equal(spd_store_get(w->store, t, (int64_t)*n + 1, o, a, NULL), SPD_OK);
+        spd_desc_clone(d, v + *n * d->size, o, a);
+    }
+    return v;
+}
+
+static struct before as_it_is(struct world *w)
+{
+    struct before b = {.a = spd_arena_new(32 << 20)};
+    b.results = all_of(w, SPD_T_RESULT, b.a, &b.n_results);
+    b.items = all_of(w, SPD_T_ITEM, b.a, &b.n_items);
+    b.parked = all_of(w, SPD_T_PARKED, b.a, &b.n_parked);
+    b.to_scan = SPD_NEW_N(b.a, bool, b.n_items + 1);
+    for (size_t i = 0; i < b.n_items; i++) {
+        struct spd_view v;
+        assert_int_equal(spd_core_view(w->core, w->store, (int64_t)i + 1, w->now, &v, b.a, NULL),
+                         SPD_OK);
+        b.to_scan[i] = v.on_modality_list;
+    }
+    return b;
+}
+
+/* Whose each order is, whether a person is asked about that, its report and, unless it has gained
+ * something (id 0 in was), its images and its place. */
+static void digest(const struct before *b, const struct before *was, struct spd_str *out)
+{
+    for (size_t k = 0; k < b->n_items; k++) {
+        const struct spd_item *i = &b->items[k];
+        if (i->unmatched) continue; /* a new row each time that something is parked */
+        spd_str_addf(out, "item %zu ask %d report %d reading %d ", k + 1, (int)i->ask_person,
+                     (int)i->report, (int)i->reading);
+        spd_desc_json(&spd_patient_desc, &i->patient, out);
+        spd_desc_json(&spd_patient_desc, &i->own, out);
+        if (k >= was->n_items || was->items[k].id)
+            spd_str_addf(out, " images %d %lld %lld %lld listed %d worklist %d", (int)i->images,
+                         (long long)i->images_first, (long long)i->images_complete,
+                         (long long)i->exam_done, spd_item_listed(i), b->to_scan[k]);
+        spd_str_addc(out, '\n');
+    }
+}
+
+static bool has_uid(const struct spd_item *i, spd_sv uid)
+{
+    for (size_t k = 0; k < i->study_uids.n; k++)
+        if (spd_sv_eq(i->study_uids.v[k], uid)) return true;
+    return false;
+}
+
+/* No order has lost a result, a study or an image. What one has gained is its own patient's
+ * (check_result): orders of one patient and study share theirs whenever they are looked at. */
+static void assert_kept(struct world *w, struct before *b)
+{
+    for (size_t i = 0; i < b->n_results; i++) {
+        const struct spd_result *had = &b->results[i];
         struct spd_result now;
-        assert_int_equal(spd_get_result(w->store, had[i].id, &now, w->a, NULL), SPD_OK);
-        for (size_t k = 0; k < had[i].items.n; k++)
-            for (size_t x = 0; now.items.v[x] != had[i].items.v[k]; x++)
-                assert_true(x + 1 < now.items.n);
+        assert_int_equal(spd_get_result(w->store, had->id, &now, w->a, NULL), SPD_OK);
+        for (size_t k = 0; k < had->items.n; k++)
+            assert_true(is_on(&now, had->items.v[k]));
+        for (size_t k = 0; k < now.items.n; k++)
+            if (!is_on(had, now.items.v[k]) && (size_t)now.items.v[k] <= b->n_items)
+                b->items[now.items.v[k] - 1].id = 0;
+    }
+    for (size_t i = 0; i < b->n_items; i++) {
+        struct spd_item now, *had = &b->items[i];
+        if (had->unmatched) continue;
+        assert_int_equal(spd_get_item(w->store, (int64_t)i + 1, &now, w->a, NULL), SPD_OK);
+        for (size_t k = 0; k < had->study_uids.n; k++)
+            assert_true(has_uid(&now, had->study_uids.v[k]));
+        assert_true(now.images >= had->images);
+        assert_true(now.level <= had->level); /* a merge undone puts nobody later */
+        if (now.study_uids.n > had->study_uids.n) had->id = 0;
+    }
+}
+
+/* What waited for a person waits again, or has found an order of its own. */
+static void assert_parked(struct world *w, const struct before *b)
+{
+    size_t n;
+    struct spd_parked *now = all_of(w, SPD_T_PARKED, b->a, &n);
+    for (size_t i = 0; i < b->n_parked; i++) {
+        const struct spd_parked *p = &b->parked[i];
+        struct spd_result r = {0};
+        bool waits = p->closed != 0;
+        for (size_t k = 0; k < n && !waits; k++)
+            waits = !now[k].closed && now[k].message == p->message && now[k].result == p->result;
+        if (!waits && p->result)
+            assert_int_equal(spd_get_result(w->store, p->result, &r, w->a, NULL), SPD_OK);
+        assert_true(waits || r.items.n || r.superseded_by);
     }
 }
 
@@ -723,15 +853,7 @@ static void an_undone_merge_leaves_what_was(void **state)
             random_event(&w);
             if (!chance(20)) continue;
             assert_int_equal(spd_store_max_id(w.store, SPD_T_MERGE, &had, NULL), SPD_OK);
-            digest(&w, &before);
-            struct spd_arena *kept = spd_arena_new(16 << 20);
-            struct spd_result *held = SPD_NEW_N(kept, struct spd_result, EVENTS);
-            size_t n = 0;
-            while (spd_get_result(w.store, (int64_t)n + 1, &held[n], kept, NULL) == SPD_OK) {
-                struct spd_result copy;
-                spd_desc_clone(&spd_result_desc, &copy, &held[n], kept);
-                held[n++] = copy;
-            }
+            struct before was = as_it_is(&w);
             world_adt(&w, (struct adt){.from = people[rnd(5)],
                                        .to = people[rnd(5)],
                                        .name = "ZZMERGED, Test"});
@@ -742,11 +864,13 @@ static void an_undone_merge_leaves_what_was(void **state)
                 assert_int_equal(w.r.rc, SPD_OK);
                 tried++;
             }
-            digest(&w, &after);
+            assert_kept(&w, &was);
+            assert_parked(&w, &was);
+            struct before now = as_it_is(&w);
+            digest(&was, &was, &before), digest(&now, &was, &after);
             assert_same(&before, &after, (int)h, i);
-            assert_kept(&w, held, n);
             check_all(&w);
-            spd_arena_free(kept);
+            spd_arena_free(was.a), spd_arena_free(now.a);
             spd_str_done(&before), spd_str_done(&after);
         }
         world_close(&w);
@@ -833,7 +957,7 @@ static void the_same_journal_gives_the_same_rows(void **state)
         seed = (first_seed() + h) * 0xA24BAED4963EE407u;
         world_open(&w, "memory:");
         for (int i = 0; i < 200; i++)
-            random_event(&w);
+            any_event(&w);
         world_dump(w.store, &live);
         replay("memory:", w.store, &one);
         replay("memory:", w.store, &two);
