@@ -87,12 +87,14 @@ enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c)
         r = r ? r : SPD_PDV_END;
     else if (too_big)
         status = SPD_STATUS_UNREADABLE, comment = "the object is larger than 4 MiB";
-    else if (!spd_dcm_is_uid(c->sop_uid) || !spd_dcm_is_uid(c->sop_class) ||
-             !spd_sv_is(c->sop_class, abstract))
-        status = SPD_STATUS_MISMATCH, comment = "SOP Class or Instance UID of the request";
     else {
+        /* what the request itself misnames is refused too, and kept and shown like the others */
+        bool misnamed = !spd_dcm_is_uid(c->sop_uid) || !spd_dcm_is_uid(c->sop_class) ||
+                        !spd_sv_is(c->sop_class, abstract);
         spd_sv why = SPD_SV_NONE;
-        if (spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err))
+        if (misnamed)
+            why = SPD_SV("SOP Class or Instance UID of the request");
+        else if (spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err))
             why = spd_arena_printf(s->arena, "%s: %s", err.place, err.text);
         else {
             spd_sr_doc_build(&d, &tree, s->arena);
@@ -109,7 +111,8 @@ enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c)
             !read_status(s, &status, &comment)) {
             status = SPD_STATUS_RESOURCES, comment = "the brain does not answer";
             out_of_step = true; /* what it says later would be taken for the next object's answer */
-        }
+        } else if (misnamed && status == SPD_STATUS_UNREADABLE)
+            status = SPD_STATUS_MISMATCH;
     }
     struct spd_response answer = {.status = status, .comment = comment};
     if (!r && (!spd_service_respond(s, c, &answer) || out_of_step)) r = SPD_PDV_END;
