@@ -188,6 +188,56 @@ static void in_order_and_in_batches(void **state)
     free(h);
 }
 
+struct grouped { /* one event of a door that answers a batch together */
+    struct spd_writer *w;
+    struct host *h;
+    bool more;
+};
+
+static void grouped_done(void *ctx, enum spd_rc rc, const struct spd_receipt *receipt)
+{
+    struct grouped *g = ctx;
+    g->more = spd_writer_more(g->w);
+    done(g->h, rc, receipt);
+}
+
+/* Of every group exactly the last one in a batch is told that none follows, whatever lies between; what
+ * failed alone counts as well, since its completion is called. */
+static void the_last_of_a_group_knows(void **state)
+{
+    static const struct {
+        char group; /* 0: none */
+        bool more;
+    } table[] = {{'a', true}, {'b', true}, {0, false}, {'a', true}, {'b', false}, {'a', false}, {0, false}, {'c', false}};
+    enum { N = sizeof table / sizeof *table };
+    static const char groups[3];
+    struct host *h = calloc(1, sizeof *h);
+    struct grouped all[N] = {0};
+    struct spd_store *store = NULL;
+    struct spd_writer *w = start(h, &store, NULL);
+    (void)state;
+    h->fail_alone = 5;
+    gate(h, true);
+    assert_int_equal(submit(w, h, 100), SPD_OK);
+    for (int i = 0; i < 1000 && spd_writer_stats(w).waiting; i++) usleep(2000);
+    for (size_t i = 0; i < N; i++) {
+        struct spd_arena *a = spd_arena_new(4096);
+        struct spd_outcome_event *o = SPD_NEW(a, struct spd_outcome_event);
+        struct spd_event e = {SPD_EVENT_OUTCOME, 0, {o}};
+        o->outbox = (int64_t)i + 1;
+        all[i] = (struct grouped){w, h, false};
+        assert_int_equal(spd_writer_submit_arena(w, &e, a, grouped_done, &all[i],
+                                                 table[i].group ? &groups[table[i].group - 'a'] : NULL), SPD_OK);
+    }
+    gate(h, false);
+    spd_writer_stop(w);
+    assert_int_equal(h->n_done, N + 1);
+    assert_int_equal(h->done[5], -(int64_t)SPD_INVALID);
+    for (size_t i = 0; i < N; i++) assert_int_equal(all[i].more, table[i].more);
+    spd_store_close(store);
+    free(h);
+}
+
 static void one_that_fails_fails_alone(void **state)
 {
     struct host *h = calloc(1, sizeof *h);
@@ -393,6 +443,7 @@ int main(void)
         cmocka_unit_test(in_order_and_in_batches), cmocka_unit_test(one_that_fails_fails_alone),
         cmocka_unit_test(a_store_that_fails_loses_the_batch), cmocka_unit_test(a_full_queue_says_so),
         cmocka_unit_test(big_events_fill_the_queue_too), cmocka_unit_test(timers_fire_when_due),
-        cmocka_unit_test(time_never_goes_back), cmocka_unit_test(calls_from_many_threads)};
+        cmocka_unit_test(time_never_goes_back), cmocka_unit_test(calls_from_many_threads),
+        cmocka_unit_test(the_last_of_a_group_knows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
