@@ -23,6 +23,9 @@ static const struct why not_in_map = {
 static const struct why mixed = {
     "oru-results", "Het bericht bevat AI-resultaten en iets anders; een mens moet kijken.",
     "The message holds AI results and something else; a person must look.", "unusable-message"};
+static const struct why more = {
+    "unusable", "Het bericht bevat meer dan één patiënt, of meer aanvragen dan gelezen worden.",
+    "The message holds more than one patient, or more orders than are read.", "unusable-message"};
 static const struct why no_order = {"unusable", "Het bericht bevat geen aanvraag.",
                                     "The message holds no order.", "unusable-message"};
 static const struct why no_patient = {"unusable", "Het bericht noemt geen patiënt (PID).",
@@ -109,7 +112,8 @@ static void no_event(const struct hl7_read *r, enum hl7_no no, struct spd_event 
     static const struct why *const parked[] = {[HL7_NO_IDENTIFIER] = &no_identifier,
                                                [HL7_NO_PATIENT] = &no_patient,
                                                [HL7_NO_ORDER] = &no_order,
-                                               [HL7_NO_PRIOR] = &no_prior};
+                                               [HL7_NO_PRIOR] = &no_prior,
+                                               [HL7_NO_MORE] = &more};
     enum spd_answer answer = r->o->on_unusable ? r->o->on_unusable : SPD_ANSWER_AA;
     if (no == HL7_NO_NOT_FOR_US)
         ignore(ret, in, r->arena);
@@ -243,26 +247,6 @@ static void locate(struct hl7_msg *m, spd_sv bytes, struct spd_arena *arena, str
         return;
     if (hl7_msg_parse(m, bytes, arena, NULL) == SPD_OK)
         hl7_msg_place(m, (size_t)byte - 1, err->place, sizeof err->place);
-}
-
-struct spd_message_in *hl7_map_envelope(struct spd_event *event)
-{
-    switch (event->type) {
-    case SPD_EVENT_ORDER:
-        return &event->u.order->message;
-    case SPD_EVENT_PATIENT:
-        return &event->u.patient->message;
-    case SPD_EVENT_REPORT:
-        return &event->u.report->message;
-    case SPD_EVENT_RESULT:
-        return &event->u.result->message;
-    case SPD_EVENT_APPOINTMENT:
-        return &event->u.appointment->message;
-    case SPD_EVENT_MESSAGE:
-        return &event->u.message->message;
-    default:
-        return NULL;
-    }
 }
 
 void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,

@@ -10,6 +10,7 @@
 
 #include "base/source.h"
 #include "hl7/map/out.h"
+#include "hl7/map/response.h"
 #include "hl7/v2/msg.h"
 #include "model/model.h"
 
@@ -69,16 +70,14 @@ struct hl7_map_options {
     void *codes_ctx;
     int64_t again;           /* id of the message that a person has processed again; 0 = it has just come */
     struct hl7_trace *trace; /* NULL: nobody asks what was read where; filled in the arena */
+    bool order_response; /* original mode: ORR, ORI or ORG in place of ACK (response.h) */
 };
 
 /* Raw bytes of one message (without MLLP frame) -> exactly one event, always: an order, patient,
  * report or result event, or a message event (not for us: silent AA; unusable: parked with the
  * answer the peer wants; unreadable: AR with the position in the reason). event->u.*->message is
- * filled, raw included. Everything is in arena (raw is borrowed from bytes). */
+ * filled (spd_event_message finds it), raw included. Everything is in arena (raw is borrowed from bytes). */
 void hl7_map_in(spd_sv bytes, const struct hl7_map_options *o, struct spd_event *ret,
                 struct spd_arena *arena);
-
-/* The envelope in an event that hl7_map_in made. */
-struct spd_message_in *hl7_map_envelope(struct spd_event *event);
 
 #endif

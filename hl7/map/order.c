@@ -28,6 +28,15 @@ size_t hl7_groups(const struct hl7_msg *m, struct hl7_group *ret, size_t max)
     return n;
 }
 
+bool hl7_groups_left(const struct hl7_msg *m, const struct hl7_group *g, size_t n, bool others)
+{
+    for (size_t i = n ? g[n - 1].end : m->n_segs; i < m->n_segs; i++) {
+        if (!others && hl7_seg_is(&m->segs[i], "PID")) return false;
+        if (hl7_seg_is(&m->segs[i], "ORC") || hl7_seg_is(&m->segs[i], "OBR")) return true;
+    }
+    return false;
+}
+
 const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g,
                                     const char *id)
 {
@@ -314,6 +323,7 @@ enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret)
     if (!n) return HL7_NO_ORDER;
     if (!imaging && (!ret->orders.n || pid == r->m->n_segs)) return HL7_NO_NOT_FOR_US;
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
+    if (hl7_groups_left(r->m, groups, n, false)) return HL7_NO_MORE;
     if (!ret->orders.n) return HL7_NO_IDENTIFIER;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
     read_visit(r, ret);

@@ -1,31 +1,9 @@
-/* hl7/map/out.c: acknowledgements, and the message that is being changed: what priority, report and
+/* hl7/map/out.c: the message that is being changed: what priority, report and
  * alert are made with (domain §5, §6).
  *
  * A draft works on the source's own bytes, so that every byte that is not mapped stays. All content
  * of ours goes through hl7_escape and back into the source's character set. */
 #include "hl7/map/out_int.h"
-#include "hl7/v2/ack.h"
-
-void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now,
-                 const struct spd_zone *zone, spd_sv control_id, struct spd_str *out)
-{
-    static const char severity[SPD_ANSWER_N] = {
-        [SPD_ANSWER_UNSET] = 'A', [SPD_ANSWER_AA] = 'A', [SPD_ANSWER_CA] = 'A',
-        [SPD_ANSWER_AE] = 'E',    [SPD_ANSWER_CE] = 'E', [SPD_ANSWER_AR] = 'R',
-        [SPD_ANSWER_CR] = 'R'};
-    struct spd_arena *arena = spd_arena_new(1 << 16);
-    struct hl7_msg m;
-    if (!arena) spd_out_of_memory();
-    bool known = hl7_msg_header(&m, bytes, NULL) == SPD_OK;
-    struct hl7_ack a = {severity[(unsigned)answer < SPD_ANSWER_N ? answer : SPD_ANSWER_UNSET],
-                        text,
-                        SPD_SV_NONE,
-                        SPD_SV_NONE,
-                        hl7_write_time(zone, now, arena),
-                        control_id};
-    hl7_ack_write(known ? &m : NULL, &a, out);
-    spd_arena_free(arena);
-}
 
 /* ---- a message that is being changed ------------------------------------------------------- */
 void hl7_draft_fail(struct hl7_draft *d, const char *place, const char *text)

@@ -1,4 +1,4 @@
-/* hl7/map/out.h: what we send: priorities, reports, alerts, acknowledgements. Pure, as map.h.
+/* hl7/map/out.h: what we send: priorities, reports, alerts. Pure, as map.h.
  *
  * What a destination wants is a profile by name (hl7_profiles): one row says from which message it
  * is made, what ORC-1 says and which form it has. Every message is made from the last order message
@@ -72,10 +72,5 @@ enum spd_rc hl7_map_report(spd_sv source, spd_sv text, spd_sv status, spd_sv by,
 enum spd_rc hl7_map_alert(spd_sv source, const struct spd_alert_out *alert,
                           const struct hl7_out_options *o, struct spd_str *out,
                           struct spd_err *err);
-
-/* The ACK for a message: MSH swapped, MSA-1/2/3, ERR where the version has it; enhanced mode by
- * MSH-15/16. Empty when none is wanted. text: no patient data. */
-void hl7_ack_for(spd_sv bytes, enum spd_answer answer, spd_sv text, spd_usec now,
-                 const struct spd_zone *zone, spd_sv control_id, struct spd_str *out);
 
 #endif

@@ -48,6 +48,9 @@ struct hl7_group {
 };
 /* In order of the message; up to max. Stops at a second PID (prior results). */
 size_t hl7_groups(const struct hl7_msg *m, struct hl7_group *ret, size_t max);
+/* Orders behind the last of these groups; with others: those behind a second PID too, which are prior
+ * results in an order, and another patient's in an ORU. */
+bool hl7_groups_left(const struct hl7_msg *m, const struct hl7_group *g, size_t n, bool others);
 const struct hl7_seg *hl7_group_seg(const struct hl7_msg *m, const struct hl7_group *g,
                                     const char *id);
 /* Identifiers of a group by the field map: by the built-in one IPC-1 else OBR-18, ORC-2 else OBR-2,
@@ -80,7 +83,8 @@ enum hl7_no {
     HL7_NO_PATIENT,
     HL7_NO_ORDER,
     HL7_NO_MIXED, /* AI results and something else in one message */
-    HL7_NO_PRIOR  /* a merge that does not name the number that ended, or the account that moves */
+    HL7_NO_PRIOR, /* a merge that does not name the number that ended, or the account that moves */
+    HL7_NO_MORE   /* it holds more than is read: orders beyond the limit, a second patient's results */
 };
 enum hl7_no hl7_read_order(struct hl7_read *r, struct spd_order_event *ret);
 enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret);

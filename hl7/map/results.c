@@ -49,6 +49,7 @@ static void note(const struct reading *d, struct one *o, spd_sv text)
 static void note_line(const struct reading *d, struct one *o, size_t seg, const char *what)
 {
     unsigned nth = 0;
+    if ((o ? o->r.notes.n : d->notes.n) >= MAX_NOTES) return;
     for (size_t i = 0; i <= seg; i++)
         nth += hl7_seg_is(&d->r->m->segs[i], "OBX");
     spd_sv text = spd_arena_printf(d->r->arena, "OBX[%u]: %s", nth, what);
@@ -118,18 +119,17 @@ static enum hl7_meaning word_of_flags(const struct reading *d, struct one *o,
     return all;
 }
 
-/* What repetition rep of OBX-5 means. in_value: its code is the finding, so that it need not be a
- * known word. */
+/* What repetition rep of OBX-5 means, beside the line's flags. in_value: its code is the finding, so
+ * that it need not be a known word. */
 static enum hl7_meaning meaning_of(const struct reading *d, struct one *o,
                                    const struct hl7_result_line *l, size_t seg, unsigned rep,
-                                   bool in_value)
+                                   bool in_value, enum hl7_meaning flag)
 {
     const struct hl7_seg *obx = &d->r->m->segs[seg];
     spd_sv v = hl7_text(d->r, hl7_get(d->r->m, obx, 5, rep, 1, 0)),
            text = hl7_text(d->r, hl7_get(d->r->m, obx, 5, rep, 2, 0));
     enum hl7_meaning word =
         together(look_up(&l->words, &d->map->words, v), look_up(&l->words, &d->map->words, text));
-    enum hl7_meaning flag = word_of_flags(d, o, l, seg);
     if (word && flag && word != flag && together(word, flag) == HL7_MEANS_PRESENT)
         note_line(d, o, seg, "value and flag contradict each other; taken as present");
     if (word) return together(word, flag);
@@ -250,7 +250,7 @@ static void read_concept(const struct reading *d, struct one *o, const struct hl
 }
 
 static void take_value(const struct reading *d, struct one *o, const struct hl7_result_line *l,
-                       size_t seg, unsigned rep)
+                       size_t seg, unsigned rep, enum hl7_meaning flag)
 {
     struct hl7_at at = {d->g, HL7_NO_SEG, seg};
     struct hl7_source source = l->code.n ? l->code.v[0] : (struct hl7_source){0};
@@ -262,7 +262,7 @@ static void take_value(const struct reading *d, struct one *o, const struct hl7_
     if (in_value) /* each repetition is a finding of its own */
         path.p.rep = rep, source.paths = &path, code.v = &source;
     hl7_take_code(d->r, &at, &code, &f.code);
-    enum hl7_meaning means = meaning_of(d, o, l, seg, rep, in_value);
+    enum hl7_meaning means = meaning_of(d, o, l, seg, rep, in_value, flag);
     o->failed |= means == HL7_MEANS_FAILED, o->not_applicable |= means == HL7_MEANS_NOT_APPLICABLE;
     if (means == HL7_MEANS_FAILED || means == HL7_MEANS_NOT_APPLICABLE) return;
     read_concept(d, o, l, seg, &f);
@@ -323,8 +323,9 @@ static void take_line(struct reading *d, size_t i, size_t seg)
         o->unclear = true;
         note_line(d, o, seg, "more than 50 repetitions; the rest is not read");
     }
+    enum hl7_meaning flag = word_of_flags(d, o, l, seg);
     for (unsigned rep = 1; rep <= (n ? n : 1) && rep <= MAX_REPS; rep++)
-        take_value(d, o, l, seg, rep);
+        take_value(d, o, l, seg, rep, flag);
 }
 
 /* ---- lines that are no finding -----------------------------------------------------------------
@@ -520,6 +521,7 @@ enum hl7_no hl7_read_results(struct hl7_read *r, struct spd_result_event *ret)
         ours += any;
     }
     if (!ours) return HL7_NO_NOT_FOR_US;
+    if (hl7_groups_left(r->m, groups, n, true)) return HL7_NO_MORE;
     if (ours < n) return HL7_NO_MIXED;
     ret->known_peer = 1;
     if (ret->result.state == SPD_AI_NOT_ANALYSED && ret->result.notes.n)

@@ -27,13 +27,13 @@ static bool wanted(spd_sv condition, char severity)
     return spd_sv_ieq(condition, SPD_SV("SU")) && severity == 'A';
 }
 
-/* Does it answer a message: ACK, or any other that has an MSA behind its header (ORR, ORI, RSP …)? Where only
- * the header could be read, by its type. */
+/* Does it answer a message: ACK, or any other that has an MSA behind its header (ORR, ORI, RSP …)?
+ * Where only the header could be read, by its type. */
 static bool is_answer(const struct hl7_msg *m)
 {
-    static const char *const types[] = {"ACK", "MCF", "ORA", "ORD", "ORF", "ORG", "ORI", "ORL",
-                                        "ORN", "ORP", "ORR", "ORS", "ORX", "RRA", "RRD", "RRE",
-                                        "RRG", "RRI", "RSP", "RTB", "SRR"};
+    static const char *const types[] = {"ACK", "MCF", "ORA", "ORD", "ORF", "ORG", "ORI",
+                                        "ORL", "ORN", "ORP", "ORR", "ORS", "ORX", "RRA",
+                                        "RRD", "RRE", "RRG", "RRI", "RSP", "RTB", "SRR"};
     spd_sv type = hl7_get(m, &m->segs[0], 9, 1, 1, 0).raw;
     for (size_t i = 1; i < m->n_segs && i <= 3; i++)
         if (hl7_seg_is(&m->segs[i], "MSA")) return true;
@@ -42,15 +42,23 @@ static bool is_answer(const struct hl7_msg *m)
     return false;
 }
 
-/* 'A' original mode, 'C' accept acknowledgement, 0 none. Where only an application answer is asked
- * for it goes out here, on the connection that asked. */
-static char mode(const struct hl7_msg *m, char severity)
+struct hl7_asked hl7_asked(const struct hl7_msg *m, char severity, bool both, bool kept)
 {
     spd_sv accept = spd_sv_trim(msh(m, 15)), application = spd_sv_trim(msh(m, 16));
-    if (m && m->n_segs && is_answer(m)) return 0;
-    if (spd_sv_empty(accept) && spd_sv_empty(application)) return 'A';
-    if (wanted(accept, severity)) return 'C';
-    return wanted(application, severity) ? 'A' : 0;
+    struct hl7_asked ret = {0, 0};
+    if (m && m->n_segs && is_answer(m)) return ret;
+    if (spd_sv_empty(accept) && spd_sv_empty(application)) {
+        ret.application = severity;
+    } else if (both && kept && severity == 'R' && wanted(application, 'R')) {
+        ret.accept = wanted(accept, 'A') ? 'A' : 0;
+        ret.application = 'R';
+    } else {
+        ret.accept = wanted(accept, severity) ? severity : 0;
+        /* alone it goes out here too, on the connection that asked */
+        if (!ret.accept || (both && severity == 'A'))
+            ret.application = wanted(application, severity) ? severity : 0;
+    }
+    return ret;
 }
 
 static bool at_least_2_5(spd_sv version)
@@ -75,12 +83,42 @@ static void error_segment(const struct hl7_ack *a, const struct hl7_delims *d, s
     spd_str_addc(out, '\r');
 }
 
+static void type_of(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d,
+                    struct spd_str *out)
+{
+    const char c = d->comp;
+    spd_sv trigger = m && m->n_segs ? hl7_get(m, &m->segs[0], 9, 1, 2, 0).raw : SPD_SV_NONE;
+    if (a->type) {
+        spd_str_addf(out, "%s%c%s", a->type, c, a->trigger);
+        if (at_least_2_5(msh(m, 12))) spd_str_addf(out, "%c%s_%s", c, a->type, a->trigger);
+        return;
+    }
+    spd_str_addz(out, "ACK");
+    if (!trigger.len) return;
+    spd_str_addc(out, c);
+    copy(out, trigger, d->esc);
+    if (at_least_2_5(msh(m, 12))) spd_str_addf(out, "%cACK", c);
+}
+
+/* MSH-15 to 18 of an application's own answer: it wants no answer in its turn. */
+static void manners(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d,
+                    struct spd_str *out)
+{
+    const char f = d->field;
+    bool enhanced =
+        !spd_sv_empty(spd_sv_trim(msh(m, 15))) || !spd_sv_empty(spd_sv_trim(msh(m, 16)));
+    if (!a->type || (!enhanced && !a->charset.len)) return;
+    spd_str_addf(out, "%c%c%c%s%c%s", f, f, f, enhanced ? "NE" : "", f, enhanced ? "NE" : "");
+    if (!a->charset.len) return;
+    spd_str_addf(out, "%c%c", f, f);
+    copy(out, a->charset, d->esc);
+}
+
 static void head(const struct hl7_msg *m, const struct hl7_ack *a, const struct hl7_delims *d,
                  struct spd_str *out)
 {
     static const unsigned swapped[] = {5, 6, 3, 4};
     const char f = d->field;
-    spd_sv trigger = m && m->n_segs ? hl7_get(m, &m->segs[0], 9, 1, 2, 0).raw : SPD_SV_NONE;
     spd_sv version = msh(m, 12), processing = msh(m, 11);
     spd_str_addf(out, "MSH%c%c%c%c%c", f, d->comp, d->rep, d->esc, d->sub);
     if (d->trunc) spd_str_addc(out, d->trunc);
@@ -90,27 +128,22 @@ static void head(const struct hl7_msg *m, const struct hl7_ack *a, const struct 
     }
     spd_str_addc(out, f);
     hl7_escape(d, a->time, out);
-    spd_str_addf(out, "%c%cACK", f, f);
-    if (trigger.len) {
-        spd_str_addc(out, d->comp);
-        copy(out, trigger, d->esc);
-        if (at_least_2_5(version)) spd_str_addf(out, "%cACK", d->comp);
-    }
+    spd_str_addf(out, "%c%c", f, f);
+    type_of(m, a, d, out);
     spd_str_addc(out, f);
     hl7_escape(d, a->control_id, out);
     spd_str_addc(out, f);
     copy(out, processing.len ? processing : SPD_SV("P"), d->esc);
     spd_str_addc(out, f);
     copy(out, version.len ? version : SPD_SV("2.5"), d->esc);
+    manners(m, a, d, out);
     spd_str_addc(out, '\r');
 }
 
-void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_str *out)
+void hl7_ack_put(const struct hl7_msg *m, const struct hl7_ack *a, char how, struct spd_str *out)
 {
     static const struct hl7_delims usual = {'|', '^', '~', '\\', '&', 0};
     const struct hl7_delims *d = m && m->n_segs ? &m->d : &usual;
-    char how = mode(m, a->severity);
-    if (!how) return;
     head(m, a, d, out);
     spd_str_addf(out, "MSA%c%c%c%c", d->field, how, a->severity, d->field);
     copy(out, msh(m, 10), d->esc);
@@ -120,6 +153,13 @@ void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_
     }
     spd_str_addc(out, '\r');
     if (a->severity != 'A' && at_least_2_5(msh(m, 12))) error_segment(a, d, out);
+    spd_str_add(out, a->body);
+}
+
+void hl7_ack_write(const struct hl7_msg *m, const struct hl7_ack *a, struct spd_str *out)
+{
+    struct hl7_asked asked = hl7_asked(m, a->severity, false, false);
+    if (asked.accept || asked.application) hl7_ack_put(m, a, asked.accept ? 'C' : 'A', out);
 }
 
 void hl7_ack_bare(struct spd_str *out, size_t from)

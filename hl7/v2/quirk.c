@@ -12,6 +12,8 @@ const struct hl7_quirk_row hl7_quirks[] = {
     {"bare_ack", HL7_QUIRK_BARE_ACK, "MSH-9 of our answers is ACK, without event and structure"},
     {"strict_frames", HL7_QUIRK_STRICT_FRAMES,
      "anything from it but 0x0B, message, 0x1C, 0x0D ends the connection"},
+    {"one_answer", HL7_QUIRK_ONE_ANSWER,
+     "an order of it that asks for both answers gets the accept acknowledgement alone"},
     {NULL, 0, NULL}};
 
 unsigned hl7_quirk_of(spd_sv name)

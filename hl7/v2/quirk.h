@@ -15,6 +15,7 @@ enum hl7_quirk {
     HL7_QUIRK_KEEP_ALIVE_FRAMES = 1u << 3,
     HL7_QUIRK_BARE_ACK = 1u << 4,
     HL7_QUIRK_STRICT_FRAMES = 1u << 5,
+    HL7_QUIRK_ONE_ANSWER = 1u << 6,
 };
 
 struct hl7_quirk_row {

@@ -24,6 +24,13 @@ static spd_sv line_of(const struct hl7_traced *t, struct spd_arena *arena)
                             SPD_SV_ARG(t->rule), t->path.len || t->rule.len ? ")" : "");
 }
 
+static spd_sv answers_of(const struct spd_trial_said *said, struct spd_arena *arena)
+{
+    return spd_arena_printf(arena, "answered by %.*s",
+                            SPD_SV_ARG(said->answers.len ? said->answers
+                                                         : SPD_SV("nothing: none is wanted")));
+}
+
 static void print_json(const struct spd_hl7_run *r, const struct spd_trial_said *said, bool explain,
                        struct spd_arena *arena)
 {
@@ -45,6 +52,10 @@ static void print_json(const struct spd_hl7_run *r, const struct spd_trial_said 
         spd_str_addz(&s, i || said->reasons.n ? ", " : "");
         spd_hl7_json(&s, line_of(&said->trace.v[i], arena), arena);
     }
+    if (explain) {
+        spd_str_addz(&s, said->reasons.n || said->trace.n ? ", " : "");
+        spd_hl7_json(&s, answers_of(said, arena), arena);
+    }
     spd_str_addz(&s, "]}");
     spd_hl7_print(&s);
 }
@@ -63,6 +74,7 @@ static void print_text(const struct spd_hl7_run *r, const struct spd_trial_said 
         spd_str_addf(&s, "\n  %.*s", SPD_SV_ARG(said->reasons.v[i]));
     for (size_t i = 0; i < said->trace.n; i++)
         spd_str_addf(&s, "\n  %s%.*s%s", dim, SPD_SV_ARG(line_of(&said->trace.v[i], arena)), off);
+    spd_str_addf(&s, "\n  %s%.*s%s", dim, SPD_SV_ARG(answers_of(said, arena)), off);
     if (!spd_sv_is(said->item, "null")) spd_str_addf(&s, "\n  item %.*s", SPD_SV_ARG(said->item));
     spd_hl7_print(&s);
 }

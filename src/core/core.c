@@ -107,36 +107,11 @@ enum spd_rc spd_event_decode(spd_sv bytes, struct spd_event *ret, struct spd_are
     return spd_desc_decode(d, spd_sv_of(bytes.ptr + 2, bytes.len - 2), ret->u.any, arena, err);
 }
 
-/* The envelope of an event that came as a message; NULL for the others. */
-static struct spd_message_in *envelope_of(const struct spd_event *e)
-{
-    switch (e->type) {
-    case SPD_EVENT_ORDER:
-        return &e->u.order->message;
-    case SPD_EVENT_PATIENT:
-        return &e->u.patient->message;
-    case SPD_EVENT_REPORT:
-        return &e->u.report->message;
-    case SPD_EVENT_MESSAGE:
-        return &e->u.message->message;
-    case SPD_EVENT_RESULT:
-        return &e->u.result->message;
-    case SPD_EVENT_STUDY:
-        return &e->u.study->message;
-    case SPD_EVENT_APPOINTMENT:
-        return &e->u.appointment->message;
-    case SPD_EVENT_STEP:
-        return &e->u.step->message;
-    default:
-        return NULL;
-    }
-}
-
 static enum spd_rc write_journal(struct spd_tx *tx, const struct spd_event *event)
 {
     struct spd_journal j = {0};
     struct spd_str out = SPD_STR_INIT(EVENT_MAX);
-    struct spd_message_in *m = envelope_of(event);
+    struct spd_message_in *m = spd_event_message(event);
     spd_sv raw = m ? m->raw : SPD_SV_NONE;
     enum spd_rc rc;
     if (m) m->raw = SPD_SV_NONE; /* the raw bytes are in the message's row, once */
@@ -267,14 +242,14 @@ static enum spd_rc run(struct spd_tx *tx, const struct spd_event *e)
 
 static bool imports(const struct spd_event *e)
 {
-    const struct spd_message_in *m = envelope_of(e);
+    const struct spd_message_in *m = spd_event_message(e);
     return m && m->import;
 }
 
 /* Whoever sends a message is heard, whatever becomes of it. */
 static enum spd_rc heard(struct spd_tx *tx, const struct spd_event *e)
 {
-    const struct spd_message_in *m = envelope_of(e);
+    const struct spd_message_in *m = spd_event_message(e);
     spd_sv peer = m && !m->import ? m->peer : SPD_SV_NONE;
     if (!peer.len && e->type == SPD_EVENT_STUDY) peer = e->u.study->peer;
     return spd_feed_heard(tx, peer);

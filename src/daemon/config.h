@@ -32,6 +32,7 @@ struct spd_peer {
     unsigned quirks; /* enum hl7_quirk */
     int max_connections; /* MLLP; 0 = 256 */
     struct { spd_sv type, from, calling; spd_usec every; struct spd_channel_tls tls; } poll; /* from "": not polled */
+    bool order_response; /* original mode: orders are answered by ORR, ORI or ORG */
 };
 struct spd_config {
     struct spd_arena *arena;

@@ -90,6 +90,7 @@ void spd_config_hl7_options(const struct spd_config *c, const struct spd_peer *p
     ret->results = p->results;
     ret->charset = spd_arena_dup(arena, p->charset);
     ret->on_unusable = p->on_unusable ? p->on_unusable : SPD_ANSWER_AA;
+    ret->order_response = p->order_response;
     ret->msh_5 = spd_arena_dup(arena, p->msh_5), ret->msh_6 = spd_arena_dup(arena, p->msh_6);
     ret->msh_11 = spd_arena_dup(arena, p->msh_11);
     ret->map = hl7_site_ref(p->map);

@@ -153,6 +153,8 @@ const struct spd__field spd__config_fields[] = {
         "where MSH-18 is empty; default 8859/1"),
     OWN("peers", "on_unusable", on_unusable, "aa",
         "answer to what is readable but unusable: aa (and an alarm) or ar"),
+    ROW("peers", "order_response", BOOL, AT(spd_peer, order_response), "false",
+        "true: orders are answered by ORR, ORI or ORG in place of the plain ACK"),
     OWN("peers", "status_map", status_map, NULL,
         "its own status words: word: final, preliminary, exam_done, cancelled …"),
     OWN("peers", "map", peer_map, NULL,

@@ -247,13 +247,13 @@ static bool web_hl7_peer(void *ctx, spd_sv msh_3, spd_sv msh_4, struct spd_arena
 }
 
 void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
-                      struct spd_str *ack, struct spd_web_message *ret)
+                      struct spd_str *ack, struct spd_str *response, struct spd_web_message *ret)
 {
     struct spd_daemon *d = self;
     struct speaker speaker = {d, from};
     struct spd_door_hl7_said said = {0};
     *ret = (struct spd_web_message){0};
-    ret->rc = spd_door_hl7_take(d->hl7, bytes, web_hl7_peer, &speaker, &said, ack);
+    ret->rc = spd_door_hl7_take(d->hl7, bytes, web_hl7_peer, &speaker, &said, ack, response);
     if (ret->rc) return;
     snprintf(ret->answer, sizeof ret->answer, "%s", spd_enum_name(spd_answer_names, said.answer));
     snprintf(ret->reason, sizeof ret->reason, "%s", said.reason);
@@ -296,10 +296,11 @@ void spd_host_again(void *self, int64_t message, spd_sv bytes, spd_sv peer,
 {
     struct once_more m = {self, peer, message};
     struct spd_door_hl7_said said = {0};
-    struct spd_str ack = SPD_STR_INIT((size_t)64 << 10); /* nobody waits for it */
+    struct spd_str ack = SPD_STR_INIT((size_t)8 << 20), response = ack; /* nobody waits for them */
     *ret = (struct spd_web_message){.rc = is_peer(self, peer) ? SPD_OK : SPD_NOTFOUND};
-    if (!ret->rc) ret->rc = spd_door_hl7_take(m.d->hl7, bytes, again_peer, &m, &said, &ack);
+    if (!ret->rc) ret->rc = spd_door_hl7_take(m.d->hl7, bytes, again_peer, &m, &said, &ack, &response);
     spd_str_done(&ack);
+    spd_str_done(&response);
     if (ret->rc) return;
     snprintf(ret->answer, sizeof ret->answer, "%s", spd_enum_name(spd_answer_names, said.answer));
     snprintf(ret->reason, sizeof ret->reason, "%s", said.reason);

@@ -85,7 +85,7 @@ void spd_host_dicom_alarm(void *self, const char *kind, const char *nl, const ch
 void spd_host_instance(void *self, spd_sv bytes, const struct spd_web_from *from,
                        struct spd_web_instance *ret);
 void spd_host_message(void *self, spd_sv bytes, const struct spd_web_from *from,
-                      struct spd_str *ack, struct spd_web_message *ret);
+                      struct spd_str *ack, struct spd_str *response, struct spd_web_message *ret);
 void spd_host_again(void *self, int64_t message, spd_sv bytes, spd_sv peer,
                     struct spd_web_message *ret);
 enum spd_rc spd_host_find(void *self, spd_sv json, bool files, const struct spd_web_from *from,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "daemon/internal.h"
+#include "hl7/v2/quirk.h"
 
 struct spd_trial {
     const struct spd_config *config;
@@ -218,6 +219,27 @@ static void conclude(struct spd_trial *t, const struct spd_event *e, const struc
             arena);
 }
 
+/* As the door would write them, for a person to read. */
+static void say_answers(spd_sv bytes, const struct spd_event *e, const struct spd_peer *peer,
+                        const struct hl7_map_options *o, struct spd_trial_said *s,
+                        struct spd_arena *arena)
+{
+    struct spd_str out = SPD_STR_INIT(1024);
+    const struct spd_message_event *m = e->type == SPD_EVENT_MESSAGE ? e->u.message : NULL;
+    unsigned quirks = peer ? peer->quirks : 0;
+    struct hl7_answer a = {
+        .answer = (enum spd_answer)spd_enum_from(spd_answer_names, s->answer),
+        .now = o->now,
+        .zone = o->zone,
+        .response = hl7_response_read(bytes, o->charset, o->order_response, arena),
+        .orders = !m || !m->silent,
+        .kept = !m || !spd_sv_is(m->why, "unreadable"),
+        .one = quirks & HL7_QUIRK_ONE_ANSWER};
+    hl7_answer_kinds(bytes, &a, &out);
+    s->answers = spd_arena_dup(arena, spd_str_sv(&out));
+    spd_str_done(&out);
+}
+
 void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer *peer,
                        spd_sv charset, const struct spd_zone *zone, struct spd_trial_said *ret,
                        struct spd_arena *arena)
@@ -239,7 +261,7 @@ void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer 
     o.trace = &ret->trace;
     hl7_map_in(bytes, &o, &e, arena);
     if (!peer) spd_door_hl7_unlisted(&e, arena);
-    struct spd_message_in *in = hl7_map_envelope(&e);
+    struct spd_message_in *in = spd_event_message(&e);
     ret->type = in->type, ret->peer = in->peer;
     ret->event = spd_sv_from(spd_enum_name(spd_event_type_names, (int)e.type));
     say_event(&e, ret, arena);
@@ -252,5 +274,6 @@ void spd_trial_message(struct spd_trial *t, spd_sv bytes, const struct spd_peer 
     } else {
         conclude(t, &e, &r, ret, arena);
     }
+    say_answers(bytes, &e, peer, &o, ret, arena);
     hl7_site_unref(o.map);
 }

@@ -13,6 +13,7 @@ struct spd_trial;
 
 struct spd_trial_said { /* in the arena given, or literals */
     spd_sv answer;      /* "AA" … */
+    spd_sv answers;     /* what goes back: "ACK CA, then ORR AA (ORC-1 OK)"; "" where no answer is wanted */
     spd_sv event; /* order, patient, report, result …; or why there is none: not-for-us, unusable,
                      unreadable … */
     spd_sv type, peer;

@@ -14,6 +14,7 @@
 enum { LISTENERS = 16 };
 #define ARENA_MAX ((size_t)160 << 20)
 #define ACK_MAX ((size_t)64 << 10)
+#define RESPONSE_MAX ((size_t)8 << 20) /* of an order: with what it copies */
 
 struct listener {
     struct spd_door_hl7 *door;
@@ -36,8 +37,11 @@ struct job { /* one message between its event and its answer; lives in the event
     const struct spd_message_in *envelope; /* of the event; with the raw bytes */
     enum spd_answer on_unusable;
     const struct spd_zone *zone;
-    unsigned quirks; /* of the peer: how its answer is written */
-    bool parking;    /* the first event failed by itself; this is the second try */
+    unsigned quirks;                     /* of the peer: how its answer is written */
+    const struct hl7_response *response; /* NULL: an acknowledgement is enough */
+    spd_sv charset;                      /* of the peer, and its order_response: to read it again */
+    bool order_response, orders, kept;   /* orders, kept: as of struct hl7_answer */
+    bool parking; /* the first event failed by itself; this is the second try */
 };
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -53,28 +57,58 @@ static void count(struct spd_door_hl7 *d, enum spd_answer answer, bool said)
         atomic_fetch_add(&d->ar, 1);
 }
 
-static void acknowledge(struct spd_door_hl7 *d, spd_sv raw, enum spd_answer with, spd_sv text,
-                        const struct spd_zone *zone, unsigned quirks, struct spd_str *out)
+static spd_sv new_id(struct spd_door_hl7 *d, char *ret, size_t size)
 {
-    size_t before = out->len;
-    char id[24];
-    snprintf(id, sizeof id, "%s%08llx", d->prefix,
+    snprintf(ret, size, "%s%08llx", d->prefix,
              (unsigned long long)atomic_fetch_add(&d->counter, 1) & 0xffffffffu);
-    hl7_ack_for(raw, with, text, d->host.now(d->host.self), zone, spd_sv_from(id), out);
-    if (quirks & HL7_QUIRK_BARE_ACK) hl7_ack_bare(out, before);
-    count(d, with, out->len > before);
+    return spd_sv_from(ret);
+}
+
+/* Takes what j says of the peer and the message; first and second as of hl7_answer_write. */
+static void say(struct spd_door_hl7 *d, const struct job *j, enum spd_answer with, spd_sv text,
+                struct spd_str *first, struct spd_str *second)
+{
+    char id[24], id_2[24] = "";
+    struct hl7_answer a = {.answer = with,
+                           .text = text,
+                           .now = d->host.now(d->host.self),
+                           .zone = j->zone,
+                           .control_id = new_id(d, id, sizeof id),
+                           .response = j->response,
+                           .orders = j->orders,
+                           .kept = j->kept,
+                           .one = j->quirks & HL7_QUIRK_ONE_ANSWER,
+                           .bare = j->quirks & HL7_QUIRK_BARE_ACK};
+    if (j->response) a.control_id_2 = new_id(d, id_2, sizeof id_2);
+    hl7_answer_write(j->envelope->raw, &a, first, second);
+    count(d, with, first->len > 0);
 }
 
 static void answer(struct job *j, enum spd_answer with, spd_sv text)
 {
-    struct spd_str out = SPD_STR_INIT(ACK_MAX);
-    acknowledge(j->from->door, j->envelope->raw, with, text, j->zone, j->quirks, &out);
-    text = spd_str_ok(&out) ? spd_str_sv(&out) : SPD_SV_NONE;
-    if (spd_writer_more(j->from->door->host.writer))
-        spd_mllp_answer_more(j->mllp, j->ticket, text, j->quirks);
+    struct spd_str first = SPD_STR_INIT(j->response ? RESPONSE_MAX : ACK_MAX),
+                   second = SPD_STR_INIT(RESPONSE_MAX);
+    say(j->from->door, j, with, text, &first, &second);
+    spd_sv one = spd_str_ok(&first) ? spd_str_sv(&first) : SPD_SV_NONE;
+    if (second.len && spd_str_ok(&second))
+        spd_mllp_answer_both(j->mllp, j->ticket, one, spd_str_sv(&second), j->quirks);
+    else if (spd_writer_more(j->from->door->host.writer))
+        spd_mllp_answer_more(j->mllp, j->ticket, one, j->quirks);
     else
-        spd_mllp_answer_as(j->mllp, j->ticket, text, j->quirks);
-    spd_str_done(&out);
+        spd_mllp_answer_as(j->mllp, j->ticket, one, j->quirks);
+    spd_str_done(&first);
+    spd_str_done(&second);
+}
+
+/* What of the message its answer needs, while it is at hand; event: what it became. */
+static void read_for_answer(struct job *j, const struct spd_event *event, spd_sv charset,
+                            bool order_response, struct spd_arena *arena)
+{
+    const struct spd_message_event *m = event->type == SPD_EVENT_MESSAGE ? event->u.message : NULL;
+    j->response = hl7_response_read(j->envelope->raw, charset, order_response, arena);
+    j->charset = charset, j->order_response = order_response;
+    j->orders = !m || !m->silent;
+    j->kept = !m || !spd_sv_is(m->why, "unreadable");
 }
 
 static enum spd_answer answer_of(const struct spd_receipt *r, spd_sv *ret_text)
@@ -118,6 +152,8 @@ static bool park_instead(const struct job *failed)
     spd_desc_clone(&spd_message_event_desc, e, &said, arena);
     *j = *failed;
     j->parking = true, j->envelope = &e->message;
+    read_for_answer(j, &(struct spd_event){SPD_EVENT_MESSAGE, 0, {e}},
+                    spd_arena_dup(arena, failed->charset), failed->order_response, arena);
     rc = spd_writer_submit_arena(w, &(struct spd_event){SPD_EVENT_MESSAGE, 0, {e}}, arena,
                                  completed, j, j->mllp);
     if (rc) spd_arena_free(arena);
@@ -135,6 +171,7 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
         return;
     }
     if (rc) {
+        j->kept = false;
         answer(j, SPD_ANSWER_AE, SPD_SV("not stored, send again"));
         return;
     }
@@ -143,26 +180,6 @@ static void completed(void *ctx, enum spd_rc rc, const struct spd_receipt *recei
 }
 
 /* ---- the event ------------------------------------------------------------------------------- */
-static struct spd_message_in *envelope_of(struct spd_event *e)
-{
-    switch (e->type) {
-    case SPD_EVENT_ORDER:
-        return &e->u.order->message;
-    case SPD_EVENT_PATIENT:
-        return &e->u.patient->message;
-    case SPD_EVENT_APPOINTMENT:
-        return &e->u.appointment->message;
-    case SPD_EVENT_REPORT:
-        return &e->u.report->message;
-    case SPD_EVENT_RESULT:
-        return &e->u.result->message;
-    case SPD_EVENT_MESSAGE:
-        return &e->u.message->message;
-    default:
-        return NULL;
-    }
-}
-
 /* MSH-3 and MSH-4 as far as they can be read: they help to find the peer. */
 static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
 {
@@ -177,7 +194,7 @@ static void senders(spd_sv frame, spd_sv *ret_3, spd_sv *ret_4)
  * kept. */
 void spd_door_hl7_unlisted(struct spd_event *event, struct spd_arena *arena)
 {
-    struct spd_message_in *in = envelope_of(event);
+    struct spd_message_in *in = spd_event_message(event);
     struct spd_message_event *e;
     bool result = in && (spd_sv_starts(in->type, SPD_SV("ORU")) || event->type == SPD_EVENT_RESULT);
     if (!in || (event->type == SPD_EVENT_MESSAGE && in->answer == SPD_ANSWER_AR))
@@ -205,7 +222,7 @@ static struct spd_message_in *decode(struct spd_door_hl7 *d, spd_sv frame, bool 
     hl7_site_unref(o->map); /* a reload may have taken it away meanwhile */
     o->map = NULL;
     if (!listed) spd_door_hl7_unlisted(ret, arena);
-    return envelope_of(ret);
+    return spd_event_message(ret);
 }
 
 /* A site's own field map may be gone, with the words in it, before the event is applied. */
@@ -215,7 +232,7 @@ static struct spd_message_in *own(struct spd_event *event, struct spd_arena *are
     void *copy = spd_arena_must(arena, desc->size);
     spd_desc_clone(desc, copy, event->u.any, arena);
     event->u.any = copy;
-    return envelope_of(event);
+    return spd_event_message(event);
 }
 
 static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
@@ -257,6 +274,7 @@ static enum spd_rc on_frame(void *ctx, struct spd_mllp_ticket ticket,
                       .quirks = quirks};
     pthread_mutex_unlock(&d->starting);
     j->on_unusable = o.on_unusable ? o.on_unusable : SPD_ANSWER_AA;
+    read_for_answer(j, &event, o.charset, o.order_response, arena);
     rc = spd_writer_submit_arena(d->host.writer, &event, arena, completed, j, j->mllp);
     if (!rc && !listed) atomic_fetch_add(&d->unlisted, 1);
     if (!rc) return SPD_OK;
@@ -277,7 +295,8 @@ static void keep(void *ctx, const struct spd_receipt *r)
 }
 
 enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_hl7_who who,
-                              void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack)
+                              void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack,
+                              struct spd_str *response)
 {
     struct spd_arena *arena;
     struct hl7_map_options o = {0};
@@ -285,6 +304,7 @@ enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_h
     struct spd_message_event parked;
     struct spd_message_in *in;
     struct spd_door_hl7_said said = {0};
+    struct job j = {0};
     spd_sv msh_3, msh_4;
     bool listed;
     enum spd_rc rc;
@@ -297,6 +317,8 @@ enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_h
     senders(message, &msh_3, &msh_4);
     listed = who(ctx, msh_3, msh_4, arena, &o);
     in = decode(d, message, listed, &o, &event, arena);
+    j.envelope = in, j.zone = o.zone;
+    if (in) read_for_answer(&j, &event, o.charset, o.order_response, arena);
     rc = in ? spd_writer_call(d->host.writer, &event, keep, &said) : SPD_BUG;
     if (in && rc && rc != SPD_DENIED && !spd_rc_is_retryable(rc)) {
         unusable(in, o.on_unusable ? o.on_unusable : SPD_ANSWER_AA, &parked);
@@ -306,7 +328,7 @@ enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_h
     if (rc == SPD_AGAIN) atomic_fetch_add(&d->queue_full, 1);
     if (!rc) {
         if (!listed) atomic_fetch_add(&d->unlisted, 1);
-        acknowledge(d, message, said.answer, spd_sv_from(said.reason), o.zone, 0, ack);
+        say(d, &j, said.answer, spd_sv_from(said.reason), ack, response);
         *ret = said;
     }
     spd_arena_free(arena);

@@ -59,10 +59,12 @@ enum spd_rc spd_door_hl7_retune(struct spd_door_hl7 *d, size_t listener,
                                 const struct spd_mllp_options *options, struct spd_err *err);
 /* Takes one message, without MLLP's frame, exactly as a listener would, and waits for its commit.
  * OK: it is in, *ret holds, and the acknowledgement is appended to ack (nothing where the message
- * wants none). Else nothing was done: AGAIN the queue is full, DENIED it is being stopped,
+ * wants none), the application's own answer behind it, if both are asked for, to response. Else
+ * nothing was done: AGAIN the queue is full, DENIED it is being stopped,
  * otherwise it could not be committed. Thread-safe; not from the writer's thread. */
 enum spd_rc spd_door_hl7_take(struct spd_door_hl7 *d, spd_sv message, spd_door_hl7_who who,
-                              void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack);
+                              void *ctx, struct spd_door_hl7_said *ret, struct spd_str *ack,
+                              struct spd_str *response);
 /* Stops every listener: what was taken is answered first. Before the writer stops. */
 void spd_door_hl7_stop(struct spd_door_hl7 *d);
 int spd_door_hl7_port(const struct spd_door_hl7 *d, size_t listener); /* 0 beyond the last */

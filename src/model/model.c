@@ -79,6 +79,16 @@ const struct spd_desc *spd_event_desc(enum spd_event_type type)
     return (unsigned)type < SPD_EVENT_TYPE_N ? table[type] : NULL;
 }
 
+struct spd_message_in *spd_event_message(const struct spd_event *event)
+{
+    const struct spd_desc *d = spd_event_desc(event->type);
+    if (!d || !event->u.any) return NULL;
+    for (const struct spd_member *m = d->members(); m->name; m++)
+        if (m->kind == SPD_K_STRUCT && m->sub == &spd_message_in_desc)
+            return (struct spd_message_in *)(void *)((char *)event->u.any + m->offset);
+    return NULL;
+}
+
 enum spd_status spd_item_status(const struct spd_item *item)
 {
     if (item->report == SPD_REPORT_FINAL || item->report == SPD_REPORT_AMENDED)

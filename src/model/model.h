@@ -214,6 +214,9 @@ struct spd_event {
 };
 /* The description of an event type's payload; NULL for an unknown type. */
 const struct spd_desc *spd_event_desc(enum spd_event_type type);
+/* The envelope of an event that can come as a message; NULL for the other types. Found in the
+ * description, so that a new type needs no line of its own. */
+struct spd_message_in *spd_event_message(const struct spd_event *event);
 
 /* The API's status, derived from the four axes (domain §2). */
 enum spd_status spd_item_status(const struct spd_item *item);

@@ -234,12 +234,14 @@ static void wake(struct spd_mllp *m)
 }
 
 static void post(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer, bool as,
-                 unsigned quirks, bool more)
+                 unsigned quirks, bool more, spd_sv second)
 {
-    struct spd__posted *p = spd_must_malloc(sizeof *p + answer.len);
+    struct spd__posted *p = spd_must_malloc(sizeof *p + answer.len + second.len);
     p->ticket = ticket, p->as = as, p->quirks = quirks;
     p->answer = spd_sv_of((char *)(p + 1), answer.len);
     if (answer.len) memcpy(p + 1, answer.ptr, answer.len);
+    p->second = spd_sv_of((char *)(p + 1) + answer.len, second.len);
+    if (second.len) memcpy((char *)(p + 1) + answer.len, second.ptr, second.len);
     pthread_mutex_lock(&m->lock);
     *m->last_posted = p, m->last_posted = &p->next;
     if (!more && !m->woken) { /* under the lock: the thread cannot end between post and wake */
@@ -251,19 +253,25 @@ static void post(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answe
 
 void spd_mllp_answer(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer)
 {
-    post(m, ticket, answer, false, 0, false);
+    post(m, ticket, answer, false, 0, false, SPD_SV_NONE);
 }
 
 void spd_mllp_answer_as(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
                         unsigned quirks)
 {
-    post(m, ticket, answer, true, quirks, false);
+    post(m, ticket, answer, true, quirks, false, SPD_SV_NONE);
+}
+
+void spd_mllp_answer_both(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
+                          spd_sv second, unsigned quirks)
+{
+    post(m, ticket, answer, true, quirks, false, second);
 }
 
 void spd_mllp_answer_more(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
                           unsigned quirks)
 {
-    post(m, ticket, answer, true, quirks, true);
+    post(m, ticket, answer, true, quirks, true, SPD_SV_NONE);
 }
 
 void spd_mllp_wake(struct spd_mllp *m)

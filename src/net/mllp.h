@@ -81,6 +81,10 @@ void spd_mllp_answer_as(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_s
 void spd_mllp_answer_more(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
                           unsigned quirks);
 void spd_mllp_wake(struct spd_mllp *m);
+/* Two messages as the answer, each in a frame of its own, nothing between them; empty ones are left
+ * out. */
+void spd_mllp_answer_both(struct spd_mllp *m, struct spd_mllp_ticket ticket, spd_sv answer,
+                          spd_sv second, unsigned quirks);
 /* Stops accepting and reading, waits until every taken frame was answered and (at most 10 s) sent,
  * joins. */
 void spd_mllp_stop(struct spd_mllp *m); /* NULL is a no-op */

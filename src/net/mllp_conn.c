@@ -130,15 +130,16 @@ static bool advance(struct spd_mllp *m, struct spd__conn *c)
 void spd__conn_answer(struct spd_mllp *m, struct spd__conn *c, const struct spd__posted *p)
 {
     struct spd__slot *s = &c->slots[p->ticket.frame % m->o.pending_max];
+    bool next = p->ticket.frame == c->first; /* the usual case: straight out */
+    struct spd_str *to = next ? &c->out : &s->answer;
     enum spd_rc rc = SPD_OK;
     if (p->as) c->quirks = p->quirks;
-    if (p->ticket.frame == c->first) { /* the usual case: straight out */
-        if (p->answer.len) rc = hl7_frame_write_as(&c->out, p->answer, c->quirks);
+    if (p->answer.len) rc = hl7_frame_write_as(to, p->answer, c->quirks);
+    if (!rc && p->second.len) rc = hl7_frame_write_as(to, p->second, c->quirks);
+    if (next)
         c->first++;
-    } else {
-        if (p->answer.len) rc = hl7_frame_write_as(&s->answer, p->answer, c->quirks);
+    else
         s->done = true;
-    }
     if (rc) c->out.rc = rc; /* what cannot be framed cannot be answered: advance closes it */
     c->touched = true;
 }

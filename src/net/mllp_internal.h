@@ -46,7 +46,7 @@ struct spd__conn {
 struct spd__posted {
     struct spd__posted *next;
     struct spd_mllp_ticket ticket;
-    spd_sv answer; /* behind the struct */
+    spd_sv answer, second; /* behind the struct; second: a further message, framed by itself */
     bool as;       /* quirks were given */
     unsigned quirks;
 };

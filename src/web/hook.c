@@ -66,7 +66,7 @@ void spd_web_h_hl7(struct spd_web_req *r)
     struct spd_web_host *h = &r->web->host;
     struct spd_web_message m = {.rc = SPD_BUG};
     struct spd_web_from f = from(r);
-    struct spd_str ack = SPD_STR_INIT(64u << 10);
+    struct spd_str ack = SPD_STR_INIT(8u << 20), response = ack;
     if (!r->body.len) {
         spd_web_problem(r, 400, "bad_request", SPD_SV_NONE);
         return;
@@ -75,7 +75,7 @@ void spd_web_h_hl7(struct spd_web_req *r)
         spd_web_problem(r, 503, "busy", SPD_SV_NONE);
         return;
     }
-    h->message(h->self, spd_str_sv(&r->body), &f, &ack, &m);
+    h->message(h->self, spd_str_sv(&r->body), &f, &ack, &response, &m);
     if (m.rc == SPD_AGAIN || m.rc == SPD_DENIED) {
         spd_web_problem(r, 503, "busy", SPD_SV_NONE);
     } else if (m.rc) {
@@ -86,10 +86,12 @@ void spd_web_h_hl7(struct spd_web_req *r)
         spd_j_text(&r->out, "reason", spd_sv_from(m.reason));
         spd_j_int(&r->out, "revision", m.revision);
         spd_j_text_or_null(&r->out, "ack", readable(r, spd_str_sv(&ack)));
+        spd_j_text_or_null(&r->out, "response", readable(r, spd_str_sv(&response)));
         spd_j_close(&r->out, '}');
         spd_web_json_done(r, 200);
     }
     spd_str_done(&ack);
+    spd_str_done(&response);
 }
 
 /* "instances": how many, or which. */

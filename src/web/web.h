@@ -148,9 +148,10 @@ struct spd_web_host {
     const spd_sv *observe;
     size_t n_observe;
     /* One HL7 v2 message, not framed: the way of the MLLP door. Waits for the commit; appends the
-     * acknowledgement (nothing where none is wanted). NULL: no such door. */
+     * acknowledgement (nothing where none is wanted), and to response what the application says
+     * behind it where both are asked for. NULL: no such door. */
     void (*message)(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack,
-                    struct spd_web_message *ret);
+                    struct spd_str *response, struct spd_web_message *ret);
     /* observe and n_observe, asked for every time, since a reload changes it: appends the strings of a JSON array,
      * without brackets. NULL: observe. */
     void (*observing)(void *self, struct spd_str *out);

@@ -45,6 +45,32 @@ static void check_out(spd_sv source, const struct spd_patient *patient,
     spd_str_done(&s);
 }
 
+/* What goes back holds segments of ours alone, each begun by us. */
+static void check_answer(spd_sv bytes, enum spd_answer with, struct spd_arena *arena)
+{
+    static const char *const known[] = {"MSA", "ERR", "NTE", "PID", "ORC", "OBR", "IPC"};
+    struct spd_str said[] = {SPD_STR_INIT(1 << 24), SPD_STR_INIT(1 << 24)};
+    struct hl7_answer a = {.answer = with,
+                           .text = SPD_SV("no\rORC|OK"),
+                           .control_id = SPD_SV("1"),
+                           .control_id_2 = SPD_SV("2"),
+                           .response = hl7_response_read(bytes, SPD_SV_NONE, true, arena),
+                           .orders = true,
+                           .kept = true};
+    hl7_answer_write(bytes, &a, &said[0], &said[1]);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < said[i].len; k++) {
+            bool ours = k + 1 == said[i].len;
+            unsigned char c = (unsigned char)said[i].ptr[k];
+            if (c == '\n' || c == 0x0b || c == 0x1c) abort();
+            for (size_t n = 0; c == '\r' && n < sizeof known / sizeof *known; n++)
+                ours |= !strncmp(said[i].ptr + k + 1, known[n], 3);
+            if (c == '\r' && !ours) abort();
+        }
+        spd_str_done(&said[i]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spd_arena *arena = spd_arena_new((size_t)1 << 28);
@@ -73,6 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < s.len; i++)
         ends += s.ptr[i] == '\r' || s.ptr[i] == '\n';
     if (ends > 3) abort();
+    spd_str_clear(&s);
+    check_answer(bytes, size % 3 ? SPD_ANSWER_AA : SPD_ANSWER_AR, arena);
     spd_str_done(&s);
     spd_arena_free(arena);
     return 0;

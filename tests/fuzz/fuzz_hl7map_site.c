@@ -74,7 +74,7 @@ static void read_message(const struct hl7_site *map, spd_sv message, unsigned ro
     struct spd_str s = SPD_STR_INIT(1 << 26);
     hl7_map_in(message, &o, &e, arena);
     hl7_site_unref(map); /* as after a reload: the event may not look into it */
-    if (!hl7_map_envelope(&e)) abort();
+    if (!spd_event_message(&e)) abort();
     spd_desc_json(spd_event_desc(e.type), e.u.any, &s);
     if (!spd_str_ok(&s) || !spd_sv_is_utf8(spd_str_sv(&s))) abort();
     if (e.type == SPD_EVENT_RESULT) {

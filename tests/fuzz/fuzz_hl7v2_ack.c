@@ -16,6 +16,23 @@ static void judge(const struct spd_str *out)
     if (out->len && (ends < 2 || ends > 3)) abort();
 }
 
+/* Two answers at most; the second only behind an acceptance; an application's own one says so in
+ * MSH-9 and copies MSH-18. */
+static void judge_both(const struct hl7_msg *m, struct hl7_ack a, uint8_t how)
+{
+    struct hl7_asked asked = hl7_asked(m, a.severity, how & 64, how & 128);
+    struct spd_str out = SPD_STR_INIT(1 << 22);
+    if (asked.accept && asked.application && asked.accept != 'A') abort();
+    if (asked.accept && asked.application && !(how & 64)) abort();
+    if (!asked.application) return;
+    a.severity = asked.application, a.type = "ORR", a.trigger = "O02";
+    if (m) a.charset = hl7_field(m, &m->segs[0], 18).raw;
+    hl7_ack_put(m, &a, 'A', &out);
+    judge(&out);
+    if (!out.len) abort();
+    spd_str_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spd_str out = SPD_STR_INIT(1 << 22);
@@ -31,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     known = !(data[0] & 32) && hl7_msg_header(&m, bytes, NULL) == SPD_OK;
     hl7_ack_write(known ? &m : NULL, &a, &out);
     judge(&out);
+    judge_both(known ? &m : NULL, a, data[0]);
     if (out.len) {
         struct hl7_msg said;
         size_t before = out.len;

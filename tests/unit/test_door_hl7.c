@@ -94,6 +94,8 @@ static bool peer(void *self, const struct spd_mllp_from *from, spd_sv msh_3, spd
     if (strcmp(from->address, "127.0.0.1") || !spd_sv_is(msh_3, "RIS")) return false;
     ret->peer = SPD_SV("ris");
     ret->orders = ret->adt = ret->reports = true;
+    ret->order_response = spd_sv_is(msh_4, "ORR");
+    if (spd_sv_is(msh_4, "ONE")) *ret_quirks = HL7_QUIRK_ONE_ANSWER;
     return true;
 }
 
@@ -236,17 +238,18 @@ static void handed_in(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct host h;
-        struct spd_str ack = SPD_STR_INIT(4096);
+        struct spd_str ack = SPD_STR_INIT(4096), response = ack;
         struct spd_door_hl7_said said = {0};
         start(&h);
         h.rc = table[i].rc, h.answer = table[i].answer;
-        enum spd_rc rc = spd_door_hl7_take(h.door, spd_sv_from(table[i].message), over_http, &h, &said, &ack);
+        enum spd_rc rc = spd_door_hl7_take(h.door, spd_sv_from(table[i].message), over_http, &h, &said, &ack, &response);
         if (rc != table[i].want) fail_msg("%s: %s", table[i].name, spd_rc_name(rc));
         if (!strstr(ack.ptr ? ack.ptr : "", table[i].msa)) fail_msg("%s: answered %s", table[i].name, ack.ptr);
         pthread_mutex_lock(&h.lock);
         if (h.type != table[i].type) fail_msg("%s: event %s", table[i].name, spd_event_type_names[h.type]);
         if (table[i].why && strcmp(h.why, table[i].why)) fail_msg("%s: why \"%s\"", table[i].name, h.why);
         pthread_mutex_unlock(&h.lock);
+        assert_null(response.ptr); /* original mode: one answer */
         if (rc) assert_null(ack.ptr);
         else assert_string_equal(said.reason, said.answer == SPD_ANSWER_AA ? "" : "because");
         spd_str_done(&ack);
@@ -291,8 +294,94 @@ static void a_pipeline(void **state)
     stop(&h);
 }
 
+/* An order that asks for both answers has them one behind the other, several in flight, in the order of the orders;
+ * in between stands what wants one, or comes from a peer that takes one. */
+#define ASKING(facility, type, number, asks)                                                                         \
+    "\x0bMSH|^~\\&|RIS|" facility "|SPOED|ZH|20261123021000||" type "|" number "|P|2.3.1|||" asks "\r"                 \
+    "PID|1||ZZ0000001^^^ZH||ZZCANARY^Test\rORC|NW|P" number "|F" number "||SC\r"                                      \
+    "OBR|1|||CTHERS^CT hersenen^L||||||||||||||A" number "||||||CT\r\x1c\r"
+static void both_answers_in_order(void **state)
+{
+    static const char sent[] = ASKING("ZH", "ORM^O01", "1", "AL|AL") ASKING("ZH", "ORM^O01", "2", "AL|NE")
+        ASKING("ZH", "ORM^O01", "3", "NE|AL") ASKING("ONE", "ORM^O01", "4", "AL|AL") ASKING("ORR", "ORM^O01", "5", "|")
+        ASKING("ZH", "ORM^O01", "6", "|") ASKING("ZH", "ACK^O01", "7", "|") ASKING("ZH", "ORM^O01", "8", "SU|SU")
+        ASKING("ZH", "ORM^O01", "9", "NE|NE") ASKING("ZH", "ORM^O01", "10", "AL|AL");
+    static const char *const want[] = {"ACK CA 1", "ORR AA 1", "ACK CA 2", "ORR AA 3",  "ACK CA 4",  "ORR AA 5",
+                                       "ACK AA 6", "ACK CA 8", "ORR AA 8", "ACK CA 10", "ORR AA 10"};
+    enum { N = sizeof want / sizeof *want };
+    struct host h;
+    char got[16384];
+    size_t n = 0, i = 0;
+    int fd;
+    (void)state;
+    start(&h);
+    h.answer = SPD_ANSWER_AA;
+    assert_int_equal(spd_net_connect("127.0.0.1", spd_door_hl7_port(h.door, 0), SPD_SEC(5), &fd, NULL), SPD_OK);
+    assert_int_equal(send(fd, sent, sizeof sent - 1, MSG_NOSIGNAL), (ssize_t)(sizeof sent - 1));
+    shutdown(fd, SHUT_WR); /* all that is owed comes, and then the end */
+    for (ssize_t k; n < sizeof got - 1 && (k = recv(fd, got + n, sizeof got - 1 - n, 0)) > 0;)
+        n += (size_t)k;
+    got[n] = 0;
+    for (char *at = got, *end; (end = strstr(at, "\x1c\r")) && i <= N; at = end + 2, i++) {
+        char said[64];
+        *end = 0;
+        assert_int_equal(*at, 0x0b);
+        bool orr = strstr(at, "|ORR^O02|");
+        snprintf(said, sizeof said, "%s %.2s %.*s", orr ? "ORR" : "ACK", strstr(at, "\rMSA|") + 5,
+                 (int)strcspn(strstr(at, "\rMSA|") + 8, "\r"), strstr(at, "\rMSA|") + 8);
+        if (i == N || strcmp(said, want[i])) fail_msg("answer %zu: %s", i, said);
+        assert_true(orr == !!strstr(at, "\rORC|OK|P"));
+    }
+    assert_int_equal(i, N);
+    assert_int_equal(spd_door_hl7_stats(h.door).aa, 8);
+    assert_int_equal(spd_door_hl7_stats(h.door).silent, 2);
+    close(fd);
+    stop(&h);
+}
+
+/* Over HTTP the two stand apart; an order that can never be applied is answered by its parking. */
+static void both_answers_handed_in(void **state)
+{
+    static const struct {
+        const char *name;
+        enum spd_rc rc;
+        enum spd_answer answer;
+        const char *ack, *response;
+    } table[] = {{"taken", SPD_OK, SPD_ANSWER_AA, "\rMSA|CA|1\r", "\rORC|OK|P1|F1\r"},
+                 {"turned down", SPD_OK, SPD_ANSWER_AR, "\rMSA|CA|1\r", "\rORC|UA|P1|F1|||||||||||||^because\r"},
+                 {"parked", SPD_BUG, SPD_ANSWER_AA, "\rMSA|CA|1\r", "\rORC|OK|P1|F1\r"}};
+    static const char framed[] = ASKING("ZH", "ORM^O01", "1", "AL|AL");
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct host h;
+        struct spd_str ack = SPD_STR_INIT(4096), response = ack;
+        struct spd_door_hl7_said said = {0};
+        start(&h);
+        h.rc = table[i].rc, h.answer = table[i].answer;
+        assert_int_equal(spd_door_hl7_take(h.door, spd_sv_of(framed + 1, sizeof framed - 4), over_http, &h, &said, &ack,
+                                           &response),
+                         SPD_OK);
+        if (!ack.len || !strstr(ack.ptr, table[i].ack) || !response.len || !strstr(response.ptr, table[i].response))
+            fail_msg("%s: %s and %s", table[i].name, ack.ptr, response.ptr);
+        spd_str_done(&ack), spd_str_done(&response);
+        stop(&h);
+    }
+    /* and over MLLP, where the parking has an arena of its own */
+    struct host h;
+    char got[4096] = "";
+    start(&h);
+    h.rc = SPD_BUG, h.answer = SPD_ANSWER_AA;
+    char one[sizeof framed];
+    snprintf(one, sizeof one, "%.*s", (int)(sizeof framed - 4), framed + 1);
+    memcpy(strstr(one, "AL|AL"), "NE|AL", 5);
+    ask(&h, one, got, sizeof got);
+    if (!strstr(got, "|ORR^O02|") || !strstr(got, "\rORC|OK|P1|F1\r")) fail_msg("parked: %s", got);
+    stop(&h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(quirks_go_with_the_peer), cmocka_unit_test(handed_in), cmocka_unit_test(a_pipeline)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(quirks_go_with_the_peer), cmocka_unit_test(handed_in), cmocka_unit_test(a_pipeline),
+                                       cmocka_unit_test(both_answers_in_order), cmocka_unit_test(both_answers_handed_in)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static const char *note(const struct spd_order_in *o)
 /* One line of the table as the map sees it. */
 static void line_of(const char *file, struct spd_event *e, struct spd_str *out)
 {
-    const struct spd_message_in *m = hl7_map_envelope(e);
+    const struct spd_message_in *m = spd_event_message(e);
     size_t n = e->type == SPD_EVENT_ORDER ? e->u.order->orders.n : 0, items = 0;
     for (size_t i = 0; i < n; i++) items += !e->u.order->orders.v[i].known_only;
     spd_str_addf(out, "%s\t%s\t%zu", file, spd_enum_name(spd_answer_names, m->answer), items);
@@ -148,7 +148,7 @@ static void one_event(const char *file, void *ctx)
     struct spd_event e = {0};
     struct spd_str ack = SPD_STR_INIT(1 << 20);
     map_file(name, &e, arena);
-    const struct spd_message_in *m = hl7_map_envelope(&e);
+    const struct spd_message_in *m = spd_event_message(&e);
     assert_non_null(m);
     assert_true(m->answer == SPD_ANSWER_AA || m->answer == SPD_ANSWER_AR);
     assert_int_equal(m->hash.len, 64);
@@ -184,7 +184,7 @@ static void print_one(const char *file, void *ctx)
     struct spd_str s = SPD_STR_INIT(1 << 16);
     map_file(name, &e, arena);
     line_of(name, &e, &s);
-    spd_sv type = hl7_map_envelope(&e)->type;
+    spd_sv type = spd_event_message(&e)->type;
     printf("%s\t# %.*s %s\n", s.ptr, SPD_SV_ARG(type),
            e.type == SPD_EVENT_MESSAGE ? "" : spd_enum_name(spd_event_type_names, (int)e.type));
     spd_str_done(&s);

@@ -91,7 +91,7 @@ static void read_peer(const char *dir, struct hl7_map_options *o, struct hl7_sta
 static char *event_text(struct spd_event *e)
 {
     struct spd_str s = SPD_STR_INIT(1 << 20);
-    struct spd_message_in *m = hl7_map_envelope(e);
+    struct spd_message_in *m = spd_event_message(e);
     m->raw = SPD_SV_NONE;
     spd_str_addf(
         &s, "{\"event\": \"%s\", \"payload\": ", spd_enum_name(spd_event_type_names, (int)e->type));
@@ -135,7 +135,7 @@ static bool run_case(const char *name)
         fail_msg("%s: %s", err.place, err.text);
     hl7_map_in(in.text, &o, &e, arena);
     hl7_site_unref(o.map); /* nothing of the map may be in the event */
-    assert_true(spd_sv_eq(hl7_map_envelope(&e)->raw, in.text));
+    assert_true(spd_sv_eq(spd_event_message(&e)->raw, in.text));
     char *got = event_text(&e);
     snprintf(path, sizeof path, "%s/expect.json", dir);
     if (bless) {

@@ -58,8 +58,11 @@ static void answers_as_the_table_says(void **state)
         struct hl7_msg m;
         struct spd_str out = SPD_STR_INIT(10000);
         bool known = hl7_msg_header(&m, spd_sv_from(rows[i].message), NULL) == SPD_OK;
-        struct hl7_ack a = {rows[i].severity,  spd_sv_from(rows[i].text), SPD_SV_NONE,
-                            SPD_SV("PID^1^3"), SPD_SV("20260101"),        SPD_SV("C1")};
+        struct hl7_ack a = {.severity = rows[i].severity,
+                            .text = spd_sv_from(rows[i].text),
+                            .location = SPD_SV("PID^1^3"),
+                            .time = SPD_SV("20260101"),
+                            .control_id = SPD_SV("C1")};
         hl7_ack_write(known ? &m : NULL, &a, &out);
         if (!spd_sv_is(spd_str_sv(&out), rows[i].want))
             fail_msg("%s:\n%s", rows[i].name, out.ptr ? out.ptr : "(nothing)");
@@ -151,8 +154,10 @@ static void nothing_can_be_smuggled_in(void **state)
         }
         if (hl7_msg_header(&m, spd_sv_of(buf, sizeof buf - 1), NULL) != SPD_OK) continue;
         struct spd_str out = SPD_STR_INIT(10000);
-        struct hl7_ack a = {'R',         SPD_SV("x\rPID|1"), SPD_SV_NONE,
-                            SPD_SV_NONE, SPD_SV("1"),        SPD_SV("2")};
+        struct hl7_ack a = {.severity = 'R',
+                            .text = SPD_SV("x\rPID|1"),
+                            .time = SPD_SV("1"),
+                            .control_id = SPD_SV("2")};
         hl7_ack_write(&m, &a, &out);
         size_t cr = 0;
         for (size_t k = 0; k < out.len; k++)

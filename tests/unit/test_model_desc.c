@@ -284,11 +284,47 @@ static void test_status(void **state)
     }
 }
 
+/* Whatever comes as a message has its envelope found, also of a type that is added one day. */
+static void test_envelopes(void **state)
+{
+    static const enum spd_event_type with[] = {SPD_EVENT_ORDER,  SPD_EVENT_PATIENT,
+                                               SPD_EVENT_REPORT, SPD_EVENT_MESSAGE,
+                                               SPD_EVENT_RESULT, SPD_EVENT_STUDY,
+                                               SPD_EVENT_STEP,   SPD_EVENT_APPOINTMENT};
+    size_t found = 0;
+    (void)state;
+    for (int type = SPD_EVENT_TYPE_UNSET; type <= SPD_EVENT_TYPE_N; type++) {
+        const struct spd_desc *d = spd_event_desc((enum spd_event_type)type);
+        struct spd_arena *arena = spd_arena_new(1 << 16);
+        struct spd_event e = {(enum spd_event_type)type, 0, {NULL}};
+        bool named = false, wanted = false;
+        assert_null(spd_event_message(&e)); /* no payload yet */
+        e.u.any = d ? spd_arena_must(arena, d->size) : arena;
+        for (const struct spd_member *m = d ? d->members() : NULL; m && m->name; m++)
+            named |= !strcmp(m->name, "message") && m->kind == SPD_K_STRUCT;
+        for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+            wanted |= (int)with[i] == type;
+        struct spd_message_in *in = spd_event_message(&e);
+        if ((in != NULL) != named || (wanted && !in))
+            fail_msg("%s: %s", spd_enum_name(spd_event_type_names, type), in ? "found" : "missing");
+        if (in) {
+            in->peer = SPD_SV("ris"), found++;
+            assert_true((char *)in >= (char *)e.u.any &&
+                        (char *)(in + 1) <= (char *)e.u.any + d->size);
+        }
+        if (type == SPD_EVENT_ORDER) assert_true(spd_sv_is(e.u.order->message.peer, "ris"));
+        if (type == SPD_EVENT_STEP) assert_true(spd_sv_is(e.u.step->message.peer, "ris"));
+        spd_arena_free(arena);
+    }
+    assert_true(found >= sizeof with / sizeof *with);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips), cmocka_unit_test(test_clone_owns),
         cmocka_unit_test(test_differences), cmocka_unit_test(test_unknown_tags),
-        cmocka_unit_test(test_damage),      cmocka_unit_test(test_status)};
+        cmocka_unit_test(test_damage),      cmocka_unit_test(test_status),
+        cmocka_unit_test(test_envelopes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
