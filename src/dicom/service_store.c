@@ -94,7 +94,8 @@ enum spd_pdv spd_service_store(struct spd_service *s, struct spd_command *c)
         spd_sv why = SPD_SV_NONE;
         if (misnamed)
             why = SPD_SV("SOP Class or Instance UID of the request");
-        else if (spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena, &err))
+        else if (spd_dcm_parse_dataset(spd_str_sv(&data), spd_sv_from(transfer), &d, s->arena,
+                                       &err))
             why = spd_arena_printf(s->arena, "%s: %s", err.place, err.text);
         else {
             spd_sr_doc_build(&d, &tree, s->arena);
