@@ -148,6 +148,7 @@ enum hl7_no hl7_read_report(struct hl7_read *r, struct spd_report_event *ret)
     if (!n) return HL7_NO_ORDER;
     if (!ours) return HL7_NO_NOT_FOR_US;
     if (pid == r->m->n_segs) return HL7_NO_PATIENT;
+    if (hl7_groups_left(r->m, groups, n, true)) return HL7_NO_MORE;
     if (!ret->reports.n) return HL7_NO_IDENTIFIER;
     hl7_read_patient(r, &r->m->segs[pid], &ret->patient);
     hl7_report_text(r, ret);
