@@ -54,7 +54,7 @@ static const struct {
      SPD_ANSWER_AA, "", OUT("ORR^O02", "2.3", "||||||BIG-5\rMSA|AA|77\r") "PID|1||ZZ1||ZZ\xb3\x5c\rORC|OK|P\xa4\x7c|F1\r", "",
      .always = true},
     {"its own delimiters", "MSH$*+!%$RIS$$$$1$$ORM*O01$77$P$2.3\rPID$1$$Z*1\rORC$NW$P*1$F\r", SPD_ANSWER_AR, "a$b",
-     "MSH$*+!%$$$RIS$$19700101000000+0000$$ORR*O02$C1$P$2.3\rMSA$AR$77$a!F!b\rPID$1$$Z*1\rORC$UA$P*1$F$$$$$$$$$$$$$*a!F!b\r", "",
+     "MSH$*+!%$$$RIS$$19700101000000!R!0000$$ORR*O02$C1$P$2.3\rMSA$AR$77$a!F!b\rPID$1$$Z*1\rORC$UA$P*1$F$$$$$$$$$$$$$*a!F!b\r", "",
      .always = true},
     {"LF as segment end", "MSH|^~\\&|RIS|ZH|SPOED|RAD|1||ORM^O01|77|P|2.3\nPID|1\nORC|NW|P1\n", SPD_ANSWER_AA, "",
      OUT("ORR^O02", "2.3", "\rMSA|AA|77\r") "PID|1\rORC|OK|P1|\r", "", .always = true},
