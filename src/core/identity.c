@@ -197,6 +197,25 @@ enum spd_rc spd_item_take_patient(struct spd_tx *tx, struct spd_item *item,
     return own->ids.n > had ? spd_item_identify(tx, item) : SPD_OK;
 }
 
+/* Adds the numbers that became this one, up to the limit: a number that a hundred thousand others
+ * became is a mistake somewhere, and must not hold up everyone. */
+static enum spd_rc became(struct spd_tx *tx, const struct spd_cx *to, struct spd_seq *ret)
+{
+    const spd_sv key = spd_key_cx(tx->a, to);
+    int64_t ids[CHAIN], after = 0;
+    size_t n;
+    do {
+        TRY(spd_store_find(tx->st, SPD_KEY_MERGE_TO, key, after, ids, CHAIN, &n, tx->err));
+        for (size_t k = 0; k < n && ret->n < CHAIN * 4; k++) {
+            struct spd_merge m;
+            TRY(spd_get_merge(tx->st, ids[k], &m, tx->a, tx->err));
+            if (!m.undone && !limited(&m)) add_cx(tx, ret, &m.from);
+            after = ids[k];
+        }
+    } while (n == CHAIN && ret->n < CHAIN * 4);
+    return SPD_OK;
+}
+
 /* Every number that means this patient: what these became, and all that became one of those. */
 enum spd_rc spd_patient_class(struct spd_tx *tx, const struct spd_patient *p, struct spd_seq *ret)
 {
@@ -205,17 +224,8 @@ enum spd_rc spd_patient_class(struct spd_tx *tx, const struct spd_patient *p, st
     TRY(spd_patient_numbers(tx, p, &x));
     for (size_t i = 0; i < x.ids.n; i++)
         add_cx(tx, ret, &x.ids.v[i]);
-    for (size_t i = 0; i < ret->n && tx->core->next_id[SPD_T_MERGE] > 1; i++) {
-        int64_t *ids;
-        size_t n;
-        TRY(spd_tx_find(tx, SPD_KEY_MERGE_TO, spd_key_cx(tx->a, &((struct spd_cx *)ret->v)[i]),
-                        &ids, &n));
-        for (size_t k = 0; k < n && ret->n < CHAIN * 4; k++) {
-            struct spd_merge m;
-            TRY(spd_get_merge(tx->st, ids[k], &m, tx->a, tx->err));
-            if (!m.undone && !limited(&m)) add_cx(tx, ret, &m.from);
-        }
-    }
+    for (size_t i = 0; i < ret->n && tx->core->next_id[SPD_T_MERGE] > 1; i++)
+        TRY(became(tx, &((const struct spd_cx *)ret->v)[i], ret));
     return SPD_OK;
 }
 
