@@ -6,6 +6,8 @@ import re
 from brain import DATA
 
 HL7 = os.path.join(DATA, "hl7v2")
+# Never answered in their turn: ACK, ORR, RSP and what else is an answer itself.
+ANSWERS = re.compile(rb"(ACK|MCF|OR[ADFGILNPRSX]|RR[ADEGI]|RSP|RTB|SRR)\b")
 
 
 def message_of(path):
@@ -19,7 +21,7 @@ def answered_as(message, verdict):
     """The code that this sender gets for AA or AR (standard mode, or what MSH-15 and MSH-16 ask for); "" none."""
     head = message.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").replace(b"\n", b"\r").split(b"\r")[0]
     f = [b"MSH", head[3:4]] + head.split(head[3:4] or b"|")[1:] + [b""] * 20
-    if not message.strip() or re.match(rb"ACK\b", f[9]):
+    if not message.strip() or ANSWERS.match(f[9]):
         return ""
     if head[3:4] in f[2] or len(set(f[2])) < len(f[2]):
         return verdict  # its delimiters cannot be told apart: nor can what it asks for

@@ -116,6 +116,7 @@ static const struct {
     {"lf_between_frames", "\x0bMSH\r\x1c\r\n", B("\x0bMSH1\x1c\r\n"), "MSH1|", SPD_AGAIN},
     {"keep_alive_frames", "\x0bMSH\r\x1c\r", B("\x0b\x1c\r\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
     {"bare_ack", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
+    {"one_answer", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c\r"), "MSH1|", SPD_AGAIN},
     {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0b\x1c\r\x0bMSH1\x1c\r\x0bMSH2\x1c\r"), "MSH1|MSH2|",
      SPD_AGAIN},
     {"strict_frames", "\x0bMSH\r\x1c\r", B("\x0bMSH1\x1c"), "", SPD_AGAIN},
