@@ -15,6 +15,7 @@
 struct dicom {
     const struct spd_channel_config *config;
     struct spd_scu_to to;
+    bool reached; /* the last association was made */
 };
 struct kind;
 struct prepared { /* what build makes of a row */
@@ -70,6 +71,7 @@ static enum spd_rc run_result(struct dicom *self, const struct spd_delivery *d,
                                                {abstract, "1.2.840.10008.1.2", false}};
     struct spd_scu *scu;
     enum spd_rc rc = spd_scu_open(self->config->dicom_program, &self->to, contexts, 2, &scu, err);
+    self->reached = rc == SPD_OK;
     if (rc) return rc;
     rc = spd_scu_store(scu, p->sop_class, p->sop_uid, SPD_SV_NONE,
                        d->row.kind == SPD_OUTBOX_SUMMARY ? d->row.payload : d->source_raw,
@@ -204,7 +206,7 @@ static enum spd_outcome dicom_send(void *self, const struct spd_delivery *d,
     enum spd_rc rc = p.kind->run(self, d, &p, &status, &comment, arena, &err);
     if (rc) {
         ret->detail = spd_arena_printf(arena, "%s: %s", err.place, err.text);
-        return SPD_OUTCOME_TEMPORARY;
+        return ((struct dicom *)self)->reached ? SPD_OUTCOME_TEMPORARY : SPD_OUTCOME_UNREACHED;
     }
     ret->detail = spd_arena_printf(arena, "status %04X", status);
     ret->answer = spd_arena_printf(arena, "%04X %.*s", status, SPD_SV_ARG(comment));

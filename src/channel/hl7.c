@@ -220,8 +220,8 @@ static enum spd_outcome judge(struct hl7 *h, const struct spd_delivery *d, struc
     if (spd_sv_is(code, "AR") || spd_sv_is(code, "CR")) return SPD_OUTCOME_PERMANENT;
     if (spd_sv_is(code, "AE") || spd_sv_is(code, "CE")) {
         ret->detail = spd_arena_printf(arena, "%.*s, try %lld of %d", SPD_SV_ARG(ret->detail),
-                                       (long long)d->row.attempts, tries);
-        return d->row.attempts >= tries ? SPD_OUTCOME_PERMANENT : SPD_OUTCOME_TEMPORARY;
+                                       (long long)(d->row.attempts - d->row.unreached), tries);
+        return d->row.attempts - d->row.unreached >= tries ? SPD_OUTCOME_PERMANENT : SPD_OUTCOME_TEMPORARY;
     }
     disconnect(h);
     ret->detail = SPD_SV("an answer without a known MSA-1");
@@ -281,7 +281,7 @@ static enum spd_outcome hl7_send(void *self, const struct spd_delivery *d, struc
     if (hl7_build(self, d, ret, arena)) return SPD_OUTCOME_PERMANENT;
     rc = exchange(h, ret, arena, &err);
     if (rc == SPD_OK) outcome = judge(h, d, ret, arena);
-    else if (rc == SPD_AGAIN || rc == SPD_DENIED) outcome = SPD_OUTCOME_TEMPORARY;
+    else if (rc == SPD_AGAIN || rc == SPD_DENIED) outcome = SPD_OUTCOME_UNREACHED;
     else if (rc == SPD_INVALID) outcome = SPD_OUTCOME_PERMANENT;
     if (rc) ret->detail = spd_arena_dup(arena, spd_sv_from(err.text));
     if (outcome == SPD_OUTCOME_ACCEPTED && h->config->ack == 1) outcome = second_answer(h, d, ret, arena);

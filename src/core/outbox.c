@@ -131,6 +131,14 @@ static int64_t attempts_allowed(enum spd_outbox_kind kind)
     return (unsigned)kind < SPD_OUTBOX_KIND_N && allowed[kind] ? allowed[kind] : 5;
 }
 
+/* A destination that is down loses nothing by waiting: these rows stay queued until it is there again. A
+ * report or a page has a person waiting behind it, a subscriber asks by itself: those go on without. */
+static bool waits_for_it(enum spd_outbox_kind kind)
+{
+    return kind == SPD_OUTBOX_PRIORITY || kind == SPD_OUTBOX_ALERT || kind == SPD_OUTBOX_RESULT ||
+           kind == SPD_OUTBOX_SUMMARY;
+}
+
 const struct spd_destination *spd_destination_of(const struct spd_tx *tx, spd_sv name)
 {
     const struct spd_settings *s = &tx->core->rules->settings;
@@ -214,7 +222,7 @@ static enum spd_rc take(struct spd_tx *tx, int64_t id, spd_usec lease, struct sp
     }
     TRY(group_blocked(tx, &old, &until));
     if (until) return sleep_until(tx, &old, until, ret_moved);
-    if (old.accepted && old.attempts >= attempts_allowed((enum spd_outbox_kind)old.kind)) {
+    if (old.accepted && old.attempts - old.unreached >= attempts_allowed((enum spd_outbox_kind)old.kind)) {
         *ret_moved = true;
         return give_up(tx, &old);
     }
@@ -362,8 +370,10 @@ static enum spd_rc settle(struct spd_tx *tx, const struct spd_outbox *old,
     TRY(log_sent(tx, &row, e, &row.message));
     row.error = ok ? SPD_SV_NONE : e->detail;
     row.lease_until = row.accepted = row.ack = 0;
+    if (e->outcome == SPD_OUTCOME_UNREACHED && waits_for_it((enum spd_outbox_kind)row.kind))
+        row.unreached++;
     final = ok || seen || e->outcome == SPD_OUTCOME_PERMANENT ||
-            row.attempts >= attempts_allowed((enum spd_outbox_kind)row.kind);
+            row.attempts - row.unreached >= attempts_allowed((enum spd_outbox_kind)row.kind);
     if (final) {
         row.state = ok ? SPD_OUTBOX_DONE : seen ? SPD_OUTBOX_OBSERVED : SPD_OUTBOX_DEAD;
         row.done_at = tx->now, row.due = 0;
@@ -398,8 +408,8 @@ static void by_ack(const struct spd_tx *tx, const struct spd_outbox *row, enum s
     int64_t tries = d && d->tries ? d->tries : 5;
     bool again = ack == SPD_ANSWER_AE || ack == SPD_ANSWER_CE;
     ret->outcome = ack == SPD_ANSWER_AA             ? SPD_OUTCOME_OK
-                   : again && row->attempts < tries ? SPD_OUTCOME_TEMPORARY
-                                                    : SPD_OUTCOME_PERMANENT;
+                   : again && row->attempts - row->unreached < tries ? SPD_OUTCOME_TEMPORARY
+                                                                     : SPD_OUTCOME_PERMANENT;
     ret->detail = spd_sv_from(spd_enum_name(spd_answer_names, (int)ack));
 }
 

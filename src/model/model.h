@@ -52,7 +52,8 @@
 #define SPD_ENUM_OUTCOME(X) /* of a delivery; 0 = not yet */                                       \
     X(OUTCOME_OK, "ok") X(OUTCOME_TEMPORARY, "temporary") X(OUTCOME_PERMANENT, "permanent")        \
     X(OUTCOME_UNKNOWN, "unknown") X(OUTCOME_OBSERVED, "observed") X(OUTCOME_SENDING, "sending") \
-    X(OUTCOME_ACCEPTED, "accepted") /* CA: its application has still to say */
+    X(OUTCOME_ACCEPTED, "accepted") /* CA: its application has still to say */                      \
+    X(OUTCOME_UNREACHED, "unreached") /* nobody there: nothing was sent */
 #define SPD_ENUM_PAGE_KIND(X)                                                                      \
     X(PAGE_ALERT, "alert") X(PAGE_CORRECTION, "correction") X(PAGE_NOTICE, "notice")
 #define SPD_ENUM_ALERT_PHASE(X) /* what is told of an alert */                                      \

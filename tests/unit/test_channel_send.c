@@ -260,7 +260,7 @@ static void hl7_outcomes(void **state)
     }
     peer_stop(&p);
     struct spd_delivery d = priority("M99", 1);
-    check("nobody listens", bench_send(&b, &d), SPD_OUTCOME_TEMPORARY, b.said.detail);
+    check("nobody listens", bench_send(&b, &d), SPD_OUTCOME_UNREACHED, b.said.detail);
     d.source_raw = SPD_SV_NONE;
     check("no source message", bench_send(&b, &d), SPD_OUTCOME_PERMANENT, b.said.detail);
     d = page_to("", 1);

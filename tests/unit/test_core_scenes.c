@@ -867,6 +867,26 @@ static void rows_of_one_order_go_one_by_one(void **state)
     assert_int_equal(due_rows(w), 0);
 }
 
+/* A night without the RIS: the priority waits for it; a report has a person behind it and comes back. */
+static void a_destination_that_is_down_loses_nothing(void **state)
+{
+    struct world *w = *state;
+    struct spd_outbox rows[8];
+    world_order(w, (struct order){.accession = "A1", .study = "1.2.1"});
+    world_result(w, (struct airesult){.sop = "1.5.5"});
+    world_deliver(w, "pager", SPD_OUTCOME_OK, rows, 8),
+        world_deliver(w, "mail", SPD_OUTCOME_OK, rows, 8);
+    for (int i = 0; i < 600; i++) { /* ten hours */
+        assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_UNREACHED, rows, 8), 1);
+        w->now += SPD_SEC(61);
+    }
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_TEMPORARY, rows, 8), 1); /* AE counts from here */
+    w->now += SPD_SEC(61);
+    assert_int_equal(world_deliver(w, "ris", SPD_OUTCOME_OK, rows, 8), 1);
+    assert_true(spd_sv_is(rows[0].wire, "S"));
+    assert_int_equal(rows[0].unreached, 600);
+}
+
 static void claims_are_leases(void **state)
 {
     struct world *w = *state;
@@ -1743,7 +1763,7 @@ int main(void)
         SCENE(positive_in_the_undo_time_holds_the_report_back),
         SCENE(unlisted_version_is_shadow),
         SCENE(claims_are_leases),
-        SCENE(rows_of_one_order_go_one_by_one),
+        SCENE(rows_of_one_order_go_one_by_one), SCENE(a_destination_that_is_down_loses_nothing),
         SCENE(a_change_of_rules_reaches_every_item),
         SCENE(lost_lease_is_sent_again_and_marked),
         SCENE(start_alone_sends_at_once_what_a_dead_brain_was_sending),
