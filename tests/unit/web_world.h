@@ -185,11 +185,11 @@ static void instance(void *self, spd_sv bytes, const struct spd_web_from *from,
              SPD_SV_ARG(from->ae_title));
 }
 
-static void message(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack, struct spd_str *response,
-                    struct spd_web_message *ret)
+static void message(void *self, spd_sv bytes, const struct spd_web_from *from, struct spd_str *ack,
+                    struct spd_str *response, struct spd_web_message *ret)
 {
-    (void)response;
     struct world *w = self;
+    (void)response;
     pthread_mutex_lock(&w->lock);
     ret->rc = w->instance_rc;
     pthread_mutex_unlock(&w->lock);
