@@ -27,19 +27,12 @@ static bool wanted(spd_sv condition, char severity)
     return spd_sv_ieq(condition, SPD_SV("SU")) && severity == 'A';
 }
 
-/* Does it answer a message: ACK, or any other that has an MSA behind its header (ORR, ORI, RSP …)?
- * Where only the header could be read, by its type. */
+/* An acknowledgement is never acknowledged. An application's answer (ORR, ORI, RSP …) that comes as a message of
+ * its own is one like any other: its sender waits for the transport's word, and would send it for ever. */
 static bool is_answer(const struct hl7_msg *m)
 {
-    static const char *const types[] = {"ACK", "MCF", "ORA", "ORD", "ORF", "ORG", "ORI",
-                                        "ORL", "ORN", "ORP", "ORR", "ORS", "ORX", "RRA",
-                                        "RRD", "RRE", "RRG", "RRI", "RSP", "RTB", "SRR"};
     spd_sv type = hl7_get(m, &m->segs[0], 9, 1, 1, 0).raw;
-    for (size_t i = 1; i < m->n_segs && i <= 3; i++)
-        if (hl7_seg_is(&m->segs[i], "MSA")) return true;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (spd_sv_is(type, types[i])) return true;
-    return false;
+    return spd_sv_is(type, "ACK") || spd_sv_is(type, "MCF");
 }
 
 struct hl7_asked hl7_asked(const struct hl7_msg *m, char severity, bool both, bool kept)

@@ -31,23 +31,29 @@ static struct spd_patient patient_of(const struct spd_performed_step *p)
     return patient;
 }
 
-/* Is the step of this item's patient? One that names nobody is believed of a listed peer. */
-static bool of_patient(const struct spd_performed_step *p, const struct spd_item *item)
+/* Is the step of this item's patient, directly or through a merge? One that names nobody is believed of a listed
+ * peer. */
+static enum spd_rc of_patient(struct spd_tx *tx, const struct spd_performed_step *p,
+                              const struct spd_item *item, bool *ret)
 {
     struct spd_patient patient = patient_of(p);
-    return patient.ids.n ? spd_patient_shares_id(&patient, &item->patient) : p->peer.len > 0;
+    *ret = p->peer.len > 0;
+    return patient.ids.n ? spd_item_is_of(tx, item, &patient, ret) : SPD_OK;
 }
 
 /* Since when the order need not be offered to a scanner: it is being acquired, or was. */
-static spd_usec acquiring_since(const struct spd_study *s, const struct spd_item *item)
+static enum spd_rc acquiring_since(struct spd_tx *tx, const struct spd_study *s,
+                                   const struct spd_item *item, spd_usec *ret)
 {
-    spd_usec since = 0;
+    *ret = 0;
     for (size_t i = 0; i < s->steps.n; i++) {
         const struct spd_performed_step *p = &s->steps.v[i];
-        if (!of_patient(p, item)) continue;
-        if (p->state != SPD_STEP_DISCONTINUED && (!since || p->started < since)) since = p->started;
+        bool is;
+        TRY(of_patient(tx, p, item, &is));
+        if (is && p->state != SPD_STEP_DISCONTINUED && (!*ret || p->started < *ret))
+            *ret = p->started;
     }
-    return since;
+    return SPD_OK;
 }
 
 enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w)
@@ -61,7 +67,8 @@ enum spd_rc spd_item_acquiring(struct spd_tx *tx, struct spd_work *w)
         if (rc == SPD_NOTFOUND) continue;
         if (!rc) rc = spd_get_study(tx->st, id, &s, tx->a, tx->err);
         if (rc) return rc;
-        spd_usec of_study = acquiring_since(&s, &w->item);
+        spd_usec of_study;
+        TRY(acquiring_since(tx, &s, &w->item, &of_study));
         if (of_study && (!since || of_study < since)) since = of_study;
     }
     if (w->item.acquiring != since) {

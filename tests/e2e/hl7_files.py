@@ -6,8 +6,8 @@ import re
 from brain import DATA
 
 HL7 = os.path.join(DATA, "hl7v2")
-# Never answered in their turn: ACK, ORR, RSP and what else is an answer itself.
-ANSWERS = re.compile(rb"(ACK|MCF|OR[ADFGILNPRSX]|RR[ADEGI]|RSP|RTB|SRR)\b")
+# Never answered in their turn.
+ANSWERS = re.compile(rb"(ACK|MCF)\b")
 
 
 def message_of(path):

@@ -37,9 +37,8 @@ static const struct {
      "MSH|^~\\&|||||20260101||ACK^O01|C1|P|2.3\rMSA|AA|77\r"},
     {"nothing wanted", "MSH|^~\\&|||||1||ORM^O01|77|P|2.3|||NE|NE\r", 'R', "", ""},
     {"never an answer to an answer", "MSH|^~\\&|||||1||ACK^O01|77|P|2.3\rMSA|AA|1\r", 'A', "", ""},
-    {"never to an order's answer", "MSH|^~\\&|||||1||ORR^O02|77|P|2.3\rMSA|AA|1\rORC|OK\r", 'A', "",
-     ""},
-    {"nor when it cannot be used", "MSH|^~\\&|||||1||ORI^O24|77|P|2.5\rMSA|AE|1\r", 'R', "", ""},
+    {"an order's answer is a message", "MSH|^~\\&|||||1||ORR^O02|77|P|2.3\rMSA|AA|1\rORC|OK\r", 'A', "",
+     "MSH|^~\\&|||||20260101||ACK^O02|C1|P|2.3\rMSA|AA|77\r"},
     {"its own delimiters", "MSH$*+!%$RIS$$$$1$$ORM*O01$77$P$2.5\r", 'R', "x$y*z",
      "MSH$*+!%$$$RIS$$20260101$$ACK*O01*ACK$C1$P$2.5\rMSA$AR$77$x!F!y!S!z\rERR$$PID*1*3$207**"
      "HL70357$E$$$$x!F!y!S!z\r"},
