@@ -82,15 +82,17 @@ bool hl7_pass(const struct hl7_read *r, const struct hl7_at *at, const struct hl
     return true;
 }
 
-/* A test of the segment that is read: that segment; of its field: that repetition. */
+/* A test of the segment that is read: that segment; of its field: that repetition. of_field: only tests of the
+ * field itself, which each repetition passes or not; else all others, which hold for the segment. */
 static bool source_passes(const struct hl7_read *r, const struct hl7_at *at,
-                          const struct hl7_hit *hit)
+                          const struct hl7_hit *hit, bool of_field)
 {
     for (size_t i = 0; i < hit->source->when.n; i++) {
         const struct hl7_test *t = &hit->source->when.v[i];
         bool own = hit->path && !strcmp(t->path.p.id, hit->path->id) && !t->path.p.seg;
-        if (own ? !passes_at(r, t, hit->seg, t->path.p.field == hit->path->field ? hit->rep : 1)
-                : !passes_somewhere(r, at, t))
+        bool same = own && t->path.p.field == hit->path->field;
+        if (same != of_field) continue;
+        if (own ? !passes_at(r, t, hit->seg, same ? hit->rep : 1) : !passes_somewhere(r, at, t))
             return false;
     }
     return true;
@@ -119,11 +121,12 @@ static enum go walk_reps(struct walk *w, struct hl7_hit *hit)
     size_t n = p->rep ? p->rep : field.is == HL7_VALUE ? hl7_reps(w->r->m, field.raw) : 0;
     enum go all = ON;
     if (field.is == HL7_NULL) w->nulled = true;
+    if (!source_passes(w->r, w->at, hit, false)) return ON;
     for (hit->rep = p->rep ? p->rep : 1; hit->rep <= n && hit->rep <= MAX_REPS && all != STOP;
          hit->rep++) {
         hit->v = value_at(w->r, p, hit->seg, hit->rep);
         if (hit->v.is == HL7_NULL) w->nulled = true;
-        if (hit->v.is != HL7_VALUE || !source_passes(w->r, w->at, hit)) continue;
+        if (hit->v.is != HL7_VALUE || !source_passes(w->r, w->at, hit, true)) continue;
         enum go one = w->f(w->ctx, hit);
         if (one != ON) all = one;
     }
@@ -153,7 +156,7 @@ static void walk(struct walk *w, const struct hl7_sources *s, bool each_source)
     for (size_t i = 0; i < s->n; i++) {
         struct hl7_hit hit = {.source = &s->v[i], .seg = HL7_NO_SEG};
         enum go said = ON;
-        if (s->v[i].text.len && source_passes(w->r, w->at, &hit)) said = w->f(w->ctx, &hit);
+        if (s->v[i].text.len && source_passes(w->r, w->at, &hit, false)) said = w->f(w->ctx, &hit);
         for (size_t k = 0; k < s->v[i].n_paths && said == ON; k++) {
             hit.path = &s->v[i].paths[k].p;
             said = walk_path(w, &hit);
@@ -501,7 +504,8 @@ unsigned hl7_fact_line(const struct hl7_read *r, const struct hl7_at *at, size_t
     for (size_t i = 0; i < s->n; i++) {
         struct hl7_hit hit = {
             .source = &s->v[i], .path = &s->v[i].paths[0].p, .seg = seg, .rep = 1};
-        if (hl7_seg_is(&r->m->segs[seg], hit.path->id) && source_passes(r, at, &hit))
+        if (hl7_seg_is(&r->m->segs[seg], hit.path->id) && source_passes(r, at, &hit, false) &&
+            source_passes(r, at, &hit, true))
             return hit.path->field;
     }
     return 0;

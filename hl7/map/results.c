@@ -16,6 +16,7 @@ enum {
     MAX_FINDINGS = 500,
     MAX_NOTES = 40,
     MAX_REPS = 50,
+    MAX_LINES = 500,
     MAX_TEXT = 65536
 };
 
@@ -28,6 +29,7 @@ struct reading {
     const struct hl7_read *r;
     const struct hl7_group *g;
     const struct hl7_result_map *map;
+    size_t lines; /* of findings, read so far */
     struct one *ones[MAX_MODELS];
     size_t n;
     struct {
@@ -249,15 +251,17 @@ static void read_concept(const struct reading *d, struct one *o, const struct hl
         note_line(d, o, seg, "the code's own text contradicts its meaning; not mapped");
 }
 
+/* told: what the line says of all its values: probability, site, side. */
 static void take_value(const struct reading *d, struct one *o, const struct hl7_result_line *l,
-                       size_t seg, unsigned rep, enum hl7_meaning flag)
+                       size_t seg, unsigned rep, enum hl7_meaning flag,
+                       const struct spd_finding *told)
 {
     struct hl7_at at = {d->g, HL7_NO_SEG, seg};
     struct hl7_source source = l->code.n ? l->code.v[0] : (struct hl7_source){0};
     struct hl7_at_path path = source.n_paths ? source.paths[0] : (struct hl7_at_path){0};
     bool in_value =
         l->code.n == 1 && source.n_paths == 1 && !strcmp(path.p.id, "OBX") && path.p.field == 5;
-    struct spd_finding f = {.probability = -1};
+    struct spd_finding f = *told;
     struct hl7_sources code = l->code;
     if (in_value) /* each repetition is a finding of its own */
         path.p.rep = rep, source.paths = &path, code.v = &source;
@@ -275,8 +279,6 @@ static void take_value(const struct reading *d, struct one *o, const struct hl7_
                                           [HL7_MEANS_UNCLEAR] = SPD_PRESENT_UNCLEAR,
                                           [HL7_MEANS_NORMAL] = SPD_PRESENT_NORMAL};
     f.present = (int32_t)as[means];
-    f.probability = probability(d, o, l, &at);
-    read_site(d, l, &at, &f);
     o->present |= means == HL7_MEANS_PRESENT, o->absent |= means == HL7_MEANS_ABSENT;
     o->unclear |= means == HL7_MEANS_UNCLEAR, o->normal |= means == HL7_MEANS_NORMAL;
     if (o->r.findings.n < MAX_FINDINGS) {
@@ -323,9 +325,16 @@ static void take_line(struct reading *d, size_t i, size_t seg)
         o->unclear = true;
         note_line(d, o, seg, "more than 50 repetitions; the rest is not read");
     }
+    if (++d->lines > MAX_LINES) {
+        o->unclear = true;
+        note(d, o, SPD_SV("more than 500 lines of findings; the rest is not read"));
+        return;
+    }
     enum hl7_meaning flag = word_of_flags(d, o, l, seg);
+    struct spd_finding told = {.probability = probability(d, o, l, &at)};
+    read_site(d, l, &at, &told);
     for (unsigned rep = 1; rep <= (n ? n : 1) && rep <= MAX_REPS; rep++)
-        take_value(d, o, l, seg, rep, flag);
+        take_value(d, o, l, seg, rep, flag, &told);
 }
 
 /* ---- lines that are no finding -----------------------------------------------------------------

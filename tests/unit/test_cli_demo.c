@@ -132,7 +132,7 @@ static void a_ris_goes_down_and_comes_back(void **state)
     assert_int_equal(demo_ris_count(p, "ORM", "FI1"), 1);
     assert_int_equal(demo_ris_count(p, "ORU", ""), 0);
     demo_ris_down(p, true);
-    assert_int_equal(send_by("hl7", url, &d, ""), SPD_OUTCOME_TEMPORARY);
+    assert_int_equal(send_by("hl7", url, &d, ""), SPD_OUTCOME_UNREACHED);
     demo_ris_down(p, false);
     assert_int_equal(send_by("hl7", url, &d, ""), SPD_OUTCOME_OK);
     assert_int_equal(demo_ris_count(p, "ORM", "FI1"), 2);

@@ -437,7 +437,7 @@ static void test_hl7(void **state)
     } t[] = {
         {"answered", "Content-Type: application/hl7-v2\r\n", "MSH|", SPD_OK, 200,
          "{\"answer\":\"AR\",\"reason\":\"by orthanc\",\"revision\":4,"
-         "\"ack\":\"MSH|^~\\\\&|Z\xc3\xbcrich\\rMSA|AR\\r\"}"},
+         "\"ack\":\"MSH|^~\\\\&|Z\xc3\xbcrich\\rMSA|AR\\r\",\"response\":null}"},
         {"no acknowledgement wanted", "Content-Type: application/hl7-v2; charset=utf-8\r\n", "MSH|NE",
          SPD_OK, 200, "\"ack\":null"},
         {"no body", "Content-Type: application/hl7-v2\r\n", "", SPD_OK, 400, "bad_request"},
