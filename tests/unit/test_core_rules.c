@@ -3,7 +3,7 @@
  *
  * A history is a few hundred random events of a small hospital (few patients, accessions and
  * studies, so that they collide). After every event the invariants are checked over all rows.
- * SPOED_SEED=n repeats one. */
+ * SPOED_SEED=n repeats one, SPOED_HISTORIES=n goes through n times as many (.ci/long rules). */
 #include "core_world.h"
 #include "ups/ups.h"
 
@@ -22,7 +22,7 @@ static bool chance(unsigned percent)
     return rnd(100) < percent;
 }
 
-enum { HISTORIES = 60, EVENTS = 150 };
+enum { EVENTS = 150 };
 
 struct text {
     char z[24];
@@ -651,10 +651,18 @@ static uint64_t first_seed(void)
     return z && spd_sv_to_i64(spd_sv_from(z), &v) ? (uint64_t)v : 1;
 }
 
+/* n, or as many times that as the long run says. */
+static uint64_t histories(uint64_t n)
+{
+    const char *z = getenv("SPOED_HISTORIES");
+    int64_t times = 1;
+    return n * (z && spd_sv_to_i64(spd_sv_from(z), &times) && times > 0 ? (uint64_t)times : 1);
+}
+
 static void random_histories_keep_the_rules(void **state)
 {
     (void)state;
-    for (uint64_t h = 0; h < HISTORIES; h++) {
+    for (uint64_t h = 0; h < histories(20); h++) {
         struct world w;
         seed = (first_seed() + h) * 0x9E3779B97F4A7C15u;
         world_open(&w, "memory:");
@@ -670,7 +678,7 @@ static void random_histories_keep_the_rules(void **state)
 static void anything_twice_is_once(void **state)
 {
     (void)state;
-    for (uint64_t h = 0; h < 20; h++) {
+    for (uint64_t h = 0; h < histories(8); h++) {
         struct world w;
         seed = (first_seed() + h) * 0xD1B54A32D192ED03u;
         world_open(&w, "memory:");
@@ -843,7 +851,7 @@ static void an_undone_merge_leaves_what_was(void **state)
     int tried = 0;
     (void)state;
     calm = true; /* else what is decided anew is decided by other rules */
-    for (uint64_t h = 0; h < 40; h++) {
+    for (uint64_t h = 0; h < histories(12); h++) {
         struct world w;
         seed = (first_seed() + h) * 0xC2B2AE3D27D4EB4Fu;
         world_open(&w, "memory:");
@@ -876,7 +884,7 @@ static void an_undone_merge_leaves_what_was(void **state)
         world_close(&w);
     }
     calm = false;
-    assert_true(tried > 100);
+    assert_true(tried > 2 * (int)histories(12));
 }
 
 /* 3 again, as a twin: the same history without its negative and normal results never places an item
@@ -884,7 +892,7 @@ static void an_undone_merge_leaves_what_was(void **state)
 static void negatives_never_lower(void **state)
 {
     (void)state;
-    for (uint64_t h = 0; h < 20; h++) {
+    for (uint64_t h = 0; h < histories(8); h++) {
         struct world with, without;
         world_open(&with, "memory:"), world_open(&without, "memory:");
         for (unsigned k = 0; k < 6; k++) {
@@ -950,7 +958,7 @@ static void replay(const char *url, struct spd_store *from, struct spd_str *out)
 static void the_same_journal_gives_the_same_rows(void **state)
 {
     (void)state;
-    for (uint64_t h = 0; h < 10; h++) {
+    for (uint64_t h = 0; h < histories(3); h++) {
         struct world w;
         struct spd_str live = SPD_STR_INIT(256 << 20), one = SPD_STR_INIT(256 << 20),
                        two = SPD_STR_INIT(256 << 20);
