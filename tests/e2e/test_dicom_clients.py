@@ -58,6 +58,8 @@ def odil_client(b, order):
 
 def dcmjs(b, order):
     import node
+    if node.missing():
+        return skip("dcmjs-dimse: " + node.missing())
 
     def run(*words):
         r = node.run("dicom.js", b.dicom, *words)

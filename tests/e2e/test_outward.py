@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from brain import BUILD, ICH, PTX, Brain, Order, Ris, check, done, equal, fields, free_port, scene, send, until
+from brain import BUILD, ICH, PTX, Brain, Order, Ris, check, done, equal, fields, free_port, scene, send, skip, until
 
 import node
 
@@ -65,6 +65,9 @@ def sent_rows(b, destination):
 
 def receivers():
     for what in ("python3-hl7", "simple-hl7", "node-hl7-server"):
+        if what != "python3-hl7" and node.missing():
+            skip(f"{what}: {node.missing()}")
+            continue
         with scene(f"{what} receives unmodified"):
             theirs = Receiver(what)
             extra = (f'  theirs: {{type: hl7, to: "mllp://127.0.0.1:{theirs.port}", peer: ris, events: [priority, alert], '
@@ -121,6 +124,9 @@ def reported(b, accession, patient):
 def reports():
     """The accepted draft, as a report, to the three receivers."""
     for what in ("python3-hl7", "simple-hl7", "node-hl7-server"):
+        if what != "python3-hl7" and node.missing():
+            skip(f"{what}: {node.missing()}")
+            continue
         with scene(f"{what} receives a report"):
             theirs = Receiver(what)
             extra = (f'  theirs: {{type: hl7, to: "mllp://127.0.0.1:{theirs.port}", peer: ris, events: [report], '
